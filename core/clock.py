@@ -21,7 +21,7 @@ class SystemClock:
     """The machine's clock."""
 
     def now(self) -> datetime:
-        return datetime.now(UTC)  # noqa: TID251 -- this is the place that all others ask
+        return datetime.now(UTC)  # ruff: ignore[banned-api] -- this is the place that all others ask
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
