@@ -1,0 +1,107 @@
+# Nothing is needed but Python 3.11 or newer and make: each target installs what it needs into .venv, once.
+# PYTHON=/path/to/python3 chooses the interpreter that .venv is made with.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help serve test worker migrate admin lint types check schema lock runtime development
+
+PY := .venv/bin/python
+ARGS =
+PYTHON ?=
+
+# The interpreter of .venv finds its own modules; settings meant for another one would lead it astray.
+unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH
+
+# An address is data: it is not expanded by make, reaches the program through the environment, and is never taken
+# from a variable that the shell had set before, because mail programs use EMAIL too.
+ifeq ($(origin EMAIL),command line)
+override EMAIL := $(value EMAIL)
+export EMAIL
+else
+override EMAIL :=
+endif
+
+help: ## Print this help.
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+serve: runtime ## Start Porchlight on http://localhost:8000, with everything embedded.
+	@$(PY) server.py
+
+test: development ## Run all tests and the coverage gate; ARGS="-k trials" goes to pytest, without the gate.
+	$(PY) -m pytest -n 2 $(if $(strip $(ARGS)),$(ARGS),--cov --cov-report=term)
+
+worker: runtime ## Run jobs outside the server (JOBS=external), on PostgreSQL and Redis.
+	@$(PY) -m worker
+
+migrate: runtime ## Bring the database of DATABASE_URL up to date; SQLite does so at start by itself.
+	@$(PY) -m adapters.database migrate
+
+admin: runtime ## Give the account EMAIL=ada@example.com the role of administrator.
+	@test -n "$$EMAIL" || { echo 'Say whose account: make admin EMAIL=ada@example.com' >&2; exit 2; }
+	@$(PY) -m worker.admin "$$EMAIL"
+
+lint: development ## Check style, formatting and the direction of imports.
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) .venv/bin/lint-imports
+
+types: development ## Check types, strictly.
+	$(PY) -m mypy
+
+check: override ARGS :=
+check: lint types test ## Run every gate, then all tests: what a change must pass.
+
+schema: development ## Print the schema into schema/schema.graphql.
+	@$(PY) -m resolvers.schema_file
+
+# The locked files hold hashes and no addresses, so that any index and any folder of wheels may serve them.
+# ARGS=--upgrade moves to newer versions.
+LOCK = $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-header --no-emit-index-url --no-emit-find-links
+
+lock: development ## Lock requirements*.in into requirements*.txt, with hashes.
+	$(LOCK) $(ARGS) requirements.in -o requirements.txt
+	$(LOCK) $(ARGS) requirements-dev.in -o requirements-dev.txt
+
+runtime:
+	$(call install,requirements.txt,requirements.txt)
+
+development:
+	$(call install,requirements-dev.txt,requirements.txt requirements-dev.txt)
+
+# $(call install,LOCK,STAMPS) puts what the file LOCK holds into .venv, unless .venv keeps an equal copy of it: the
+# copies in STAMPS are written last. `unfinished` stands in .venv while pip works, so an installation that was cut off
+# is made anew by the next run. Two runs at once wait for each other on a lock of the Makefile. pip also compiles the
+# packages' bytecode, without which the start takes three times as long.
+define install
+@installed() { test ! -e .venv/unfinished && cmp -s $(1) .venv/$(1) && $(PY) -c '' 2>/dev/null; }; \
+installed && exit 0; \
+names='$(or $(PYTHON),python3.13 python3.12 python3.11 python3)'; python=''; bare=''; \
+for name in $$names; do \
+	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	if "$$name" -c 'import ensurepip, venv' 2>/dev/null; then python=$$name; break; fi; \
+	bare=$${bare:-$$name}; \
+done; \
+if test -z "$$python" && test -n "$$bare"; then \
+	package=$$("$$bare" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
+	echo "$$bare comes without its venv module, which Debian and Ubuntu keep in a package of its own." >&2; \
+	echo "Install it (apt-get install $$package), then run make again." >&2; \
+	exit 1; \
+elif test -z "$$python"; then \
+	echo "Porchlight needs Python 3.11 or newer; none was found as: $$names." >&2; \
+	echo "Install it (Debian and Ubuntu: apt-get install python3 python3-venv; macOS: brew install python)," >&2; \
+	echo "or say where it is: make $(firstword $(MAKECMDGOALS)) PYTHON=/path/to/python3" >&2; \
+	exit 1; \
+fi; \
+exec 9<$(firstword $(MAKEFILE_LIST)); \
+"$$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)' || exit 1; \
+installed && exit 0; \
+if test -e .venv/unfinished || ! $(PY) -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	rm -rf .venv && mkdir .venv && touch .venv/unfinished && "$$python" -m venv .venv || exit 1; \
+fi; \
+touch .venv/unfinished; \
+echo "Installing $(1) into .venv, once: about a minute." >&2; \
+$(PY) -m pip --disable-pip-version-check --quiet install --no-user --require-hashes -r $(1) || { \
+	echo "$(1) was not installed: the reason stands above. The next run begins anew." >&2; exit 1; }; \
+cp $(2) .venv/ && rm .venv/unfinished
+endef

@@ -1,0 +1,192 @@
+"""The bus of several processes."""
+
+import asyncio
+import random
+import re
+import secrets
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from adapters.bus.memory import MemoryBus
+from adapters.bus.port import Listener, Resync
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+    from redis.asyncio.client import PubSub
+
+PREFIX = "porchlight:bus:"
+WIRE = re.compile(r"([0-9a-f]{16}):(.*)", re.DOTALL)  # who published, what
+
+log = structlog.get_logger(__name__)
+
+
+class RedisBus:
+    """Tells the listeners of all processes, through Redis's pub/sub.
+
+    One connection hears every channel by a pattern, so that a listener hears from the moment it subscribes, without a
+    round trip; the price is that each process reads all messages, which are ids. It reconnects for ever, and is asked
+    for a sign of life after `idle` seconds of silence. A second connection publishes, in order: a message that takes
+    longer than `deadline` seconds is lost, and then Redis is left alone for `cool_down` seconds.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        deadline: float = 0.25,
+        cool_down: float = 1.0,
+        idle: float = 15.0,
+        backoff: tuple[float, float] = (0.1, 5.0),
+        jitter: Callable[[], float] = random.random,  # ruff: ignore[suspicious-non-cryptographic-random-usage] -- no secret
+    ) -> None:
+        self._redis, self._faults = _connect(url, deadline)
+        self._deadline = deadline
+        self._cool_down = cool_down
+        self._idle = idle
+        self._backoff, self._longest_backoff = backoff
+        self._jitter = jitter
+        self._me = secrets.token_hex(8)
+        self._local = MemoryBus()
+        self._reader: asyncio.Task[None] | None = None
+        self._hears = asyncio.Event()
+        self._missed = False
+        self._tells = True
+        self._retry_at = 0.0
+        self._unpublished = 0
+
+    @property
+    def degraded(self) -> bool:
+        return not (self._hears.is_set() and self._tells)
+
+    @property
+    def dropped(self) -> int:
+        return self._unpublished + self._local.dropped
+
+    async def open(self) -> None:
+        self._reader = asyncio.create_task(self._read())
+        try:
+            async with asyncio.timeout(self._deadline):
+                await self._hears.wait()
+        except TimeoutError:
+            self._missed = True  # what is published from here on until Redis is heard
+
+    async def close(self) -> None:
+        if self._reader:
+            self._reader.cancel()
+            await asyncio.gather(self._reader, return_exceptions=True)
+        await self._local.close()
+        await self._redis.aclose()
+
+    def subscribe(self, channel: str, listener: Listener, *, resync: Resync | None = None) -> Callable[[], None]:
+        return self._local.subscribe(channel, listener, resync=resync)
+
+    async def publish(self, channel: str, message: str) -> None:
+        self._local.tell(channel, message)
+        if not self._tells and time.monotonic() < self._retry_at:
+            self._unpublished += 1
+            return
+        self._retry_at = time.monotonic() + self._cool_down
+        try:
+            async with asyncio.timeout(self._deadline):
+                await self._redis.publish(PREFIX + channel, f"{self._me}:{message}")
+        except self._faults as fault:
+            self._cannot_tell(fault)
+        else:
+            self._can_tell()
+
+    def _cannot_tell(self, fault: Exception) -> None:
+        self._unpublished += 1
+        self._retry_at = time.monotonic() + self._cool_down
+        if self._tells:
+            self._tells = False
+            log.warning("bus.cannot_tell", fault=repr(fault))
+
+    def _can_tell(self) -> None:
+        if not self._tells:
+            self._tells = True
+            log.info("bus.can_tell", dropped=self.dropped)
+
+    async def _read(self) -> None:
+        pause = self._backoff
+        while True:
+            try:
+                await self._hear()
+            except Exception as fault:  # ruff: ignore[blind-except] -- the reader outlives whatever ends a connection
+                pause = self._backoff if self._hears.is_set() else min(2 * pause, self._longest_backoff)
+                self._cannot_hear(fault)
+            await asyncio.sleep(pause * (0.5 + self._jitter() / 2))
+
+    async def _hear(self) -> None:
+        async with self._redis.pubsub() as connection:
+            await connection.psubscribe(f"{PREFIX}*")
+            while True:
+                reply = await self._next(connection)
+                if reply["type"] == "pmessage":
+                    self._deliver(reply["channel"], reply["data"])
+                else:  # the subscription stands, or the answer to a ping
+                    self._can_hear()
+
+    async def _next(self, connection: "PubSub") -> dict[str, Any]:
+        reply: dict[str, Any] | None = await connection.get_message(timeout=self._idle)
+        if reply is None:
+            await connection.ping()
+            reply = await connection.get_message(timeout=self._deadline)
+        if reply is None:
+            raise TimeoutError("Redis gives no sign of life.")
+        return reply
+
+    def _deliver(self, name: bytes, data: bytes) -> None:
+        told = _parse(data)
+        if told is None:
+            log.warning("bus.malformed", channel=repr(name), size=len(data))
+            return
+        sender, message = told
+        if sender != self._me:  # what this process published, its listeners know already
+            self._local.tell(name.decode(errors="replace").removeprefix(PREFIX), message)
+
+    def _can_hear(self) -> None:
+        self._can_tell()
+        if not self._hears.is_set():
+            self._hears.set()
+            log.info("bus.can_hear")
+        if self._missed:
+            self._missed = False
+            self._local.resync()
+
+    def _cannot_hear(self, fault: Exception) -> None:
+        self._missed = True
+        if self._hears.is_set():
+            self._hears.clear()
+            log.warning("bus.cannot_hear", fault=repr(fault))
+
+
+def _connect(url: str, deadline: float) -> tuple["Redis", tuple[type[Exception], ...]]:
+    """A client that connects when it is used, and what it raises when Redis is lost."""
+    # Its import takes a quarter of a second, which only those who use Redis should pay.
+    from redis.asyncio import BlockingConnectionPool, Redis  # ruff: ignore[import-outside-top-level] -- as said
+    from redis.asyncio.retry import Retry  # ruff: ignore[import-outside-top-level] -- as said
+    from redis.backoff import NoBackoff  # ruff: ignore[import-outside-top-level] -- as said
+    from redis.exceptions import RedisError  # ruff: ignore[import-outside-top-level] -- as said
+
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=2,
+        timeout=deadline,
+        socket_timeout=deadline,
+        socket_connect_timeout=deadline,
+        retry=Retry(NoBackoff(), 0),  # a second try could tell a message twice
+        protocol=2,
+    )
+    return Redis.from_pool(pool), (RedisError, OSError)
+
+
+def _parse(data: bytes) -> tuple[str, str] | None:
+    """Who published and what, or None for what no bus has published."""
+    try:
+        parts = WIRE.fullmatch(data.decode())
+    except UnicodeDecodeError:
+        return None
+    return (parts[1], parts[2]) if parts else None

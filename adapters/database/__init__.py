@@ -1,0 +1,10 @@
+"""The database port: SQLite or PostgreSQL behind one `Database`, and the schema's history for both.
+
+`migrate`, `downgrade` and `make` stand in `adapters.database.migrating`, which a normal start need not import.
+"""
+
+from adapters.database.database import Database, open_database
+from adapters.database.failures import unavailable
+from adapters.database.history import pending
+
+__all__ = ["Database", "open_database", "pending", "unavailable"]

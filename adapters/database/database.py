@@ -1,0 +1,140 @@
+"""`Database`: one open database, and how the models come to use it."""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, cast
+from weakref import WeakSet
+
+from tortoise.backends.base.client import TransactionalDBClient
+from tortoise.backends.base.executor import EXECUTOR_CACHE
+from tortoise.connection import get_connection
+from tortoise.context import TortoiseContext
+from tortoise.context import _current_context as current_context  # ruff: ignore[import-private-name] -- see active()
+
+from adapters.database.addresses import Dialect, SqliteFile, parse
+from adapters.database.failures import Reporting
+from core.errors import Unavailable
+
+POOL_SIZE = 10
+"""Connections to PostgreSQL that one process may hold."""
+
+_opened: "WeakSet[Database]" = WeakSet()
+
+
+class Database:
+    """One database behind Tortoise's models. Several may be open in a process, all of the same dialect.
+
+    `models` are the modules whose models it stores.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = POOL_SIZE, models: Sequence[str] = ("models",)) -> None:
+        self.url = url
+        self._address = parse(url)
+        self.dialect: Dialect = self._address.dialect
+        self._pool_size = pool_size
+        self._models = tuple(models)
+        self._context = TortoiseContext()
+        self._client: Reporting | None = None
+
+    async def open(self) -> None:
+        """Connect. Raises `Unavailable` when the database is not to be reached."""
+        if any(other.dialect != self.dialect for other in _opened):
+            raise RuntimeError("Tortoise's models speak one SQL dialect at a time, and the other one is open.")
+        if isinstance(self._address, SqliteFile):
+            connection = self._address.connection()
+        else:
+            connection = self._address.connection(pool_size=self._pool_size)
+        apps = {"models": {"models": list(self._models), "default_connection": "default"}}
+        if not _opened:
+            forget_statements("default")
+        with active(self._context):
+            await self._context.init({"connections": {"default": connection}, "apps": apps})
+        client = cast("Reporting", self._context.connections.get("default"))
+        try:
+            await client.create_connection(with_db=True)
+        except BaseException:
+            await self.close()
+            raise
+        self._client = client
+        _opened.add(self)
+
+    async def close(self) -> None:
+        """Disconnect. Closing what is not open does nothing."""
+        _opened.discard(self)
+        self._client = None
+        await self._context.close_connections()
+
+    @contextmanager
+    def bound(self) -> Generator[None]:
+        """Let the models use this database in the current task and in the tasks that it starts meanwhile."""
+        if self._client is None:
+            raise RuntimeError("The database is not open.")
+        with active(self._context):
+            yield
+
+    async def ping(self, *, deadline: float = 2.0) -> None:
+        """Raise `Unavailable` unless the database answers within `deadline` seconds."""
+        if self._client is None or (isinstance(self._address, SqliteFile) and not self._address.path.exists()):
+            raise Unavailable("There is no database.")
+        try:
+            async with asyncio.timeout(deadline):
+                await self.rows("SELECT 1")
+        except TimeoutError as error:
+            raise Unavailable("The database does not answer.") from error
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[None]:
+        """All or nothing. Takes SQLite's write lock at once, so that statements inside never lose it to another.
+
+        Raises `Unavailable` when the transaction cannot begin or end. A service owns one transaction: a second
+        one inside it is a RuntimeError. The body's own exceptions pass through, after the rollback.
+        """
+        with self.bound():
+            current = get_connection("default")
+            if isinstance(current, TransactionalDBClient) and not current._finalized:  # ruff: ignore[private-member-access] -- Tortoise's own mark
+                raise RuntimeError("A transaction is open already: the service that began it owns it.")
+            assert self._client is not None
+            async with self._client._in_transaction():  # ruff: ignore[private-member-access] -- from outside any other
+                yield
+
+    async def rows(self, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """What a raw statement returns, inside the current transaction if there is one.
+
+        Placeholders are `$1`, `$2`, … on both databases. SQLite knows no dates or booleans: it gives text and integers.
+        """
+        with self.bound():
+            return await get_connection("default").execute_query_dict(self._spoken(sql), list(values))
+
+    async def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """How many rows a raw INSERT, UPDATE or DELETE changed, cascades not counted. Placeholders as in `rows`."""
+        with self.bound():
+            return await cast("Reporting", get_connection("default")).affected(self._spoken(sql), list(values))
+
+    def _spoken(self, sql: str) -> str:
+        return re.sub(r"\$(\d+)", r"?\1", sql) if self.dialect == "sqlite" else sql
+
+
+def open_database(url: str, *, pool_size: int = POOL_SIZE) -> Database:
+    """The database of a URL (see `addresses.parse`), still to be opened. A wrong URL is a ValueError."""
+    return Database(url, pool_size=pool_size)
+
+
+@contextmanager
+def active(context: TortoiseContext) -> Generator[None]:
+    """Make `context` the current one. Unlike its own `__enter__`, any number of tasks may be inside, and nest."""
+    token = current_context.set(context)
+    try:
+        yield
+    finally:
+        current_context.reset(token)
+
+
+def forget_statements(connection: str) -> None:
+    """Drop the INSERT and DELETE statements that Tortoise keeps for all connections of one name.
+
+    It keeps them by table, whatever the dialect and whichever columns the table had in an earlier migration.
+    """
+    for key in [key for key in EXECUTOR_CACHE if key[0] == connection]:
+        del EXECUTOR_CACHE[key]

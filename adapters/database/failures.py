@@ -1,0 +1,120 @@
+"""Which failures mean that the database is gone, locked or full, rather than that our code is wrong."""
+
+import asyncio
+import sqlite3
+from collections.abc import Coroutine, Generator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClient
+from tortoise.exceptions import BaseORMException, DBConnectionError, TransactionManagementError
+
+from core.errors import Unavailable
+
+Result = TypeVar("Result")
+
+_SQLITE_CODES = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_READONLY,
+}
+
+_POSTGRES_CLASSES = {"08", "28", "3D", "40", "53", "57"}
+"""Connection, authorisation, no such database, serialisation and deadlock, resources, operator intervention."""
+
+_POSTGRES_CODES = {"25006", "55P03"}
+"""A server that has become a replica; a lock that was not to be had."""
+
+
+def unavailable(error: BaseException) -> bool:
+    """Whether an exception from an ORM call means "database gone, locked or full": try again, nothing is wrong here.
+
+    What Tortoise wraps is looked at too; what merely happened earlier (`__context__`) is not.
+    """
+    if isinstance(error, BaseORMException) and error.args and isinstance(error.args[0], Exception):
+        return unavailable(error.args[0])
+    if isinstance(error, Unavailable | DBConnectionError | ConnectionError | TimeoutError):
+        return True
+    if isinstance(error, sqlite3.Error):
+        # The low byte is the primary code; the rest tells variants apart, such as SQLITE_BUSY_SNAPSHOT.
+        return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in _SQLITE_CODES
+    # asyncpg's errors are told by module and code, so that SQLite's users need not import it.
+    return type(error).__module__.startswith("asyncpg.") and _postgres_gone(error)
+
+
+def _postgres_gone(error: BaseException) -> bool:
+    code = getattr(error, "sqlstate", None)
+    if code is None:
+        # InterfaceError: the connection or its pool is closed or closing; the pool has taken back what was lost.
+        return any(word in str(error) for word in ("closed", "closing", "released back"))
+    return code in _POSTGRES_CODES or code[:2] in _POSTGRES_CLASSES
+
+
+@contextmanager
+def reporting() -> Generator[None]:
+    """Turn a driver's failure into `Unavailable`. For drivers' calls alone: every OSError counts as theirs."""
+    try:
+        yield
+    except Unavailable:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) or unavailable(error):
+            raise Unavailable("The database is busy or out of reach. Try again shortly.") from error
+        raise
+
+
+class Reporting(BaseDBAsyncClient):
+    """Mixed into a Tortoise client, lets every statement of the ORM report `Unavailable`."""
+
+    async def create_connection(self, with_db: bool) -> None:  # ruff: ignore[boolean-type-hint-positional-argument] -- Tortoise's signature
+        with reporting():
+            await super().create_connection(with_db)
+
+    async def execute_insert(self, query: str, values: list[Any]) -> Any:
+        with reporting():
+            return await super().execute_insert(query, values)
+
+    async def execute_many(self, query: str, values: list[list[Any]]) -> None:
+        with reporting():
+            await super().execute_many(query, values)
+
+    async def execute_query(self, query: str, values: list[Any] | None = None) -> Any:
+        with reporting():
+            return await super().execute_query(query, values)
+
+    async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> list[dict[str, Any]]:
+        with reporting():
+            return await super().execute_query_dict(query, values)
+
+    async def execute_script(self, query: str) -> None:
+        with reporting():
+            await super().execute_script(query)
+
+    async def affected(self, statement: str, values: list[Any]) -> int:
+        """Run one INSERT, UPDATE or DELETE and tell how many rows it changed, cascades not counted."""
+        raise NotImplementedError
+
+
+def refuse_ended(client: TransactionalDBClient) -> None:
+    """Let no statement pass to a connection that belongs to others by now."""
+    if client._finalized:  # ruff: ignore[private-member-access] -- Tortoise's own mark
+        raise TransactionManagementError("This task was started inside a transaction that has ended since.")
+
+
+async def settled(work: Coroutine[Any, Any, Result]) -> Result:
+    """Await `work` to its end. A cancellation that arrives meanwhile is raised after that, not instead."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        task.exception()  # Looked at, so that it is not reported as forgotten.
+        raise cancelled
+    return task.result()

@@ -1,0 +1,139 @@
+"""PostgreSQL as Tortoise's engine, with a deadline on the pool and transactions that survive cancellation.
+
+Tortoise 1.1.9 takes a connection and then awaits BEGIN: a task that is cancelled in between never gives it back, and
+after ten of them the pool is empty. It also waits for a free connection for ever.
+"""
+
+# ruff: file-ignore[private-member-access] -- Tortoise offers no other way into its clients; the version is pinned, and tests/test_migrations.py watches the names
+
+from types import TracebackType
+from typing import Any
+
+import asyncpg  # type: ignore[import-untyped]
+from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
+from tortoise.backends.base.client import (
+    BaseDBAsyncClient,
+    ConnectionWrapper,
+    NestedTransactionContext,
+    PoolConnectionWrapper,
+    TransactionContext,
+)
+from tortoise.connection import ConnectionToken, get_connections
+
+from adapters.database.addresses import CONNECT_SECONDS
+from adapters.database.failures import Reporting, refuse_ended, reporting
+
+
+class _Counting(Reporting, AsyncpgDBClient):
+    async def affected(self, statement: str, values: list[Any]) -> int:
+        with reporting():
+            async with self.acquire_connection() as connection:
+                status: str = await connection.execute(statement, *values)
+        count = status.rpartition(" ")[2]  # "INSERT 0 3", "UPDATE 2"; "CREATE TABLE" counts nothing.
+        return int(count) if count.isdecimal() else 0
+
+
+class PostgresClient(_Counting):
+    """The pool of one process."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(connection_class=PlainConnection, **settings)
+
+    def acquire_connection(self) -> "PoolConnectionWrapper[Any] | ConnectionWrapper[Any]":
+        return BorrowedConnection(self, self._pool_init_lock)
+
+    def _in_transaction(self) -> TransactionContext:
+        return PostgresTransaction(self)
+
+
+class PostgresTransactionClient(_Counting, TransactionWrapper):
+    """One connection of the pool, as its transaction sees it."""
+
+    def _in_transaction(self) -> TransactionContext:
+        return NestedTransactionContext(PostgresTransactionClient(self))
+
+    def acquire_connection(self) -> ConnectionWrapper[Any]:
+        refuse_ended(self)
+        return super().acquire_connection()
+
+    async def begin(self) -> None:
+        # Entered as a context, the transaction may be left to the pool's reset without a word in the log.
+        self.transaction = self._connection.transaction()
+        await self.transaction.__aenter__()  # ruff: ignore[unnecessary-dunder-call] -- left in another method
+
+    async def commit(self) -> None:
+        assert self.transaction is not None
+        await self.transaction.__aexit__(None, None, None)
+        self._finalized = True
+
+    async def rollback(self) -> None:
+        assert self.transaction is not None
+        await self.transaction.__aexit__(Exception, None, None)
+        self._finalized = True
+
+
+class PlainConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
+    """A connection that goes back to the pool as it is: our statements leave no session state behind.
+
+    Resetting what was never set would cost a second round trip for each statement. A transaction that is still
+    open is rolled back all the same.
+    """
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
+class BorrowedConnection(PoolConnectionWrapper[Any]):
+    """A connection for one statement, to be had within `CONNECT_SECONDS`."""
+
+    async def __aenter__(self) -> Any:
+        with reporting():
+            await self.ensure_connection()
+            self.connection = await _pool(self.client).acquire(timeout=CONNECT_SECONDS)
+        return self.connection
+
+
+class PostgresTransaction(TransactionContext):
+    """Holds one connection of the pool from before BEGIN until after COMMIT or ROLLBACK."""
+
+    def __init__(self, parent: PostgresClient) -> None:
+        self._parent = parent
+        self._borrowed = BorrowedConnection(parent, parent._pool_init_lock)
+        self._client = PostgresTransactionClient(parent)
+        self._token: ConnectionToken | None = None
+
+    async def __aenter__(self) -> PostgresTransactionClient:
+        self._client._connection = await self._borrowed.__aenter__()
+        try:
+            with reporting():
+                await self._client.begin()
+        except BaseException:
+            await self._release()
+            raise
+        self._token = get_connections().set(self._client.connection_name, self._client)
+        return self._client
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        get_connections().reset(self._token)
+        try:
+            if kind is None and not self._client._finalized:
+                with reporting():
+                    await self._client.commit()
+        finally:
+            await self._release()
+
+    async def _release(self) -> None:
+        # The pool rolls back what is still open, drops a connection that is lost, and does both though we be cancelled.
+        self._client._finalized = True
+        with reporting():
+            await _pool(self._parent).release(self._client._connection)
+
+
+def _pool(client: BaseDBAsyncClient) -> "asyncpg.Pool[Any]":
+    pool: asyncpg.Pool[Any] = client._pool
+    return pool
+
+
+client_class = PostgresClient

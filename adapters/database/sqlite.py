@@ -1,0 +1,146 @@
+"""SQLite as Tortoise's engine, with transactions that survive cancellation.
+
+Tortoise 1.1.9 takes the lock of the one connection and then awaits BEGIN: a task that is cancelled in between leaves
+the lock held for ever. Here whoever takes the lock gives it back, after the connection is out of its transaction.
+"""
+
+# ruff: file-ignore[private-member-access] -- Tortoise offers no other way into its clients; the version is pinned, and tests/test_migrations.py watches the names
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, cast
+
+import aiosqlite
+from tortoise.backends.base.client import ConnectionWrapper, NestedTransactionContext, TransactionContext
+from tortoise.backends.sqlite.client import SqliteClient as TortoiseSqliteClient
+from tortoise.backends.sqlite.client import SqliteTransactionWrapper
+from tortoise.connection import ConnectionToken, get_connections
+
+from adapters.database.failures import Reporting, refuse_ended, reporting, settled
+
+
+class _Counting(Reporting, TortoiseSqliteClient):
+    async def affected(self, statement: str, values: list[Any]) -> int:
+        with reporting():
+            async with self.acquire_connection() as connection:
+                cursor = await cast("aiosqlite.Connection", connection).execute(statement, values)
+                await cursor.close()
+                return max(cursor.rowcount, 0)
+
+
+class SqliteClient(_Counting):
+    """The one connection to a file. Statements and transactions of all tasks take turns on it."""
+
+    async def create_connection(self, with_db: bool) -> None:  # ruff: ignore[boolean-type-hint-positional-argument] -- Tortoise's signature
+        with reporting():
+            _make_private(Path(self.filename))
+        await super().create_connection(with_db)
+
+    def _in_transaction(self) -> TransactionContext:
+        return SqliteTransaction(SqliteTransactionClient(self), self._lock)
+
+    async def execute_many(self, query: str, values: list[list[Any]]) -> None:
+        async with self._in_transaction() as transaction:
+            await transaction.execute_many(query, values)
+
+
+class SqliteTransactionClient(_Counting, SqliteTransactionWrapper):
+    """The connection as its transaction sees it."""
+
+    def _in_transaction(self) -> TransactionContext:
+        return NestedTransactionContext(SqliteTransactionClient(self))
+
+    def acquire_connection(self) -> ConnectionWrapper[aiosqlite.Connection]:
+        refuse_ended(self)
+        return super().acquire_connection()
+
+    async def begin(self) -> None:
+        # IMMEDIATE takes the write lock now, waiting its turn. A deferred transaction that reads first and writes
+        # later is refused as "database is locked" as soon as another process has written in between.
+        await self._connection.execute("BEGIN IMMEDIATE")
+
+    async def end(self, *, commit: bool) -> None:
+        """Leave the transaction in any case: what cannot be committed is rolled back."""
+        connection = cast("SqliteClient", self._parent)._connection
+        if connection is None:
+            return
+        try:
+            if commit and not self._finalized:
+                await connection.commit()
+        finally:
+            self._finalized = True
+            if connection.in_transaction:
+                await connection.rollback()
+
+    async def execute_script(self, query: str) -> None:
+        # sqlite3's executescript() would commit the transaction first.
+        for statement in statements(query):
+            await self.execute_query(statement)
+
+
+class SqliteTransaction(TransactionContext):
+    """Holds the connection's lock from before BEGIN until after COMMIT or ROLLBACK."""
+
+    def __init__(self, client: SqliteTransactionClient, lock: asyncio.Lock) -> None:
+        self._client = client
+        self._lock = lock
+        self._token: ConnectionToken | None = None
+
+    async def __aenter__(self) -> SqliteTransactionClient:
+        await self._lock.acquire()
+        try:
+            with reporting():
+                await settled(self._begin())
+        except BaseException:
+            await self._leave(commit=False)
+            raise
+        self._token = get_connections().set(self._client.connection_name, self._client)
+        return self._client
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        get_connections().reset(self._token)
+        with reporting():
+            await self._leave(commit=kind is None)
+
+    async def _begin(self) -> None:
+        parent = cast("SqliteClient", self._client._parent)
+        if parent._connection is None:
+            await parent.create_connection(with_db=True)
+        self._client._connection = cast("aiosqlite.Connection", parent._connection)
+        await self._client.begin()
+
+    async def _leave(self, *, commit: bool) -> None:
+        try:
+            await settled(self._client.end(commit=commit))
+        finally:
+            self._lock.release()
+
+
+def statements(script: str) -> Iterator[str]:
+    """Split a script into its statements; a semicolon inside a literal, comment or trigger does not end one."""
+    statement = ""
+    for piece in script.split(";"):
+        statement += piece
+        if not statement.strip():
+            statement = ""
+        elif sqlite3.complete_statement(statement + ";"):
+            yield statement.strip()
+            statement = ""
+        else:
+            statement += ";"
+    if statement.strip("; \n\t"):
+        yield statement
+
+
+def _make_private(file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+client_class = SqliteClient

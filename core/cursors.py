@@ -1,0 +1,42 @@
+"""Opaque names for the outside: global object ids."""
+
+import base64
+import binascii
+import re
+
+MAX_LENGTH = 128
+_GLOBAL_ID = re.compile(r"([A-Z][A-Za-z]{0,40}):([\x21-\x7e]{1,64})", re.ASCII)
+
+
+def encode_id(type_name: str, key: int | str) -> str:
+    """The global id of one object of a type."""
+    return base64.urlsafe_b64encode(f"{type_name}:{key}".encode()).rstrip(b"=").decode()
+
+
+def decode_id(global_id: str) -> tuple[str, str] | None:
+    """Type name and key of a global id; None when it is none of ours."""
+    if len(global_id) > MAX_LENGTH:
+        return None
+    try:
+        padding = "=" * (-len(global_id) % 4)
+        text = base64.b64decode(global_id + padding, altchars=b"-_", validate=True).decode("ascii")
+    except (binascii.Error, ValueError):
+        return None
+    match = _GLOBAL_ID.fullmatch(text)
+    return (match[1], match[2]) if match and encode_id(match[1], match[2]) == global_id else None
+
+
+def decode_int_id(global_id: str, type_name: str) -> int | None:
+    """The integer key of a global id of `type_name`; None when it is none."""
+    decoded = decode_id(global_id)
+    if decoded is None or decoded[0] != type_name:
+        return None
+    return int_key(decoded[1])
+
+
+def int_key(key: str) -> int | None:
+    """An integer primary key (32 bits, positive) from a global id's key; None when it is none."""
+    if not (key.isascii() and key.isdigit() and len(key) <= 10):  # ruff: ignore[magic-value-comparison] -- 2^31's digits
+        return None
+    number = int(key)
+    return number if 0 < number < 2**31 else None

@@ -1,0 +1,37 @@
+"""Prometheus metrics of one application: its own registry, so that two in one process do not share counts."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """What is counted. Labels are closed sets; nothing that a client chooses becomes one."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.operations = Counter(
+            "porchlight_operations_total",
+            "GraphQL operations by transport and outcome.",
+            ["transport", "outcome"],
+            registry=self.registry,
+        )
+        self.operation_seconds = Histogram(
+            "porchlight_operation_seconds",
+            "Time to answer a query or mutation.",
+            ["transport"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.errors = Counter("porchlight_errors_total", "Top-level errors by code.", ["code"], registry=self.registry)
+        self.sockets = Gauge("porchlight_sockets", "Open WebSocket connections.", registry=self.registry)
+        self.countdowns = Gauge("porchlight_countdowns", "Open trial countdowns.", registry=self.registry)
+        self.jobs = Counter(
+            "porchlight_jobs_total", "Jobs by kind and outcome.", ["kind", "outcome"], registry=self.registry
+        )
+        self.degraded = Gauge(
+            "porchlight_degraded",
+            "1 while a port serves with less than it should.",
+            ["port"],
+            registry=self.registry,
+        )

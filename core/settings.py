@@ -1,0 +1,181 @@
+"""Settings, read from the environment once and checked as a whole before anything opens.
+
+The parser is our own: ADR 0011 has the figures. Each field names its variable and the function that reads it;
+a wrong value stops the start with the variable's name and what would be right.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from core import setting_values as read
+
+Reader = Callable[[str], Any]
+
+
+SQLITE_FILE = "sqlite://var/porchlight.sqlite3"
+
+
+class SettingsError(Exception):
+    """One or more settings are wrong. `problems` holds a sentence for each, starting with the variable's name."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+def _variable(name: str, default: Any, reader: Reader, *, secret: bool = False) -> Any:
+    """One setting. A secret one, or a URL that may hold a password, stays out of the settings' own text."""
+    return field(default=default, repr=not secret, metadata={"variable": name, "reader": reader})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The contract's environment. An empty environment is a valid one."""
+
+    profile: str = _variable("PROFILE", "development", read.one_of("development", "production"))
+    host: str = _variable("HOST", "127.0.0.1", read.text)
+    port: int = _variable("PORT", 8000, read.whole_number(1, 65535))
+    public_url: str = _variable("PUBLIC_URL", "", read.web_address)
+    workers: int = _variable("WORKERS", 1, read.whole_number(1, 64))
+    jobs: str = _variable("JOBS", "embedded", read.one_of("embedded", "external"))
+    database_url: str = _variable(
+        "DATABASE_URL", "sqlite://var/porchlight.sqlite3", read.url("sqlite", "postgres"), secret=True
+    )
+    redis_url: str = _variable("REDIS_URL", "", read.url("redis", "rediss", "unix"), secret=True)
+    mail_url: str = _variable("MAIL_URL", "outbox://var/outbox", read.url("outbox", "smtp"), secret=True)
+    payments_url: str = _variable("PAYMENTS_URL", "simulated://", read.url("simulated", "stripe"))
+    stripe_api_key: str = _variable("STRIPE_API_KEY", "", read.text, secret=True)
+    stripe_webhook_secret: tuple[str, ...] = _variable("STRIPE_WEBHOOK_SECRET", (), read.words, secret=True)
+    stripe_api_base: str = _variable("STRIPE_API_BASE", "", read.web_address)
+    embeddings_url: str = _variable("EMBEDDINGS_URL", "local://", read.url("local", "openai"))
+    vision_url: str = _variable("VISION_URL", "local://", read.url("local", "openai"))
+    openai_api_key: str = _variable("OPENAI_API_KEY", "", read.text, secret=True)
+    openai_base_url: str = _variable("OPENAI_BASE_URL", "", read.web_address)
+    vectors_url: str = _variable("VECTORS_URL", "embedded://", read.url("embedded", "weaviate"))
+    weaviate_api_key: str = _variable("WEAVIATE_API_KEY", "", read.text, secret=True)
+    secret_key: tuple[str, ...] = _variable("SECRET_KEY", (), read.secrets, secret=True)
+    rate_limits: bool = _variable("RATE_LIMITS", default=True, reader=read.on_or_off)
+    graphiql: str = _variable("GRAPHIQL", "auto", read.one_of("auto", "on", "off"))
+    argon2_memory_kib: int = _variable("ARGON2_MEMORY_KIB", 47104, read.whole_number(8, 4_194_304))
+    argon2_time: int = _variable("ARGON2_TIME", 1, read.whole_number(1, 100))
+    argon2_parallelism: int = _variable("ARGON2_PARALLELISM", 1, read.whole_number(1, 64))
+    argon2_pool: int = _variable("ARGON2_POOL", os.cpu_count() or 1, read.whole_number(1, 256))
+    log_level: str = _variable("LOG_LEVEL", "info", read.one_of("debug", "info", "warning", "error"))
+    log_format: str = _variable("LOG_FORMAT", "", read.one_of("console", "json"))
+    trusted_proxies: tuple[read.Network, ...] = _variable("TRUSTED_PROXIES", (), read.networks)
+    allowed_origins: tuple[str, ...] = _variable("ALLOWED_ORIGINS", (), read.origins)
+    clock: str = _variable("CLOCK", "system", read.one_of("system", "adjustable"))
+
+    def __post_init__(self) -> None:
+        if not self.public_url:
+            object.__setattr__(self, "public_url", f"http://localhost:{self.port}")
+        if not self.log_format:
+            object.__setattr__(self, "log_format", "json" if self.production else "console")
+        problems = [*_processes(self), *_production(self), *_keys_of_vendors(self), *_not_built(self)]
+        if problems:
+            raise SettingsError(problems)
+
+    @property
+    def production(self) -> bool:
+        """Whether the production profile's refusals hold."""
+        return self.profile == "production"
+
+    @property
+    def introspection(self) -> bool:
+        """Whether introspection and suggestions answer: as GraphiQL does, never by default in production."""
+        return self.graphiql == "on" or (self.graphiql == "auto" and not self.production)
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine reaches the server."""
+        return read.is_loopback(self.host)
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """Origins that browsers may call from: the listed ones and our own, with its loopback spellings."""
+        own = {read.origin(self.public_url)}
+        if not self.production:
+            own |= {f"http://{name}:{self.port}" for name in ("localhost", "127.0.0.1", "[::1]")}
+        return frozenset(own | set(self.allowed_origins))
+
+
+VARIABLES: tuple[str, ...] = (
+    *(item.metadata["variable"] for item in fields(Settings)),
+    # Read by the tests alone.
+    "TEST_DATABASE_URL",
+    "TEST_REDIS_URL",
+    "TEST_WEAVIATE_URL",
+)
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Settings from `environment`, in which an empty value counts as absent.
+
+    Raises SettingsError that names every wrong variable at once.
+    """
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for item in fields(Settings):
+        raw = environment.get(item.metadata["variable"], "").strip()
+        if not raw:
+            continue
+        try:
+            values[item.name] = item.metadata["reader"](raw)
+        except ValueError as error:
+            problems.append(f"{item.metadata['variable']}: {error}")
+    if problems:
+        raise SettingsError(problems)
+    return Settings(**values)
+
+
+def _processes(settings: Settings) -> list[str]:
+    """Refuse several long-running processes on what only one process can share."""
+    if settings.workers == 1 and settings.jobs == "embedded":
+        return []
+    cause = "WORKERS above 1" if settings.workers > 1 else "JOBS=external"
+    problems = []
+    if settings.database_url.startswith("sqlite"):
+        problems.append(f"DATABASE_URL: {cause} means several processes, which need postgres://…")
+    if not settings.redis_url:
+        problems.append(f"REDIS_URL: {cause} means several processes, which need redis://… to share limits and events")
+    return problems
+
+
+def _production(settings: Settings) -> list[str]:
+    """Refuse, by name, what the production profile does not accept."""
+    if not settings.production:
+        return []
+    refused = {
+        "SECRET_KEY: is required in production; make one with `python -c 'import secrets; "
+        "print(secrets.token_urlsafe(48))'`": not settings.secret_key,
+        "PAYMENTS_URL: simulated payments are refused in production; use stripe://": (
+            settings.payments_url.startswith("simulated")
+        ),
+        "RATE_LIMITS: may not be off in production": not settings.rate_limits,
+        "GRAPHIQL: open introspection is refused in production; leave it out, or set off": settings.graphiql == "on",
+        "CLOCK: only system is accepted in production": settings.clock != "system",
+    }
+    return [problem for problem, wrong in refused.items() if wrong]
+
+
+def _keys_of_vendors(settings: Settings) -> list[str]:
+    """Ask for the key of each vendor that is chosen."""
+    missing = []
+    if settings.payments_url.startswith("stripe"):
+        if not settings.stripe_api_key:
+            missing.append("STRIPE_API_KEY: is required by PAYMENTS_URL=stripe://")
+        if not settings.stripe_webhook_secret:
+            missing.append("STRIPE_WEBHOOK_SECRET: is required by PAYMENTS_URL=stripe://")
+    for name, value in (("EMBEDDINGS_URL", settings.embeddings_url), ("VISION_URL", settings.vision_url)):
+        if value.startswith("openai") and not settings.openai_api_key:
+            missing.append(f"OPENAI_API_KEY: is required by {name}=openai://…")
+    return missing
+
+
+def _not_built(settings: Settings) -> list[str]:
+    """Refuse what is agreed and not built yet, so that nobody believes it works."""
+    if settings.clock == "adjustable":
+        return ["CLOCK: adjustable is not built yet; only system is accepted"]
+    return []

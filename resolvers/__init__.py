@@ -1,0 +1,1 @@
+"""Which service answers: the roots of the schema, one class a noun and a kind of operation."""

@@ -1,0 +1,73 @@
+"""Registering, signing in and out, and the viewer."""
+
+import strawberry
+
+from schema.accounts import LoginInput, LoginResult, LoginSuccess, RegisterInput, RegisterResult, RegisterSuccess, User
+from schema.context import Info
+from schema.directives import Auth, Public, RateLimit, RateLimitKey, guards
+from schema.sessions import Tokens
+from schema.trials import Trial
+from services import accounts
+
+
+@strawberry.type
+class AccountsQuery:
+    """Who is asking."""
+
+    @strawberry.field(extensions=guards(Public()), description="The viewer; null, without an error, for nobody.")
+    async def me(self, info: Info) -> User | None:
+        viewer = info.context.viewer
+        return User.of(viewer.user) if viewer else None
+
+
+@strawberry.type
+class AccountsMutation:
+    """Coming and going."""
+
+    @strawberry.mutation(
+        extensions=guards(Public(), RateLimit(max=20, window=60, by=RateLimitKey.IP)),
+        description="Make an account, begin its trial and its first session. The caller becomes the viewer.",
+    )
+    async def register(self, info: Info, input: RegisterInput) -> RegisterResult | None:  # ruff: ignore[builtin-argument-shadowing] -- the contract's word
+        signed_in, trial = await accounts.register(
+            info.context.app,
+            email=input.email,
+            password=input.password,
+            name=input.name,
+            device=input.device.described() if input.device else None,
+            client=info.context.client,
+        )
+        info.context.viewer = signed_in.viewer
+        return RegisterSuccess(
+            user=User.of(signed_in.user),
+            trial=Trial.of(trial, info.context.now) if trial else None,
+            tokens=Tokens.of(signed_in.tokens),
+            device_token=signed_in.device_token,
+        )
+
+    @strawberry.mutation(
+        extensions=guards(
+            Public(),
+            RateLimit(max=10, window=60, by=RateLimitKey.CLIENT),
+            RateLimit(max=20, window=900, by=RateLimitKey.ACCOUNT),
+        ),
+        description="Begin a session. The caller becomes the viewer.",
+    )
+    async def login(self, info: Info, input: LoginInput) -> LoginResult | None:  # ruff: ignore[builtin-argument-shadowing] -- the contract's word
+        signed_in = await accounts.login(
+            info.context.app,
+            email=input.email,
+            password=input.password,
+            device=input.device.described() if input.device else None,
+            client=info.context.client,
+        )
+        info.context.viewer = signed_in.viewer
+        return LoginSuccess(
+            user=User.of(signed_in.user), tokens=Tokens.of(signed_in.tokens), device_token=signed_in.device_token
+        )
+
+    @strawberry.mutation(extensions=guards(Auth()), description="End the viewer's session on every device it serves.")
+    async def logout(self, info: Info) -> bool | None:
+        await accounts.logout(info.context.app, info.context.signed_in)
+        info.context.viewer = None
+        return True

@@ -1,0 +1,59 @@
+"""Any object by its global id."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+import strawberry
+
+from core.cursors import decode_id, int_key
+from core.errors import Rejection
+from schema.accounts import User
+from schema.billing import Plan
+from schema.context import Context, Info
+from schema.directives import Public, guards
+from schema.nodes import Node
+from schema.trials import Trial
+
+
+async def _user(context: Context, key: str) -> Node | None:
+    viewer = context.signed_in
+    return User.of(viewer.user) if int_key(key) == viewer.user.id else None
+
+
+async def _trial(context: Context, key: str) -> Node | None:
+    number = int_key(key)
+    row = await context.loaders.trial_by_id.load(number) if number else None
+    if row is None:
+        return None
+    context.require_sight_of(row.user_id)
+    return Trial.of(row, context.now)
+
+
+async def _plan(context: Context, key: str) -> Node | None:
+    plan = context.app.catalogue.plans.get(key)
+    return Plan.of(plan) if plan else None
+
+
+BY_TYPE: dict[str, Callable[[Context, str], Awaitable[Node | None]]] = {"User": _user, "Trial": _trial, "Plan": _plan}
+
+
+@strawberry.type
+class NodesQuery:
+    """Objects by id."""
+
+    @strawberry.field(
+        extensions=guards(Public()),
+        description="An object by its global id; null for an id that is unknown, malformed or somebody else's.",
+    )
+    async def node(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The global id.")],  # ruff: ignore[builtin-argument-shadowing] -- the contract's word
+    ) -> Node | None:
+        decoded = decode_id(id)
+        if decoded is None or decoded[0] not in BY_TYPE:
+            return None
+        try:
+            return await BY_TYPE[decoded[0]](info.context, decoded[1])
+        except Rejection:
+            return None

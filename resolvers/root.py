@@ -1,0 +1,81 @@
+"""The roots, merged in one visible list, and the schema that they make."""
+
+from collections.abc import Iterable
+from itertools import starmap
+from typing import Any
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.extensions import SchemaExtension
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types.base import get_object_definition
+
+from core.errors import Refusal
+from resolvers.accounts import AccountsMutation, AccountsQuery
+from resolvers.billing import BillingQuery
+from resolvers.nodes import NodesQuery
+from resolvers.sessions import SessionsMutation
+from resolvers.trials import TrialsMutation, TrialsSubscription
+from schema import accounts, billing, sessions, trials
+from schema.directives import Auth, Public
+from schema.errors import Error, RefusalHandler
+from schema.limits import ChangesRunToTheirEnd, DocumentLimits, NoIntrospection
+
+
+@strawberry.type(description="What can be asked.")
+class Query(AccountsQuery, BillingQuery, NodesQuery):
+    """All queries."""
+
+
+@strawberry.type(description="What can be done.")
+class Mutation(AccountsMutation, SessionsMutation, TrialsMutation):
+    """All mutations."""
+
+
+@strawberry.type(description="What can be followed live.")
+class Subscription(TrialsSubscription):
+    """All subscriptions."""
+
+
+REFUSALS: dict[type[Refusal], type[Error]] = {**accounts.REFUSALS, **sessions.REFUSALS, **trials.REFUSALS}
+
+
+class UnguardedFieldError(Exception):
+    """A root field says neither `@auth` nor `@public`: the schema is closed by default and does not build."""
+
+
+class Schema(strawberry.Schema):
+    """A schema whose failures are described and logged where the answer is written, once."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
+        pass
+
+
+def build_schema(*, introspection: bool = True) -> Schema:
+    """The schema. Raises UnguardedFieldError."""
+    for root in (Query, Mutation, Subscription):
+        require_guards(root)
+    extensions: list[type[SchemaExtension]] = [DocumentLimits, ChangesRunToTheirEnd]
+    if not introspection:
+        extensions.append(NoIntrospection)
+    return Schema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        types=[accounts.User, trials.Trial, billing.Plan],
+        extensions=extensions,
+        exception_handlers=list(starmap(RefusalHandler, REFUSALS.items())),
+        config=StrawberryConfig(auto_camel_case=True),
+    )
+
+
+def require_guards(root: type) -> None:
+    """Raise UnguardedFieldError unless every field of a root type is guarded."""
+    definition = get_object_definition(root, strict=True)
+    for field in definition.fields:
+        if not _is_guarded(field.extensions):
+            raise UnguardedFieldError(f"{definition.name}.{field.python_name}: say @public or @auth")
+
+
+def _is_guarded(extensions: Iterable[object]) -> bool:
+    return any(isinstance(extension, (Auth, Public)) for extension in extensions)

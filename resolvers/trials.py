@@ -1,0 +1,68 @@
+"""Trials: extending them, and the live countdown."""
+
+from collections.abc import AsyncGenerator
+from typing import Annotated
+
+import strawberry
+
+from core.cursors import decode_int_id
+from core.errors import BadUserInput, NotFound
+from models.accounts import Role
+from schema.context import Info
+from schema.directives import Auth, RateLimit, guards
+from schema.trials import ExtendTrialResult, ExtendTrialSuccess, Trial, TrialTick
+from services import trials
+
+LONGEST_REASON = 500
+
+
+@strawberry.type
+class TrialsMutation:
+    """What support may do for a trial."""
+
+    @strawberry.mutation(
+        extensions=guards(Auth(requires=Role.SUPPORT), RateLimit(max=60, window=60)),
+        description="Give a user more days, counted from the trial's end or, when it is over, from now.",
+    )
+    async def extend_trial(
+        self,
+        info: Info,
+        user_id: Annotated[strawberry.ID, strawberry.argument(description="Whose trial.")],
+        days: Annotated[int, strawberry.argument(description="From 1 to 365.")],
+        reason: Annotated[str, strawberry.argument(description="Why, for the record; at most 500 characters.")],
+    ) -> ExtendTrialResult | None:
+        owner = decode_int_id(user_id, "User")
+        if owner is None:
+            raise NotFound
+        if not reason.strip() or len(reason) > LONGEST_REASON:
+            raise BadUserInput(f"reason has from 1 to {LONGEST_REASON} characters.")
+        trial = await trials.extend(info.context.app, owner, days, reason=reason, actor=info.context.signed_in.user)
+        return ExtendTrialSuccess(trial=Trial.of(trial, info.context.now))
+
+
+@strawberry.type
+class TrialsSubscription:
+    """The live countdown."""
+
+    @strawberry.subscription(
+        extensions=guards(Auth(), RateLimit(max=60, window=60)),
+        description="The viewer's trial: at once, at every change and at the cadence asked for, until it is over.",
+    )
+    async def trial_countdown(
+        self,
+        info: Info,
+        every_seconds: Annotated[
+            int | None, strawberry.argument(description="Cadence in seconds, from 1 to 3,600; 1 when it is left out.")
+        ] = None,
+    ) -> AsyncGenerator[TrialTick | None, None]:
+        viewer = info.context.signed_in
+        ticks = await trials.countdown(info.context.app, viewer.user.id, 1 if every_seconds is None else every_seconds)
+        return _as_types(ticks)
+
+
+async def _as_types(ticks: AsyncGenerator[trials.Tick, None]) -> AsyncGenerator[TrialTick | None, None]:
+    try:
+        async for tick in ticks:
+            yield TrialTick.of(tick)
+    finally:
+        await ticks.aclose()

@@ -1,0 +1,110 @@
+"""Failures as the API tells them: refusals as data, everything else as a top-level error with a code."""
+
+import re
+import secrets
+from collections.abc import Iterable
+from typing import Any
+
+import strawberry
+import structlog
+from graphql import GraphQLError, GraphQLFormattedError, GraphQLSyntaxError
+from strawberry.types.execution import PreExecutionError
+
+from adapters.database import unavailable
+from core.errors import RateLimited, Refusal, Rejection, Unavailable
+
+log = structlog.get_logger(__name__)
+
+_SUGGESTION = re.compile(r" Did you mean .*$", re.DOTALL)
+_TOO_MANY_TOKENS = "Document contains more than"
+_ARGUMENT = re.compile(r"^(Argument|Variable) ['\"]?\$?\w")
+
+
+@strawberry.interface(description="An expected refusal.")
+class Error:
+    """What every refusal has."""
+
+    message: str = strawberry.field(description="A sentence for the person.")
+
+    @classmethod
+    def of(cls, refusal: Refusal) -> "Error":
+        """The refusal as data."""
+        return cls(message=refusal.message)
+
+
+class RefusalHandler:
+    """Turns one refusal that a service raises into the union member of the same name."""
+
+    def __init__(self, refusal: type[Refusal], member: type[Error]) -> None:
+        self.exception_type = refusal
+        self.error_type = member
+
+    def handle(self, exception: Any, *, field: Any, info: Any) -> Error:
+        return self.error_type.of(exception)
+
+
+def describe(
+    errors: Iterable[GraphQLError], *, before_execution: bool = False, suggestions: bool = True
+) -> list[GraphQLFormattedError]:
+    """Each error as the client may see it: a message, a place, a code. What is a bug is logged and masked."""
+    return [_described(error, before_execution=before_execution, suggestions=suggestions) for error in errors]
+
+
+def is_request_error(result: object) -> bool:
+    """Whether a result is the answer to a request that did not reach execution."""
+    return isinstance(result, PreExecutionError)
+
+
+def failure(error: BaseException) -> tuple[str, dict[str, Any]]:
+    """The message and the extensions of a failure, wherever it was raised. Bugs are logged under an `errorId`."""
+    match error:
+        case RateLimited():
+            return error.message, {"code": error.code, "retryAfter": _seconds(error.retry_after)}
+        case Rejection():
+            return error.message, {"code": error.code}
+        case Unavailable():
+            return error.message, {"code": "UNAVAILABLE", "retryAfter": _seconds(error.retry_after)}
+        case RecursionError():
+            return "The document is nested too deeply.", {"code": "QUERY_TOO_COMPLEX"}
+    if unavailable(error):
+        log.warning("database.unavailable", error=str(error))
+        return Unavailable.message, {"code": "UNAVAILABLE", "retryAfter": 1}
+    error_id = secrets.token_hex(8)
+    log.error("request.failed", error_id=error_id, exc_info=error)
+    return "Something went wrong on our side.", {"code": "INTERNAL", "errorId": error_id}
+
+
+def _described(error: GraphQLError, *, before_execution: bool, suggestions: bool) -> GraphQLFormattedError:
+    message, extensions = _message_of(error, before_execution=before_execution)
+    formatted = error.formatted
+    formatted["message"] = message if suggestions else _SUGGESTION.sub("", message)
+    formatted["extensions"] = extensions
+    return formatted
+
+
+def _message_of(error: GraphQLError, *, before_execution: bool) -> tuple[str, dict[str, Any]]:
+    cause = _cause(error)
+    if cause is not None:
+        return failure(cause)
+    if error.extensions and "code" in error.extensions:
+        return error.message, dict(error.extensions)
+    if isinstance(error, GraphQLSyntaxError):
+        too_long = _TOO_MANY_TOKENS in error.message
+        return error.message, {"code": "QUERY_TOO_COMPLEX" if too_long else "GRAPHQL_PARSE_FAILED"}
+    if before_execution:
+        return error.message, {"code": "GRAPHQL_VALIDATION_FAILED"}
+    if error.path is None or _ARGUMENT.match(error.message):
+        return error.message, {"code": "BAD_USER_INPUT"}
+    return failure(error)
+
+
+def _cause(error: GraphQLError) -> BaseException | None:
+    """What a resolver raised, under the errors that GraphQL wrapped around it."""
+    cause: BaseException | None = error.original_error
+    while isinstance(cause, GraphQLError):
+        cause = cause.original_error
+    return cause
+
+
+def _seconds(retry_after: float) -> int:
+    return max(1, -int(-retry_after // 1))

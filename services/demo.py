@@ -1,0 +1,24 @@
+"""The demo account of a development server that only this machine reaches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.emails import parse_email
+from models.accounts import User
+from services import accounts
+from services.sessions import Client
+
+if TYPE_CHECKING:
+    from services.app import App
+
+EMAIL = "demo@example.com"
+
+
+async def ensure(app: App, email: str, password: str) -> None:
+    """Make the account, or give it this password when it has another."""
+    user = await User.get_or_none(email_key=parse_email(email).key)
+    if user is None:
+        await accounts.register(app, email=email, password=password, name="Demo", device=None, client=Client())
+    elif not await app.passwords.verify(password, user.password_hash):
+        await User.filter(id=user.id).update(password_hash=await app.passwords.hash(password))

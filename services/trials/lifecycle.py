@@ -1,0 +1,89 @@
+"""What happens to a trial: it begins with the registration, it may be extended, it is counted down."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+from tortoise.expressions import F
+
+from core.errors import BadUserInput, NotFound, Refusal
+from models.trials import Trial
+from services.trials.countdown import CHANNEL, SLOTS
+from services.trials.status import TrialStatus, trial_status
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from core.emails import Email
+    from models.accounts import User
+    from services.app import App
+    from services.trials.status import Tick
+
+log = structlog.get_logger(__name__)
+
+LONGEST_EXTENSION = 365
+"""Days that one extension may add."""
+
+
+class TrialNotExtendable(Refusal):
+    """The trial has been converted or canceled: there is nothing to extend."""
+
+    message = "This trial has been converted or canceled."
+
+
+async def begin(app: App, user: User, email: Email) -> Trial | None:
+    """Begin the trial of a new user, inside the caller's transaction. None when the person has had one.
+
+    The unique `person_key` decides, not a look beforehand: two registrations of one person give one trial.
+    """
+    plan = app.catalogue.trial_plan
+    now = app.clock.now()
+    trial = Trial(
+        user=user,
+        person_key=email.person,
+        plan_key=plan.key,
+        started_at=now,
+        ends_at=now + timedelta(days=plan.trial_days),
+        version=1,
+    )
+    await Trial.bulk_create([trial], ignore_conflicts=True)
+    return await Trial.get_or_none(user_id=user.id)
+
+
+async def extend(app: App, user_id: int, days: int, *, reason: str, actor: User) -> Trial:
+    """Move the end of a trial by `days` days, from its end or, when it is over, from now.
+
+    Raises NotFound, BadUserInput, TrialNotExtendable. Every open countdown hears of it.
+    """
+    if not 1 <= days <= LONGEST_EXTENSION:
+        raise BadUserInput(f"days is from 1 to {LONGEST_EXTENSION}.")
+    while True:
+        trial = await Trial.get_or_none(user_id=user_id)
+        if trial is None:
+            raise NotFound
+        now = app.clock.now()
+        if trial_status(trial, now) in {TrialStatus.CONVERTED, TrialStatus.CANCELED}:
+            raise TrialNotExtendable
+        changed = await Trial.filter(id=trial.id, version=trial.version).update(
+            ends_at=max(trial.ends_at, now) + timedelta(days=days), version=F("version") + 1
+        )
+        if changed:
+            break
+    log.info("trial.extended", user_id=user_id, days=days, reason=reason, actor_id=actor.id)
+    await app.bus.publish(CHANNEL, str(trial.id))
+    return await Trial.get(id=trial.id)
+
+
+async def countdown(app: App, user_id: int, every: int) -> AsyncGenerator[Tick, None]:
+    """The live ticks of a user's trial. `every` is the cadence in seconds, from 1 to 3,600.
+
+    Raises NotFound for a user without a trial, BadUserInput.
+    """
+    if not 1 <= every <= SLOTS:
+        raise BadUserInput(f"everySeconds is from 1 to {SLOTS}.")
+    trial = await Trial.get_or_none(user_id=user_id)
+    if trial is None:
+        raise NotFound
+    return app.countdown.ticks(trial, every)

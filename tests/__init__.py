@@ -1,0 +1,1 @@
+"""The tests. They start nothing outside this machine."""

@@ -1,0 +1,118 @@
+"""Reading what a client sends over HTTP, within bounds and without trusting a byte of it."""
+
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+
+from web.runtime import Operation
+
+MAX_BODY = 1_048_576
+"""Bytes of a request body."""
+RESULT = "application/graphql-response+json"
+JSON = "application/json"
+
+
+class BadRequestError(Exception):
+    """The request cannot be understood. `status` is the HTTP status, `code` stands in the contract's list."""
+
+    def __init__(self, status: HTTPStatus, message: str, code: str = "BAD_USER_INPUT") -> None:
+        self.status = status
+        self.message = message
+        self.code = code
+        super().__init__(message)
+
+
+async def read_body(request: Request) -> bytes:
+    """The body. Raises BadRequestError as soon as it is longer than MAX_BODY, said or sent."""
+    too_large = BadRequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body has at most {MAX_BODY:,} bytes.")
+    said = request.headers.get("content-length", "0")
+    if not said.isdigit() or int(said[:20]) > MAX_BODY:
+        raise too_large
+    parts: list[bytes] = []
+    length = 0
+    async for part in request.stream():
+        length += len(part)
+        if length > MAX_BODY:
+            raise too_large
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def read_json_object(request: Request) -> dict[str, Any]:
+    """The body as a JSON object in UTF-8. Raises BadRequestError."""
+    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
+    charset = parameters.replace(" ", "").replace('"', "").lower()
+    if media_type.strip().lower() != JSON or charset not in {"", "charset=utf-8"}:
+        raise BadRequestError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body is JSON in UTF-8: application/json.")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise BadRequestError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body is not compressed.")
+    return json_object(await read_body(request), "body")
+
+
+def json_object(raw: bytes | str, what: str) -> dict[str, Any]:
+    """A JSON object. Raises BadRequestError."""
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise BadRequestError(HTTPStatus.BAD_REQUEST, f"The {what} is not valid JSON.") from error
+    if not isinstance(value, dict):
+        raise BadRequestError(HTTPStatus.BAD_REQUEST, f"The {what} is not a JSON object.")
+    return value
+
+
+def operation_in(members: dict[str, Any]) -> Operation:
+    """The operation that a request's members describe. Raises BadRequestError."""
+    query, variables = members.get("query"), members.get("variables")
+    name, extensions = members.get("operationName"), members.get("extensions")
+    if extensions is not None and not isinstance(extensions, dict):
+        raise BadRequestError(HTTPStatus.BAD_REQUEST, "extensions is not an object.")
+    if query is None and "persistedQuery" in (extensions or {}):
+        raise BadRequestError(HTTPStatus.OK, "PersistedQueryNotSupported", "PERSISTED_QUERY_NOT_SUPPORTED")
+    if not isinstance(query, str) or not query.strip():
+        raise BadRequestError(HTTPStatus.BAD_REQUEST, "query is missing, or is not a text.")
+    if variables is not None and not isinstance(variables, dict):
+        raise BadRequestError(HTTPStatus.BAD_REQUEST, "variables is not an object.")
+    if name is not None and not isinstance(name, str):
+        raise BadRequestError(HTTPStatus.BAD_REQUEST, "operationName is not a text.")
+    return Operation(query, variables, name or None)
+
+
+def operation_in_url(request: Request) -> Operation:
+    """The operation of a GET request. Raises BadRequestError."""
+    parameters = request.query_params
+    members: dict[str, Any] = {"query": parameters.get("query"), "operationName": parameters.get("operationName")}
+    for name in ("variables", "extensions"):
+        if parameters.get(name):
+            members[name] = json_object(parameters[name], name)
+    return operation_in(members)
+
+
+def accepted_media_type(accept: str | None) -> str | None:
+    """How to answer: GraphQL's own media type where it is asked for, JSON for whoever takes anything.
+
+    None when the client takes neither. Source: GraphQL over HTTP, section 6.1.
+    """
+    if not accept or not accept.strip():
+        return JSON
+    offers: dict[str, float] = {}
+    for part in accept.split(",")[:50]:
+        media_type, *parameters = (word.strip().lower() for word in part.split(";"))
+        offers[media_type] = max(offers.get(media_type, 0.0), _quality(parameters))
+    anything = max(offers.get("*/*", 0.0), offers.get("application/*", 0.0))
+    json, result = offers.get(JSON, anything), offers.get(RESULT, 0.0)
+    if max(json, result) <= 0:
+        return None
+    return RESULT if result >= json else JSON
+
+
+def _quality(parameters: list[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 0.0
+    return 1.0

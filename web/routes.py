@@ -1,0 +1,81 @@
+"""Every address that answers, in one visible list."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import ASGIApp
+from strawberry import Schema
+
+from adapters.mail import OutboxMail
+from services.app import App
+from web.answers import problem
+from web.graphql import GraphQLEndpoint
+from web.middleware import Envelope
+from web.operations import Operations
+from web.outbox import OutboxPages
+from web.registration import RegistrationEndpoint
+from web.runtime import Runtime
+from web.sockets import Sockets
+
+CODES = {404: "NOT_FOUND"}
+
+
+def build_site(app: App, schema: Schema, opened: Callable[[], AbstractAsyncContextManager[None]]) -> ASGIApp:
+    """The ASGI application. `opened` opens the app for as long as the server runs."""
+    runtime = Runtime(app, schema)
+    sockets = Sockets(runtime)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncGenerator[None, None]:
+        async with opened():
+            stop_listening = sockets.open()
+            try:
+                yield
+            finally:
+                stop_listening()
+
+    site = Starlette(
+        routes=_routes(app, runtime, sockets),
+        lifespan=lifespan,
+        exception_handlers={HTTPException: _http_exception},
+    )
+    if app.settings.allowed_origins:
+        site.add_middleware(
+            CORSMiddleware,
+            allow_origins=app.settings.allowed_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "X-Request-Id"],
+            expose_headers=["X-Request-Id", "Retry-After"],
+            max_age=600,
+        )
+    return Envelope(site, app)
+
+
+def _routes(app: App, runtime: Runtime, sockets: Sockets) -> list[BaseRoute]:
+    operations = Operations(app)
+    routes: list[BaseRoute] = [
+        Route("/graphql", GraphQLEndpoint(runtime).answer, methods=["GET", "POST"]),
+        WebSocketRoute("/graphql", sockets.serve),
+        Route("/auth/register", RegistrationEndpoint(runtime).answer, methods=["POST"]),
+        Route("/healthz", operations.healthz),
+        Route("/readyz", operations.readyz),
+        Route("/metrics", operations.metrics),
+        Route("/.well-known/jwks.json", operations.jwks),
+    ]
+    if isinstance(app.mail, OutboxMail) and not app.settings.production:
+        pages = OutboxPages(app.mail)
+        routes += [Route("/dev/outbox", pages.index), Route("/dev/outbox/{name}", pages.letter)]
+    return routes
+
+
+def _http_exception(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    answer = problem(error.status_code, CODES.get(error.status_code, "BAD_USER_INPUT"), str(error.detail))
+    answer.headers.update(error.headers or {})
+    return answer

@@ -1,0 +1,143 @@
+"""Running one GraphQL operation: what HTTP, WebSocket and REST share."""
+
+import re
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from strawberry import Schema
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types.execution import ExecutionResult
+from strawberry.types.graphql import OperationType
+
+from core.errors import Unauthenticated
+from schema.context import Context
+from schema.errors import describe, failure, is_request_error
+from services import access
+from services.access import Viewer
+from services.app import App
+
+log = structlog.get_logger(__name__)
+
+_BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/=-]+)", re.ASCII | re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What a client asks to run."""
+
+    query: str
+    variables: dict[str, Any] | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A result as it goes on the wire. `executed` is false for what parsing, validation or coercion refused."""
+
+    content: dict[str, Any]
+    executed: bool = True
+    codes: list[str] = field(default_factory=list)
+
+
+class WrongMethodError(Exception):
+    """The operation is of a kind that this way of asking does not allow."""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The schema with the app that it serves."""
+
+    app: App
+    schema: Schema
+
+    async def viewer(self, authorization: str | None) -> Viewer | None:
+        """The viewer that a header stands for; None without one. Raises Unauthenticated."""
+        if authorization is None:
+            return None
+        match = _BEARER.fullmatch(authorization.strip())
+        if not match:
+            raise Unauthenticated("The Authorization header is not `Bearer <accessToken>`.")
+        return await access.authenticate(self.app, match[1])
+
+    async def execute(
+        self, operation: Operation, context: Context, *, allowed: frozenset[OperationType], transport: str
+    ) -> Answer:
+        """The one answer of a query or a mutation. Raises WrongMethodError."""
+        started = time.perf_counter()
+        try:
+            result = await self.schema.execute(
+                operation.query,
+                variable_values=operation.variables,
+                context_value=context,
+                operation_name=operation.name,
+                allowed_operation_types=allowed,
+            )
+        except InvalidOperationTypeError as error:
+            raise WrongMethodError(error.as_http_error_reason("POST")) from error
+        except CannotGetOperationTypeError as error:
+            answer = _refused(error.as_http_error_reason(), "GRAPHQL_VALIDATION_FAILED")
+        else:
+            answer = self._answer(result)
+        self._count(answer, operation, transport, time.perf_counter() - started)
+        return answer
+
+    async def stream(self, operation: Operation, context: Context, *, transport: str) -> AsyncGenerator[Answer, None]:
+        """Each answer of an operation of any kind. Rows are read anew for each event."""
+        async for answer in self._answers(operation, context):
+            self._count(answer, operation, transport)
+            yield answer
+            context.renew()
+
+    async def _answers(self, operation: Operation, context: Context) -> AsyncGenerator[Answer, None]:
+        try:
+            results = await self.schema.stream(
+                operation.query,
+                variable_values=operation.variables,
+                context_value=context,
+                operation_name=operation.name,
+            )
+            async for result in results:
+                yield self._answer(result)
+        except Exception as error:  # ruff: ignore[blind-except] -- a fault ends one operation, not the socket
+            message, extensions = failure(error)
+            yield Answer({"errors": [{"message": message, "extensions": extensions}]}, codes=[extensions["code"]])
+
+    def _answer(self, result: Any) -> Answer:
+        assert isinstance(result, ExecutionResult) or is_request_error(result)
+        early = is_request_error(result)
+        content: dict[str, Any] = {} if early else {"data": result.data}
+        executed = not early
+        codes: list[str] = []
+        if result.errors:
+            suggestions = self.app.settings.introspection
+            errors = describe(result.errors, before_execution=early, suggestions=suggestions)
+            codes = [error["extensions"]["code"] for error in errors]
+            content["errors"] = errors
+            if result.data is None and all("path" not in error or error["path"] is None for error in errors):
+                executed = False
+                content.pop("data", None)
+        return Answer(content, executed, codes)
+
+    def _count(self, answer: Answer, operation: Operation, transport: str, seconds: float | None = None) -> None:
+        metrics = self.app.metrics
+        outcome = "ok" if not answer.codes else "error" if answer.executed else "refused"
+        metrics.operations.labels(transport, outcome).inc()
+        for code in answer.codes:
+            metrics.errors.labels(code).inc()
+        if seconds is not None:
+            metrics.operation_seconds.labels(transport).observe(seconds)
+        log.info(
+            "graphql.operation",
+            operation=(operation.name or "")[:100],
+            transport=transport,
+            outcome=outcome,
+            codes=answer.codes,
+            ms=round(seconds * 1000, 1) if seconds is not None else None,
+        )
+
+
+def _refused(message: str, code: str) -> Answer:
+    return Answer({"errors": [{"message": message, "extensions": {"code": code}}]}, executed=False, codes=[code])

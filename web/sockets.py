@@ -1,0 +1,289 @@
+"""`/graphql` over WebSocket: the graphql-transport-ws protocol, one fault harming one operation (ADR 0010).
+
+A mutation that has begun runs to its end, whatever becomes of the socket; everything else is cancelled with it.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import Any
+
+import orjson
+import structlog
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from core.errors import Unauthenticated
+from schema.context import Context
+from schema.errors import failure
+from services import access, sessions
+from services.access import Viewer
+from services.sessions import Client
+from web.client import client_of
+from web.requests import BadRequestError, operation_in
+from web.runtime import Answer, Operation, Runtime
+
+PROTOCOL = "graphql-transport-ws"
+INIT_TIMEOUT = 10.0
+"""Seconds within which a client says `connection_init`."""
+MAX_OPERATIONS = 100
+"""Operations that one socket may have open."""
+MAX_ID = 128
+"""Characters of an operation's id."""
+
+log = structlog.get_logger(__name__)
+
+
+class CloseError(Exception):
+    """The socket ends here, with a code of the protocol and the reason."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        self.code = code
+        self.reason = reason
+        super().__init__(reason)
+
+
+class Sockets:
+    """The open sockets of this process, by session, so that a session that ends takes its sockets along."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._by_session: dict[str, set[Socket]] = {}
+
+    def open(self) -> Callable[[], None]:
+        """Begin to listen for sessions that end. The answer stops it."""
+        return self._runtime.app.bus.subscribe(sessions.CHANNEL, self._revoked, resync=self._review)
+
+    async def serve(self, websocket: WebSocket) -> None:
+        """Serve one socket to its end."""
+        settings = self._runtime.app.settings
+        origin = websocket.headers.get("origin")
+        if origin is not None and origin.lower() not in settings.origins:
+            await websocket.close(1008)
+            return
+        if PROTOCOL not in websocket.scope.get("subprotocols", []):
+            await websocket.accept()
+            await websocket.close(4406, "Subprotocol not acceptable")
+            return
+        await websocket.accept(PROTOCOL)
+        socket = Socket(websocket, self._runtime, client_of(websocket, settings.trusted_proxies), self._joined)
+        with self._runtime.app.metrics.sockets.track_inprogress():
+            try:
+                await socket.serve()
+            finally:
+                self._left(socket)
+
+    def _joined(self, socket: "Socket") -> None:
+        assert socket.viewer is not None
+        self._by_session.setdefault(socket.viewer.session.key, set()).add(socket)
+
+    def _left(self, socket: "Socket") -> None:
+        if socket.viewer is None:
+            return
+        key = socket.viewer.session.key
+        members = self._by_session.get(key, set())
+        members.discard(socket)
+        if not members:
+            self._by_session.pop(key, None)
+
+    async def _revoked(self, session_key: str) -> None:
+        for socket in list(self._by_session.get(session_key, ())):
+            await socket.close(4401, "The session has ended")
+
+    async def _review(self) -> None:
+        """Look at every session again: messages may have been lost."""
+        with self._runtime.app.database.bound():
+            for key in await sessions.ended_among(self._runtime.app, list(self._by_session)):
+                await self._revoked(key)
+
+
+class _Running:
+    """One operation of a socket."""
+
+    task: "asyncio.Task[None]"
+
+    def __init__(self, operation_id: str, context: Context) -> None:
+        self.id = operation_id
+        self.context = context
+
+    def stop(self) -> None:
+        """Cancel it, unless it is changing something: then it runs to its end and nobody hears of it."""
+        if not self.context.changing:
+            self.task.cancel()
+
+
+class Socket:
+    """One connection."""
+
+    def __init__(
+        self, websocket: WebSocket, runtime: Runtime, client: Client, joined: "Callable[[Socket], None]"
+    ) -> None:
+        self.viewer: Viewer | None = None
+        self._websocket = websocket
+        self._runtime = runtime
+        self._client = client
+        self._joined = joined
+        self._acknowledged = False
+        self._sending = asyncio.Lock()
+        self._operations: dict[str, _Running] = {}
+
+    async def serve(self) -> None:
+        """Read messages until the socket ends, then let go of what it had open."""
+        try:
+            async with asyncio.timeout(INIT_TIMEOUT):
+                await self._initialise()
+            while True:
+                await self._handle(await self._receive())
+        except TimeoutError:
+            await self.close(4408, "Connection initialisation timeout")
+        except CloseError as error:
+            await self.close(error.code, error.reason)
+        except WebSocketDisconnect:
+            pass
+        finally:
+            await self._let_go()
+
+    async def close(self, code: int, reason: str) -> None:
+        """End the connection, if it still stands."""
+        async with self._sending:
+            if self._websocket.application_state is WebSocketState.CONNECTED:
+                try:
+                    await self._websocket.close(code, reason)
+                except (RuntimeError, WebSocketDisconnect):
+                    log.debug("socket.already_closed", code=code)
+
+    async def _initialise(self) -> None:
+        """The first message authenticates: an invalid token ends the connection, none makes it anonymous."""
+        message = await self._receive()
+        while message["type"] in {"ping", "pong"}:
+            await self._handle(message)
+            message = await self._receive()
+        if message["type"] != "connection_init":
+            raise CloseError(4401, "Unauthorized")
+        payload = message.get("payload")
+        if payload is not None and not isinstance(payload, dict):
+            raise CloseError(4400, "The payload of connection_init is an object")
+        given = (payload or {}).get("Authorization") or self._websocket.headers.get("authorization")
+        if given is not None:
+            await self._authenticate(given)
+        self._acknowledged = True
+        await self._send({"type": "connection_ack"})
+
+    async def _authenticate(self, given: object) -> None:
+        try:
+            self.viewer = await self._runtime.viewer(str(given))
+        except Unauthenticated as error:
+            raise CloseError(4403, "Forbidden") from error
+        except Exception as error:
+            _, extensions = failure(error)
+            raise CloseError(1013 if extensions["code"] == "UNAVAILABLE" else 1011, extensions["code"]) from error
+        self._joined(self)
+
+    async def _receive(self) -> dict[str, Any]:
+        """The next message. Raises CloseError for what is none of the protocol's."""
+        frame = await self._websocket.receive()
+        if frame["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(frame.get("code", 1000))
+        text = frame.get("text")
+        if text is None:
+            raise CloseError(4400, "Messages are text")
+        try:
+            message = orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            raise CloseError(4400, "Messages are JSON") from error
+        if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+            raise CloseError(4400, "Messages are objects with a type")
+        return message
+
+    async def _handle(self, message: dict[str, Any]) -> None:
+        match message["type"]:
+            case "ping":
+                await self._send({"type": "pong"})
+            case "pong":
+                pass
+            case "connection_init":
+                raise CloseError(4429, "Too many initialisation requests")
+            case "subscribe":
+                await self._subscribe(_id_of(message), message.get("payload"))
+            case "complete":
+                running = self._operations.pop(_id_of(message), None)
+                if running is not None:
+                    running.stop()
+            case _:
+                raise CloseError(4400, "Unknown message type")
+
+    async def _subscribe(self, operation_id: str, payload: object) -> None:
+        if operation_id in self._operations:
+            raise CloseError(4409, f"Subscriber for {operation_id} already exists")
+        if len(self._operations) >= MAX_OPERATIONS:
+            await self._refuse(operation_id, f"A socket has at most {MAX_OPERATIONS} operations.", "RATE_LIMITED")
+            return
+        try:
+            operation = operation_in(payload if isinstance(payload, dict) else {})
+        except BadRequestError as error:
+            await self._refuse(operation_id, error.message, error.code)
+            return
+        running = _Running(operation_id, Context(app=self._runtime.app, client=self._client))
+        self._operations[operation_id] = running
+        running.task = asyncio.create_task(self._run(operation, running))
+        running.task.add_done_callback(_report)
+
+    async def _run(self, operation: Operation, running: "_Running") -> None:
+        """Answer one operation. Its id is free again before its last message is sent, as the protocol wants."""
+        last: dict[str, Any] = {"type": "complete"}
+        try:
+            running.context.viewer = await self._present_viewer()
+            answers = self._runtime.stream(operation, running.context, transport="websocket")
+            last = await self._answer(answers, running) or last
+        except Exception as error:  # ruff: ignore[blind-except] -- a fault ends one operation, not the socket
+            message, extensions = failure(error)
+            last = {"type": "error", "payload": [{"message": message, "extensions": extensions}]}
+        if self._operations.get(running.id) is running:
+            del self._operations[running.id]
+            await self._send({"id": running.id, **last})
+
+    async def _answer(self, answers: AsyncGenerator[Answer, None], running: "_Running") -> dict[str, Any] | None:
+        """Send each answer while somebody listens; the last message, when it is an error."""
+        async with aclosing(answers):
+            async for answer in answers:
+                if not answer.executed:
+                    return {"type": "error", "payload": answer.content["errors"]}
+                if self._operations.get(running.id) is running:
+                    await self._send({"id": running.id, "type": "next", "payload": answer.content})
+        return None
+
+    async def _present_viewer(self) -> Viewer | None:
+        """The viewer with role and session as they are now; the socket ends when the session has."""
+        if self.viewer is None:
+            return None
+        try:
+            return await access.viewer_of(self._runtime.app, self.viewer.session.key, self.viewer.user.id)
+        except Unauthenticated:
+            await self.close(4401, "The session has ended")
+            raise
+
+    async def _refuse(self, operation_id: str, message: str, code: str) -> None:
+        errors = [{"message": message, "extensions": {"code": code}}]
+        await self._send({"id": operation_id, "type": "error", "payload": errors})
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        async with self._sending:
+            if self._websocket.application_state is WebSocketState.CONNECTED:
+                await self._websocket.send_text(orjson.dumps(message).decode())
+
+    async def _let_go(self) -> None:
+        left = list(self._operations.values())
+        for running in left:
+            running.stop()
+        await asyncio.gather(*(running.task for running in left), return_exceptions=True)
+
+
+def _report(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and (error := task.exception()):
+        log.error("socket.operation_failed", exc_info=error)
+
+
+def _id_of(message: dict[str, Any]) -> str:
+    operation_id = message.get("id")
+    if not isinstance(operation_id, str) or not 0 < len(operation_id) <= MAX_ID:
+        raise CloseError(4400, f"An id is a text of 1 to {MAX_ID} characters")
+    return operation_id
