@@ -42,26 +42,20 @@ async def recognise(app: App, user: User, said: Description) -> tuple[Device, st
     Runs inside the caller's transaction, after its first write.
     """
     now = app.clock.now()
-    described: dict[str, Any] = {
-        "fingerprint": said.fingerprint,
-        "platform": said.platform,
-        "locale": said.locale,
-        "timezone": said.timezone,
-    }
+    parts = ("fingerprint", "name", "platform", "locale", "timezone")
+    described: dict[str, Any] = {part: getattr(said, part) for part in parts if getattr(said, part) is not None}
     if said.device_token:
         hashes = app.keys.macs("device-token", said.device_token)
         known = await Device.get_or_none(user_id=user.id, key_hash__in=hashes)
         if known is not None:
-            known.update_from_dict(described | {"name": said.name or known.name, "last_seen_at": now})
-            await known.save(update_fields=[*described, "name", "last_seen_at"])
+            await Device.filter(id=known.id).update(**described, last_seen_at=now)
             return known, said.device_token
     token = secrets.token_urlsafe(32)
     device = await Device.create(
         user_id=user.id,
         key_hash=app.keys.mac("device-token", token).hex(),
-        name=said.name or UNNAMED,
         first_seen_at=now,
         last_seen_at=now,
-        **described,
+        **{"name": UNNAMED, **described},
     )
     return device, token

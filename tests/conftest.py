@@ -1,3 +1,55 @@
-"""Fixtures for all tests."""
+"""Fixtures for all tests.
+
+`porchlight` is a running server. Every test that uses it runs twice: on SQLite with what is embedded, and on PostgreSQL
+with Valkey.
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.settings import Settings
+from services.app import Ports
+from tests.clock import ManualClock
+from tests.porchlight import Porchlight, running, settings_for
 
 pytest_plugins = ["tests.services.postgres", "tests.services.smtp", "tests.services.valkey"]
+
+Start = Callable[..., Awaitable[Porchlight]]
+
+
+@pytest.fixture(params=["embedded", "production"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Settings of one profile, over a migrated and empty database."""
+    mail_url = f"outbox://{tmp_path / 'outbox'}"
+    if request.param == "embedded":
+        return settings_for(request.getfixturevalue("sqlite_url"), "", mail_url)
+    return settings_for(request.getfixturevalue("postgres_url"), request.getfixturevalue("redis_url"), mail_url)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """The time of the test."""
+    return ManualClock()
+
+
+@pytest.fixture
+async def start(settings: Settings, clock: ManualClock) -> AsyncGenerator[Start]:
+    """Start a server with other settings or ports; several of them share the database and the clock."""
+    from dataclasses import replace
+
+    async with AsyncExitStack() as stack:
+
+        async def starting(*, ports: Ports | None = None, **changes: Any) -> Porchlight:
+            return await stack.enter_async_context(running(replace(settings, **changes), clock, ports))
+
+        yield starting
+
+
+@pytest.fixture
+async def porchlight(start: Start) -> Porchlight:
+    """A running server."""
+    return await start()

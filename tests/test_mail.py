@@ -3,7 +3,7 @@ import os
 import stat
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from email import policy
+from email import message_from_bytes, policy
 from email.headerregistry import Address
 from email.message import EmailMessage
 from pathlib import Path
@@ -48,8 +48,7 @@ async def variant(
         mail = OutboxMail(tmp_path / "outbox")
 
         def arrived() -> list[EmailMessage]:
-            files = sorted((tmp_path / "outbox").iterdir())
-            return [parsed(file.read_bytes()) for file in files]
+            return [parsed(file.read_bytes()) for file in files(tmp_path / "outbox")]
 
     else:
         server = await serve_smtp(Tls.NONE, enable_SMTPUTF8=True)
@@ -63,9 +62,11 @@ async def variant(
     await mail.close()
 
 
-def parsed(content: bytes) -> EmailMessage:
-    from email import message_from_bytes
+def files(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir())
 
+
+def parsed(content: bytes) -> EmailMessage:
     return message_from_bytes(content, EmailMessage, policy=policy.default)
 
 
@@ -98,7 +99,7 @@ async def test_address_in_unicode_arrives(variant: tuple[Mail, Arrived]) -> None
     """An address need not be ASCII."""
     mail, arrived = variant
     await mail.send(message(to="jörg@exämple.com"))
-    assert [got["To"].addresses[0].addr_spec for got in arrived()] == ["jörg@exämple.com"]
+    assert [str(got["To"]) for got in arrived()] == ["jörg@exämple.com"]
 
 
 async def test_many_messages_at_once_arrive(variant: tuple[Mail, Arrived]) -> None:
@@ -124,9 +125,9 @@ async def test_incomplete_message_is_the_callers_mistake(variant: tuple[Mail, Ar
 def test_header_cannot_be_injected(header: str) -> None:
     """A line break in a value is refused when the message is written, so that no variant ever sees it."""
     written = EmailMessage()
-    with pytest.raises(ValueError, match="linefeed|carriage return"):
+    with pytest.raises(ValueError, match=r"linefeed|carriage return"):
         written[header] = "ada@example.com\r\nBcc: eve@example.com"
-    with pytest.raises(ValueError, match="CR and LF|invalid"):
+    with pytest.raises(ValueError, match=r"CR and LF|invalid"):
         Address("Ada\r\nBcc: eve@example.com", "ada", "example.com")
 
 
@@ -145,7 +146,7 @@ async def test_sending_again_changes_nothing(outbox: OutboxMail, tmp_path: Path)
     await outbox.send(message(subject="first"))
     await outbox.send(message(subject="second"))
     assert [found.subject for found in outbox.messages(10)] == ["second"]
-    assert len(list(tmp_path.iterdir())) == 1
+    assert len(files(tmp_path)) == 1
 
 
 async def test_hostile_message_ids_stay_in_the_folder(outbox: OutboxMail, tmp_path: Path) -> None:
@@ -153,7 +154,7 @@ async def test_hostile_message_ids_stay_in_the_folder(outbox: OutboxMail, tmp_pa
     ids = ["<../../etc/passwd>", "<..>", "</etc/passwd>", "<a/b@c>", "<a\\b@c>", "<A-B@c>", "<ü@c>", f"<{'x' * 900}@c>"]
     for each in ids:
         await outbox.send(message(each))
-    names = [file.name for file in tmp_path.iterdir()]
+    names = [file.name for file in files(tmp_path)]
     assert len(names) == len(ids)
     assert all(outbox.message(name) for name in names)
 
@@ -161,9 +162,9 @@ async def test_hostile_message_ids_stay_in_the_folder(outbox: OutboxMail, tmp_pa
 async def test_outbox_shows_the_newest_first(outbox: OutboxMail, tmp_path: Path) -> None:
     """Messages are listed by the time they were written, as many as asked for."""
     for number, written in ((1, 200), (2, 300), (3, 100)):
-        known = set(tmp_path.iterdir())
+        known = set(files(tmp_path))
         await outbox.send(message(f"<{number}@porchlight.test>", subject=f"{number}"))
-        (file,) = set(tmp_path.iterdir()) - known
+        (file,) = set(files(tmp_path)) - known
         os.utime(file, (written, written))
     assert [found.subject for found in outbox.messages(10)] == ["2", "1", "3"]
     assert [found.subject for found in outbox.messages(2)] == ["2", "1"]
@@ -199,17 +200,19 @@ def test_foreign_and_broken_files_are_passed_over(outbox: OutboxMail, tmp_path: 
     (tmp_path / "empty.eml").touch()
     (tmp_path / "noise.eml").write_bytes(os.urandom(5000))
     (tmp_path / "charset.eml").write_bytes(b"Message-ID: <3@a>\nContent-Type: text/plain; charset=nonsense\n\n\xff\xfe")
+    (tmp_path / "header.eml").write_bytes(b"Message-ID: <3@a>\nTo: <\n\n")
     (tmp_path / "folder.eml").mkdir()
     os.mkfifo(tmp_path / "pipe.eml")
     (tmp_path / "link.eml").symlink_to(tmp_path / "notes.txt")
     with (tmp_path / "huge.eml").open("wb") as huge:
         huge.write(b"Message-ID: <4@a>\n\n")
         huge.truncate(11 * 1024 * 1024)
-    (tmp_path / "odd.eml").write_bytes(b"Message-ID: <5@a>\nDate: never\nSubject: =?utf-8?b?w?=\nTo: <\n\nodd \xff")
+    (tmp_path / "odd.eml").write_bytes(b"Message-ID: <5@a>\nDate: never\nSubject: =?utf-8?b?w?= \xff\n\nodd \xff")
     found = outbox.messages(100)
     assert [each.name for each in found] == ["odd.eml"]
     assert found[0].date is None
     assert found[0].text.startswith("odd")
+    assert (found[0].subject + found[0].text).encode()
 
 
 @pytest.mark.parametrize(
@@ -229,7 +232,7 @@ async def test_folder_is_private(tmp_path: Path) -> None:
     mail = OutboxMail(folder)
     await mail.open()
     await mail.send(message())
-    (file,) = folder.iterdir()
+    (file,) = files(folder)
     assert (stat.S_IMODE(folder.stat().st_mode), stat.S_IMODE(file.stat().st_mode)) == (0o700, 0o600)
 
 
@@ -246,7 +249,7 @@ async def test_disk_that_fails_is_unavailable(
     with pytest.raises(Unavailable):
         await outbox.send(message(subject="second"))
     assert [found.subject for found in outbox.messages(10)] == ["first"]
-    assert len(list(tmp_path.iterdir())) == 1
+    assert len(files(tmp_path)) == 1
 
 
 def test_outbox_may_be_read_before_it_is_opened(tmp_path: Path) -> None:
@@ -269,7 +272,7 @@ def plain(server: SmtpServer) -> SmtpMail:
 @pytest.mark.parametrize("tls", [Tls.STARTTLS, Tls.IMPLICIT])
 async def test_credentials_and_mail_are_encrypted(serve_smtp: Serve, certificate: Certificate, tls: Tls) -> None:
     """With STARTTLS as with TLS from the first byte the server gets login and message over TLS."""
-    server = await serve_smtp(tls, auth_required=True)
+    server = await serve_smtp(tls)
     mail = SmtpMail("127.0.0.1", server.port, tls=tls, user=USER, password=PASSWORD, trust=certificate.trust)
     await mail.send(message())
     assert [got["Message-ID"] for got in server.messages] == ["<1@porchlight.test>"]
@@ -435,7 +438,7 @@ async def test_url_names_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for url in ("outbox://var/outbox", "outbox://Var", f"outbox://{tmp_path}/absolute", "outbox://a%20b"):
         mail = open_mail(url)
         await mail.open()
-    assert {path.name for path in tmp_path.iterdir()} == {"var", "Var", "absolute", "a b"}
+    assert {path.name for path in files(tmp_path)} == {"var", "Var", "absolute", "a b"}
     assert (tmp_path / "var" / "outbox").is_dir()
 
 

@@ -90,7 +90,7 @@ class Item(Model):
     size = fields.IntField(null=True)
     shade = fields.CharField(max_length=20)
     label = fields.CharField(max_length=20)
-    state = fields.CharField(max_length=8, db_default="it's; new", db_index=True)
+    state = fields.CharField(max_length=12, db_default="one; two", db_index=True)
     serial = fields.CharField(max_length=8, null=True, unique=True)
     class Meta:
         table = "items"
@@ -98,7 +98,7 @@ class Item(Model):
         indexes = (("owner", "size"), ("parent",))
 
 class Part(Model):
-    id = fields.BigIntField(primary_key=True)
+    id = fields.IntField(primary_key=True)
     item = fields.ForeignKeyField("models.Item", related_name="parts")
     class Meta:
         table = "parts"

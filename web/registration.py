@@ -88,7 +88,7 @@ def _input(members: dict[str, Any]) -> dict[str, Any]:
 
 def _fault(error: dict[str, Any]) -> Response:
     extensions = dict(error["extensions"])
-    code = extensions.pop("code")
+    code = str(extensions.pop("code"))
     status = STATUS_OF_CODE.get(code, HTTPStatus.INTERNAL_SERVER_ERROR)
     return problem(status, PROBLEM_CODES.get(code, code), error["message"], **extensions)
 

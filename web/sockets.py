@@ -25,6 +25,8 @@ from web.runtime import Answer, Operation, Runtime
 PROTOCOL = "graphql-transport-ws"
 INIT_TIMEOUT = 10.0
 """Seconds within which a client says `connection_init`."""
+CLOSE_TIMEOUT = 5.0
+"""Seconds that a peer has to take what was being sent, before it is cut off."""
 MAX_OPERATIONS = 100
 """Operations that one socket may have open."""
 MAX_ID = 128
@@ -48,6 +50,7 @@ class Sockets:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._by_session: dict[str, set[Socket]] = {}
+        self._closing: set[asyncio.Task[None]] = set()
 
     def open(self) -> Callable[[], None]:
         """Begin to listen for sessions that end. The answer stops it."""
@@ -85,15 +88,17 @@ class Sockets:
         if not members:
             self._by_session.pop(key, None)
 
-    async def _revoked(self, session_key: str) -> None:
+    def _revoked(self, session_key: str) -> None:
         for socket in list(self._by_session.get(session_key, ())):
-            await socket.close(4401, "The session has ended")
+            closing = asyncio.create_task(socket.close(4401, "The session has ended"))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
 
     async def _review(self) -> None:
         """Look at every session again: messages may have been lost."""
         with self._runtime.app.database.bound():
             for key in await sessions.ended_among(self._runtime.app, list(self._by_session)):
-                await self._revoked(key)
+                self._revoked(key)
 
 
 class _Running:
@@ -124,10 +129,12 @@ class Socket:
         self._joined = joined
         self._acknowledged = False
         self._sending = asyncio.Lock()
+        self._serving: asyncio.Task[None] | None = None
         self._operations: dict[str, _Running] = {}
 
     async def serve(self) -> None:
         """Read messages until the socket ends, then let go of what it had open."""
+        self._serving = asyncio.current_task()
         try:
             async with asyncio.timeout(INIT_TIMEOUT):
                 await self._initialise()
@@ -143,13 +150,18 @@ class Socket:
             await self._let_go()
 
     async def close(self, code: int, reason: str) -> None:
-        """End the connection, if it still stands."""
-        async with self._sending:
-            if self._websocket.application_state is WebSocketState.CONNECTED:
-                try:
+        """End the connection, if it still stands. A peer that does not read is cut off."""
+        for running in self._operations.values():
+            running.stop()
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT), self._sending:
+                if self._websocket.application_state is WebSocketState.CONNECTED:
                     await self._websocket.close(code, reason)
-                except (RuntimeError, WebSocketDisconnect):
-                    log.debug("socket.already_closed", code=code)
+        except TimeoutError:
+            if self._serving is not None:
+                self._serving.cancel()
+        except (RuntimeError, WebSocketDisconnect):
+            log.debug("socket.already_closed", code=code)
 
     async def _initialise(self) -> None:
         """The first message authenticates: an invalid token ends the connection, none makes it anonymous."""

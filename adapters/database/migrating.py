@@ -16,7 +16,7 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.context import TortoiseContext
 from tortoise.migrations.autodetector import MigrationAutodetector
 from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
-from tortoise.migrations.operations import AlterModelOptions, Operation
+from tortoise.migrations.operations import AddField, AlterModelOptions, Operation, RemoveField
 from tortoise.migrations.schema_editor.base import BaseSchemaEditor
 from tortoise.migrations.writer import MigrationWriter, format_migration_name
 from tortoise.transactions import in_transaction
@@ -70,12 +70,21 @@ async def make(name: str, *, history: str = "migrations", models: Sequence[str] 
         writers = await MigrationAutodetector(context.apps, apps).changes()
     # Options change nothing in the database: without this, each new docstring of a model would ask for a migration.
     operations = [each for writer in writers for each in writer.operations if not isinstance(each, AlterModelOptions)]
+    _refuse_replaced_columns(operations)
     return _write(name, operations, history) if operations else None
 
 
 def make_empty(name: str, *, history: str = "migrations") -> Path:
     """Write a migration without operations, for a change of data that is filled in by hand."""
     return _write(name, [], history)
+
+
+def _refuse_replaced_columns(operations: Sequence[Operation]) -> None:
+    """Tortoise drops a primary key that changed, and adds it anew: its values would be gone."""
+    removed = {(each.model_name, each.name) for each in operations if isinstance(each, RemoveField)}
+    for each in operations:
+        if isinstance(each, AddField) and (each.model_name, each.name) in removed:
+            raise ValueError(f"{each.model_name}.{each.name} changed: write ops.AlterField into an empty migration.")
 
 
 def _write(name: str, operations: list[Operation], history: str) -> Path:

@@ -52,13 +52,14 @@ class SmtpServer:
         return "250 OK"
 
     async def handle_DATA(  # ruff: ignore[invalid-function-name] -- aiosmtpd looks for this name
-        self, _server: SMTP, session: Session, envelope: Envelope
+        self, server: SMTP, _session: Session, envelope: Envelope
     ) -> str:
         if self.content_answer.startswith("250"):
             assert isinstance(envelope.content, bytes)
             self.messages.append(message_from_bytes(envelope.content, EmailMessage, policy=policy.default))
             self.envelopes.append(envelope)
-            self.encrypted.append(session.ssl is not None)
+            assert server.transport is not None
+            self.encrypted.append(server.transport.get_extra_info("sslcontext") is not None)
         return self.content_answer
 
     def authenticate(
@@ -134,6 +135,7 @@ async def serve_smtp(certificate: Certificate) -> AsyncIterator[Serve]:
                 authenticator=smtp.authenticate,
                 tls_context=certificate.server if tls is Tls.STARTTLS else None,
                 require_starttls=tls is Tls.STARTTLS,
+                auth_require_tls=tls is not Tls.IMPLICIT,  # aiosmtpd knows only TLS that it started itself
                 **options,
             )
             context = certificate.server if tls is Tls.IMPLICIT else None
