@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import structlog
 import uvicorn
 import websockets
 
@@ -193,12 +194,13 @@ class Porchlight:
 
     @contextmanager
     def counting_queries(self) -> Generator[list[str]]:
-        """Every SQL statement that is run meanwhile, whoever causes it."""
+        """Every SQL statement that requests and sockets run meanwhile: those of the worker bear no request's id."""
         statements: list[str] = []
 
         class Recorder(logging.Handler):
             def emit(self, record: logging.LogRecord) -> None:
-                statements.append(record.getMessage())
+                if "request_id" in structlog.contextvars.get_contextvars():
+                    statements.append(record.getMessage())
 
         recorder, logger = Recorder(), logging.getLogger("tortoise.db_client")
         level = logger.level

@@ -3,30 +3,37 @@ import inspect
 import itertools
 import sqlite3
 import stat
+import subprocess
 import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tortoise.connection import ConnectionHandler
-from tortoise.context import TortoiseContext, get_current_context
-from tortoise.exceptions import IntegrityError
+from tortoise.backends.base.client import BaseDBAsyncClient, TransactionContext
+from tortoise.backends.base.executor import EXECUTOR_CACHE
+from tortoise.connection import ConnectionHandler, get_connection
+from tortoise.context import get_current_context
+from tortoise.exceptions import OperationalError
 from tortoise.migrations.executor import MigrationExecutor
 from tortoise.migrations.schema_editor.base import BaseSchemaEditor
 from tortoise.migrations.schema_editor.sqlite import SqliteSchemaEditor
 
-from adapters.database import Database, pending
+import migrations
+from adapters.database import Database, migrating, pending
 from adapters.database.__main__ import main
+from adapters.database.addresses import PostgresServer, SqliteFile, parse
 from adapters.database.migrating import BrokenReferencesError, downgrade, make, make_empty, migrate
+from adapters.database.schema import SqliteEditor
 from core.errors import Unavailable
 from models import Device, Job, Session, Trial, User
-from tests.services.postgres import PostgresServer
+from tests.services import postgres
 from tests.services.schemas import Shape, shapes
 
+ROOT = Path(migrations.__file__).parent.parent
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 BEFORE = """
@@ -166,7 +173,7 @@ async def shapes_of(url: str) -> dict[str, Shape]:
 
 @pytest.fixture
 async def fresh(
-    empty_database_url: str, tmp_path: Path, postgres_server: PostgresServer
+    empty_database_url: str, tmp_path: Path, postgres_server: postgres.PostgresServer
 ) -> AsyncGenerator[Callable[[str], Any]]:
     """What generate_schemas() makes of a module of models, in another database of the same dialect."""
     on_postgres = empty_database_url.startswith("postgres")
@@ -269,7 +276,9 @@ class TestChangedTables:
             assert await shapes_of(url) == old
             assert await count(url, "owners", "items", "parts") == [3, 2, 4]
         async with opened(url) as database:
-            await database.execute("INSERT INTO items (owner_id, code, size, shade, label) VALUES (3, 'd', 4, 'r', 'n')")
+            await database.execute(
+                "INSERT INTO items (owner_id, code, size, shade, label) VALUES (3, 'd', 4, 'r', 'n')"
+            )
             assert await database.rows("SELECT id FROM items ORDER BY id DESC LIMIT 1") == [{"id": 4}]
         assert await make("nothing", history=history.name, models=[after]) is None
 
@@ -277,7 +286,9 @@ class TestChangedTables:
         """Checks and named unique constraints hold from the first table on, through changes, and go when removed."""
         url = empty_database_url
         await history.step(
-            BEFORE.replace("from tortoise.models", "from tortoise.migrations.constraints import *\nfrom tortoise.models")
+            BEFORE.replace(
+                "from tortoise.models", "from tortoise.migrations.constraints import *\nfrom tortoise.models"
+            )
             + "        constraints = [CheckConstraint('item_id < 9', 'few'),"
             " UniqueConstraint(('item',), 'one_part_each')]\n"
         )
@@ -319,3 +330,284 @@ class TestChangedTables:
         assert rows == [{"name": "owner 0", "age": None}, {"name": "owner 1", "age": 7}]
         await history.down(empty_database_url, "0001")
         assert await count(empty_database_url, "owners") == [0]
+
+    async def test_what_was_made_by_hand(self, history: History, empty_sqlite_url: str) -> None:
+        """A rebuilt table keeps the indexes and triggers of SQL statements, less those on a column that is gone."""
+        await history.step(BEFORE)
+        await history.up(empty_sqlite_url)
+        async with opened(empty_sqlite_url) as database:
+            await database.execute("CREATE UNIQUE INDEX heavy ON items (code) WHERE weight > 9")
+            await database.execute("CREATE INDEX gone ON items (code, reviewer_id)")
+            await database.execute("CREATE TRIGGER seen AFTER DELETE ON items BEGIN DELETE FROM parts; SELECT 1; END")
+        history.hand_made("ops.RemoveField('Item', 'reviewer')")
+        await history.up(empty_sqlite_url)
+        async with opened(empty_sqlite_url) as database:
+            kept = await database.rows("SELECT name, sql FROM sqlite_master WHERE name IN ('heavy', 'gone', 'seen')")
+        assert sorted(row["name"] for row in kept) == ["heavy", "seen"]
+        assert "WHERE weight > 9" in kept[0]["sql"]
+
+    async def test_rebuilding_with_foreign_keys_on(self, sqlite_url: str) -> None:
+        """It is refused: dropping the old table would delete the rows that refer to it."""
+        await seed(sqlite_url)
+        async with opened(sqlite_url) as database, database.transaction():
+            with pytest.raises(RuntimeError, match="delete the rows"):
+                await SqliteEditor(get_connection("default"))._remake_table(User)
+        assert await count(sqlite_url, "users", "sessions") == [2, 2]
+
+    async def test_a_partial_constraint(self, history: History, empty_database_url: str) -> None:
+        """A unique constraint with a condition is made on PostgreSQL from the first table on, and refused on SQLite."""
+        await history.step(
+            BEFORE.replace(
+                "from tortoise.models", "from tortoise.migrations.constraints import *\nfrom tortoise.models"
+            )
+            + "        constraints = [UniqueConstraint(('item',), 'one_part', \"id > 5\")]\n"
+        )
+        if empty_database_url.startswith("sqlite"):
+            with pytest.raises(NotImplementedError):
+                await history.up(empty_database_url)
+        else:
+            await history.up(empty_database_url)
+            rules = (await shapes_of(empty_database_url))["parts"].rules
+            assert any("WHERE (id > 5)" in rule for rule in rules)
+
+    async def test_a_primary_key_that_changed(self, history: History) -> None:
+        """Tortoise would drop the column and its values: no such migration is written."""
+        await history.step(BEFORE)
+        changed = history.models(BEFORE.replace("id = fields.IntField(", "id = fields.BigIntField("))
+        with pytest.raises(ValueError, match="AlterField"):
+            await make("wide", history=history.name, models=[changed])
+
+
+class TestRunning:
+    @pytest.fixture
+    async def two_steps(self, history: History) -> History:
+        await history.step(BEFORE)
+        history.hand_made("ops.AddField('Owner', 'age', fields.IntField(null=True))")
+        return history
+
+    async def test_a_migration_that_fails(self, two_steps: History, empty_database_url: str) -> None:
+        """Neither it nor those before it leave anything; what was applied earlier stays."""
+        url = empty_database_url
+        two_steps.hand_made(
+            "ops.RunSQL('INSERT INTO owners (name, age) VALUES (\\'ada\\', 7)'),"
+            "ops.AddIndex('Owner', Index(fields=['nonsense']))"
+            if url.startswith("postgres")
+            else "ops.RunSQL('INSERT INTO owners (name, age) VALUES (\\'ada\\', 7)'),ops.RunSQL('nonsense')"
+        )
+        assert await two_steps.up(url, "0001") == ["0001_step"]
+        before = await shapes_of(url)
+        with pytest.raises(OperationalError):
+            await two_steps.up(url)
+        assert await shapes_of(url) == before
+        assert await count(url, "owners") == [0]
+        assert len(await pending(url, history=two_steps.name)) == 2
+        assert await two_steps.up(url, "0002") == ["0002_by_hand"]
+
+    async def test_an_interrupted_migration(self, history: History, empty_database_url: str) -> None:
+        """Cancelled half-way it leaves the former state, and the way is free for the next."""
+        await history.step(BEFORE)
+        history.hand_made("ops.RunSQL('DROP TABLE parts'), ops.RunPython(wait, wait)")
+        file = max(history.package.glob("0002*"))
+        file.write_text(f"import asyncio\nasync def wait(apps, editor): await asyncio.sleep(60)\n{file.read_text()}")
+        await history.up(empty_database_url, "0001")
+        before = await shapes_of(empty_database_url)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await history.up(empty_database_url)
+        assert await shapes_of(empty_database_url) == before
+        assert await history.up(empty_database_url, "0001") == []
+
+    async def test_three_at_once(self, empty_database_url: str) -> None:
+        """Of three that start together one applies everything and the others find nothing to do."""
+        outcomes = await asyncio.gather(*(migrate(empty_database_url) for _ in range(3)))
+        assert sorted(outcomes) == [[], [], await applied(empty_database_url)]
+
+    async def test_rows_that_would_refer_to_nothing(self, history: History, empty_sqlite_url: str) -> None:
+        """SQLite does not look while foreign keys are off; so it is looked for at the end, and all is undone."""
+        await history.step(BEFORE)
+        await history.up(empty_sqlite_url)
+        async with opened(empty_sqlite_url) as database:
+            await database.execute("INSERT INTO owners (name) VALUES ('ada')")
+            values = "1, 'c', 1, 'red', 'l'"
+            await database.execute(f"INSERT INTO items (owner_id, code, size, shade, label) VALUES ({values})")
+        history.hand_made("ops.RunSQL('DELETE FROM owners')")
+        with pytest.raises(BrokenReferencesError, match="1 rows .* items -> owners"):
+            await history.up(empty_sqlite_url)
+        assert await count(empty_sqlite_url, "owners", "items") == [1, 1]
+
+    async def test_copies(self, two_steps: History, empty_sqlite_url: str) -> None:
+        """The file as it was is kept beside it, for its owner alone: the last three, and none of an empty one."""
+        file = Path(empty_sqlite_url.removeprefix("sqlite://"))
+        await two_steps.up(empty_sqlite_url, "0001")
+        assert [each.name for each in file.parent.iterdir() if "copy" in each.name] == []
+        async with opened(empty_sqlite_url) as database:
+            await database.execute("INSERT INTO owners (name) VALUES ('ada')")
+        for _ in range(2):
+            await two_steps.up(empty_sqlite_url)
+            await two_steps.up(empty_sqlite_url)
+            await two_steps.down(empty_sqlite_url, "0001")
+        copies = sorted(each for each in file.parent.iterdir() if "copy" in each.name)
+        assert [copy.name.removeprefix(file.name) for copy in copies] == [
+            f".copy-000{number}-before-0002_by_hand" for number in (2, 3, 4)
+        ]
+        assert {stat.S_IMODE(copy.stat().st_mode) for copy in copies} == {0o600}
+        for copy, columns in zip(copies, (4, 3, 4), strict=True):
+            with closing(sqlite3.connect(copy)) as connection:
+                (row,) = connection.execute("SELECT * FROM owners")
+            assert len(row) == columns
+
+    async def test_a_file_that_stays_locked(self, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Another process that holds the file for too long makes migrating Unavailable."""
+        monkeypatch.setattr(migrating, "PATIENCE", 20)
+        with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite://"), isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(Unavailable):
+                await migrate(sqlite_url)
+
+    async def test_nothing_of_tortoise_is_changed(self, two_steps: History, empty_database_url: str) -> None:
+        """No context stays current, the models' own state and the kept statements are as before."""
+        before = (dict(EXECUTOR_CACHE), User._meta.app, User._meta.basequery, User._meta.default_connection)
+        await two_steps.up(empty_database_url)
+        assert (dict(EXECUTOR_CACHE), User._meta.app, User._meta.basequery, User._meta.default_connection) == before
+        assert get_current_context() is None
+        assert SqliteSchemaEditor._remake_table is not SqliteEditor._remake_table
+
+    async def test_targets(self, two_steps: History, empty_sqlite_url: str) -> None:
+        """A target is a name or its number; what names nothing is refused, and up never goes down."""
+        assert await two_steps.up(empty_sqlite_url, "0001_step") == ["0001_step"]
+        assert await two_steps.up(empty_sqlite_url, "0002") == ["0002_by_hand"]
+        with pytest.raises(LookupError, match="names 0"):
+            await two_steps.up(empty_sqlite_url, "0003")
+        with pytest.raises(ValueError, match="Backward"):
+            await two_steps.up(empty_sqlite_url, "0001")
+        with pytest.raises(LookupError, match="no package"):
+            await pending(empty_sqlite_url, history="nowhere")
+
+    async def test_pending(self, two_steps: History, empty_database_url: str) -> None:
+        """Told for a database without tables, a half-way one and a finished one, without creating anything."""
+        url = empty_database_url
+        assert await pending(url, history=two_steps.name) == ["0001_step", "0002_by_hand"]
+        assert not Path(url.removeprefix("sqlite://")).exists()
+        await two_steps.up(url, "0001")
+        assert await pending(url, history=two_steps.name) == ["0002_by_hand"]
+        await two_steps.up(url)
+        assert await pending(url, history=two_steps.name) == []
+
+
+async def applied(url: str) -> list[str]:
+    async with opened(url) as database:
+        return [row["name"] for row in await database.rows("SELECT name FROM tortoise_migrations ORDER BY name")]
+
+
+class TestCommand:
+    def test_round(self, empty_database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+        """Apply, look, undo: each says what it did, and `pending` has a status for scripts."""
+        url = empty_database_url
+        statuses = [
+            main(command.split(), url)
+            for command in ("pending", "migrate", "pending", "migrate", "make any", "downgrade zero", "downgrade zero")
+        ]
+        said = capsys.readouterr().out
+        assert statuses == [1, 0, 0, 0, 0, 0, 0]
+        assert said.count("0001_initial\n") == 3
+        for otherwise in ("Nothing is pending.", "Nothing to apply.", "ask for nothing.", "Nothing to undo."):
+            assert said.count(otherwise) == 1
+
+    def test_making(self, tmp_path: Path) -> None:
+        """In a house without migrations, `make` writes the first and `empty` the second."""
+        (tmp_path / "migrations").mkdir()
+        (tmp_path / "migrations" / "__init__.py").touch()
+        for command in ("make initial", "empty later"):
+            run([sys.executable, "-m", "adapters.database", *command.split()], cwd=tmp_path)
+        made = sorted(file.name for file in (tmp_path / "migrations").glob("0*.py"))
+        assert made == ["0001_initial.py", "0002_later.py"]
+        ours = Path(migrations.__file__).with_name("0001_initial.py")
+        assert (tmp_path / "migrations" / "0001_initial.py").read_text() == ours.read_text()
+
+    def test_a_normal_start(self, sqlite_url: str) -> None:
+        """Asking what is pending imports neither the migration framework nor the other database's driver."""
+        script = (
+            "import asyncio, sys; from adapters.database import pending;"
+            f"assert asyncio.run(pending({sqlite_url!r})) == [];"
+            "print([name for name in ('tortoise.migrations', 'asyncpg') if name in sys.modules])"
+        )
+        assert run([sys.executable, "-c", script], cwd=ROOT) == "[]\n"
+
+
+def run(command: list[str], cwd: Path) -> str:
+    done = subprocess.run(command, cwd=cwd, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("sqlite://var/a.sqlite3", SqliteFile(Path("var/a.sqlite3"))),
+        ("sqlite:///var/a%20b?busy_timeout=9", SqliteFile(Path("/var/a b"), 9)),
+        ("postgres://ada:p%40ss@db:6432/shop", PostgresServer("db", 6432, "ada", "p@ss", "shop", None)),
+        ("postgresql://u:@/shop?host=/run/pg", PostgresServer("/run/pg", 5432, "u", None, "shop", None)),
+        (
+            "postgres:///shop?host=/run/pg&port=1&user=u&password=p&sslmode=require",
+            PostgresServer("/run/pg", 1, "u", "p", "shop", "require"),
+        ),
+        ("postgres://[::1]/", PostgresServer("::1", 5432, None, None, None, None)),
+    ],
+)
+def test_addresses(url: str, expected: SqliteFile | PostgresServer) -> None:
+    """Files and servers by TCP or Unix socket, with what is quoted unquoted."""
+    assert parse(url) == expected
+    assert "p@ss" not in repr(parse(url))
+    assert expected.dialect == url[: len(expected.dialect)]
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://secret@x/y", "sqlite://", "sqlite://:memory:", "sqlite://a/", "postgres://u:secret@h/x?pool=1"]
+)
+def test_wrong_addresses(url: str) -> None:
+    """What we cannot open is refused before anything starts, without saying the password."""
+    with pytest.raises(ValueError, match=r"URL") as refused:
+        parse(url)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("method", "signature"),
+    [
+        (BaseSchemaEditor._get_model_sql_data, "(self, model: 'type[Model]') -> 'ModelSqlData'"),
+        (BaseSchemaEditor._get_inner_statements, "(self) -> 'list[str]'"),
+        (
+            BaseSchemaEditor._get_index_sql,
+            "(self, model: 'type[Model]', field_names: 'list[str]', safe: 'bool' = False, "
+            "index_name: 'str | None' = None, index_type: 'str | None' = None, extra: 'str | None' = None) -> 'str'",
+        ),
+        (BaseSchemaEditor._index_name_for_model, "(self, model: 'type[Model]', index: 'Index') -> 'str'"),
+        (
+            BaseSchemaEditor._constraint_name_for_model,
+            "(self, model: 'type[Model]', constraint: 'UniqueConstraint') -> 'str'",
+        ),
+        (BaseSchemaEditor._run_sql, "(self, sql: 'str') -> 'None'"),
+        (
+            SqliteSchemaEditor._remake_table,
+            "(self, model, create_field=None, delete_field=None, alter_fields=None) -> 'None'",
+        ),
+        (SqliteSchemaEditor._alter_field, "(self, model, old_field, new_field) -> 'None'"),
+        (SqliteSchemaEditor.add_constraint, "(self, model, constraint) -> 'None'"),
+        (SqliteSchemaEditor.remove_constraint, "(self, model, constraint) -> 'None'"),
+        (SqliteSchemaEditor.rename_constraint, "(self, model, old_constraint, new_constraint) -> 'None'"),
+        (
+            MigrationExecutor._schema_editor,
+            "(self, atomic: 'bool' = True, collect_sql: 'bool' = False) -> 'BaseSchemaEditor'",
+        ),
+        (
+            ConnectionHandler._init_config,
+            "(self, db_config: 'DBConfigType', create_db: 'bool' = False) -> 'None'",
+        ),
+        (TransactionContext.__aenter__, "(self) -> 'TransactionalDBClient'"),
+        (BaseDBAsyncClient._in_transaction, "(self) -> 'TransactionContext'"),
+    ],
+)
+def test_what_we_override_is_still_there(method: Callable[..., Any], signature: str) -> None:
+    """These are Tortoise's own affairs: when a new version changes one, our layer must be read again first."""
+    assert version("tortoise-orm") == "1.1.9"
+    assert str(inspect.signature(method)) == signature
