@@ -143,7 +143,7 @@ class RedisLimits:
             url,
             max_connections=16,
             timeout=deadline,
-            socket_timeout=deadline,
+            socket_timeout=None,  # redis-py would use asyncio.wait_for, which can swallow a cancellation on Python 3.11
             socket_connect_timeout=deadline,
             retry=Retry(NoBackoff(), 0),
             protocol=2,

@@ -2,11 +2,17 @@
 
 import logging
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
 
-REDACTED = frozenset({"password", "new_password", "current_password", "token", "access_token", "refresh_token"})
+REDACTED = frozenset({
+    "access_token", "api_key", "authorization", "cookie", "current_password", "device_token", "new_password",
+    "password", "password_hash", "refresh_token", "secret", "secret_key", "token", "tokens",
+})  # fmt: skip
+OURS = ("adapters", "core", "engine", "loaders", "resolvers", "schema", "server", "services", "web", "worker")
+"""Whose loggers follow LOG_LEVEL. Those of libraries begin at warning: at debug they tell every value of a query."""
 
 
 def configure_logging(level: str, style: str) -> None:
@@ -19,7 +25,8 @@ def configure_logging(level: str, style: str) -> None:
         redact,
     ]
     tail: list[Any] = [
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        printable,
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback),
     ]
     if style == "json":
         tail = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
@@ -28,8 +35,10 @@ def configure_logging(level: str, style: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[remove, *tail]),
     )
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    logging.getLogger("uvicorn").setLevel(max(logging.WARNING, logging.root.level))
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    logging.basicConfig(level=max(logging.WARNING, threshold), handlers=[handler], force=True)
+    for name in OURS:
+        logging.getLogger(name).setLevel(threshold)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -40,4 +49,21 @@ def configure_logging(level: str, style: str) -> None:
 
 def redact(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """Keep secrets out of the log, whatever a caller passed."""
-    return {name: "[redacted]" if name in REDACTED else value for name, value in event.items()}
+    return {name: _redacted(name, value) for name, value in event.items()}
+
+
+def printable(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Let no text that a client chose move the cursor of a terminal."""
+    return {name: _escaped(value) if isinstance(value, str) else value for name, value in event.items()}
+
+
+def _escaped(value: str) -> str:
+    return value if value.isprintable() else value.encode("unicode_escape").decode()
+
+
+def _redacted(name: str, value: Any) -> Any:
+    if name.lower() in REDACTED:
+        return "[redacted]"
+    if isinstance(value, Mapping):
+        return {key: _redacted(str(key), inner) for key, inner in value.items()}
+    return value

@@ -14,9 +14,6 @@ from core import setting_values as read
 Reader = Callable[[str], Any]
 
 
-SQLITE_FILE = "sqlite://var/porchlight.sqlite3"
-
-
 class SettingsError(Exception):
     """One or more settings are wrong. `problems` holds a sentence for each, starting with the variable's name."""
 
@@ -35,7 +32,7 @@ class Settings:
     """The contract's environment. An empty environment is a valid one."""
 
     profile: str = _variable("PROFILE", "development", read.one_of("development", "production"))
-    host: str = _variable("HOST", "127.0.0.1", read.text)
+    host: str = _variable("HOST", "127.0.0.1", read.host)
     port: int = _variable("PORT", 8000, read.whole_number(1, 65535))
     public_url: str = _variable("PUBLIC_URL", "", read.web_address)
     workers: int = _variable("WORKERS", 1, read.whole_number(1, 64))
@@ -43,7 +40,7 @@ class Settings:
     database_url: str = _variable(
         "DATABASE_URL", "sqlite://var/porchlight.sqlite3", read.url("sqlite", "postgres"), secret=True
     )
-    redis_url: str = _variable("REDIS_URL", "", read.url("redis", "rediss", "unix"), secret=True)
+    redis_url: str = _variable("REDIS_URL", "", read.url("redis", "rediss"), secret=True)
     mail_url: str = _variable("MAIL_URL", "outbox://var/outbox", read.url("outbox", "smtp"), secret=True)
     payments_url: str = _variable("PAYMENTS_URL", "simulated://", read.url("simulated", "stripe"))
     stripe_api_key: str = _variable("STRIPE_API_KEY", "", read.text, secret=True)
@@ -53,7 +50,7 @@ class Settings:
     vision_url: str = _variable("VISION_URL", "local://", read.url("local", "openai"))
     openai_api_key: str = _variable("OPENAI_API_KEY", "", read.text, secret=True)
     openai_base_url: str = _variable("OPENAI_BASE_URL", "", read.web_address)
-    vectors_url: str = _variable("VECTORS_URL", "embedded://", read.url("embedded", "weaviate"))
+    vectors_url: str = _variable("VECTORS_URL", "embedded://", read.url("embedded", "weaviate"), secret=True)
     weaviate_api_key: str = _variable("WEAVIATE_API_KEY", "", read.text, secret=True)
     secret_key: tuple[str, ...] = _variable("SECRET_KEY", (), read.secrets, secret=True)
     rate_limits: bool = _variable("RATE_LIMITS", default=True, reader=read.on_or_off)
@@ -73,8 +70,8 @@ class Settings:
             object.__setattr__(self, "public_url", f"http://localhost:{self.port}")
         if not self.log_format:
             object.__setattr__(self, "log_format", "json" if self.production else "console")
-        problems = [*_processes(self), *_production(self), *_keys_of_vendors(self), *_not_built(self)]
-        if problems:
+        checks = (_processes, _production, _keys_of_vendors, _hashing, _not_built)
+        if problems := [problem for check in checks for problem in check(self)]:
             raise SettingsError(problems)
 
     @property
@@ -125,9 +122,15 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             values[item.name] = item.metadata["reader"](raw)
         except ValueError as error:
             problems.append(f"{item.metadata['variable']}: {error}")
+    try:
+        settings = Settings(**values)
+    except SettingsError as error:
+        unreadable = {problem.partition(":")[0] for problem in problems}
+        problems += [problem for problem in error.problems if problem.partition(":")[0] not in unreadable]
+        raise SettingsError(problems) from error
     if problems:
         raise SettingsError(problems)
-    return Settings(**values)
+    return settings
 
 
 def _processes(settings: Settings) -> list[str]:
@@ -172,6 +175,14 @@ def _keys_of_vendors(settings: Settings) -> list[str]:
         if value.startswith("openai") and not settings.openai_api_key:
             missing.append(f"OPENAI_API_KEY: is required by {name}=openai://…")
     return missing
+
+
+def _hashing(settings: Settings) -> list[str]:
+    """Refuse parameters that Argon2 itself would: RFC 9106, section 3.1."""
+    least = 8 * settings.argon2_parallelism
+    if settings.argon2_memory_kib < least:
+        return [f"ARGON2_MEMORY_KIB: {least} or more would be right for ARGON2_PARALLELISM={settings.argon2_parallelism}"]
+    return []
 
 
 def _not_built(settings: Settings) -> list[str]:

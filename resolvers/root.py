@@ -19,7 +19,7 @@ from resolvers.trials import TrialsMutation, TrialsSubscription
 from schema import accounts, billing, sessions, trials
 from schema.directives import Auth, Public
 from schema.errors import Error, RefusalHandler
-from schema.limits import ChangesRunToTheirEnd, DocumentLimits, NoIntrospection
+from schema.limits import DocumentLimits, NoIntrospection, TellsWhatRuns
 
 
 @strawberry.type(description="What can be asked.")
@@ -55,7 +55,7 @@ def build_schema(*, introspection: bool = True) -> Schema:
     """The schema. Raises UnguardedFieldError."""
     for root in (Query, Mutation, Subscription):
         require_guards(root)
-    extensions: list[type[SchemaExtension]] = [DocumentLimits, ChangesRunToTheirEnd]
+    extensions: list[type[SchemaExtension]] = [DocumentLimits, TellsWhatRuns]
     if not introspection:
         extensions.append(NoIntrospection)
     return Schema(

@@ -23,6 +23,8 @@ class Context:
     client: Client
     viewer: Viewer | None = None
     loaders: Loaders = field(default_factory=Loaders)
+    begun: bool = False
+    """Whether execution has begun: what fails before that was refused by parsing, limits or validation."""
     changing: bool = False
     """Whether a mutation runs: then nobody may cancel it half-way."""
 

@@ -1,23 +1,35 @@
 """The one container: what a running Porchlight consists of, opened and closed for server and worker alike."""
 
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from adapters.bus import Bus, open_bus
 from adapters.database import Database, open_database, pending
 from adapters.limits import Limits, open_limits
 from adapters.mail import Mail, open_mail
 from core.clock import Clock, SystemClock
+from core.errors import PorchlightError, Unavailable
 from core.metrics import Metrics
 from core.passwords import Passwords
-from core.settings import Settings
+from core.setting_values import shown
+from core.settings import Settings, SettingsError
 from core.tokens import KeyRing
 from services.billing import Catalogue, read_catalogue
 from services.trials.countdown import Countdown
 
+Port = TypeVar("Port")
 
-class SchemaOutdatedError(Exception):
+FORMS = {
+    "DATABASE_URL": "sqlite://folder/file?busy_timeout=5000 or postgres://user:password@host:port/name?sslmode=require",
+    "REDIS_URL": "redis://user:password@host:port/number or rediss://…",
+    "MAIL_URL": "outbox://folder or smtp://user:password@host:port?tls=starttls (implicit, none)",
+}
+"""What each port's URL may look like. A wrong one is answered with this alone: any part of it may be a password."""
+
+
+class SchemaOutdatedError(PorchlightError):
     """The database is older than the code, and it is not ours to change."""
 
 
@@ -67,14 +79,21 @@ class App:
 
 
 def choose_ports(settings: Settings) -> Ports:
-    """The variant of each port that the settings name, not yet opened."""
+    """The variant of each port that the settings name, not yet opened. Raises SettingsError."""
     shared = settings.redis_url or "memory://"
     return Ports(
-        database=open_database(settings.database_url),
-        limits=open_limits(shared),
-        bus=open_bus(shared),
-        mail=open_mail(settings.mail_url),
+        database=_chosen("DATABASE_URL", open_database, settings.database_url),
+        limits=_chosen("REDIS_URL", open_limits, shared),
+        bus=_chosen("REDIS_URL", open_bus, shared),
+        mail=_chosen("MAIL_URL", open_mail, settings.mail_url),
     )
+
+
+def _chosen(variable: str, choose: Callable[[str], Port], url: str) -> Port:
+    try:
+        return choose(url)
+    except ValueError as error:
+        raise SettingsError([f"{variable}: cannot be understood; {FORMS[variable]} would be right"]) from error
 
 
 def assemble(settings: Settings, ports: Ports | None = None, clock: Clock | None = None) -> App:
@@ -116,14 +135,29 @@ async def opened(app: App) -> AsyncGenerator[None, None]:
     async with AsyncExitStack() as stack:
         stack.callback(app.passwords.close)
         stack.push_async_callback(app.limits.close)
-        await bring_up_to_date(app.settings.database_url)
-        for port in (app.database, app.bus, app.mail):
-            stack.push_async_callback(port.close)
-            await port.open()
+        with _naming("DATABASE_URL", app.settings.database_url):
+            await bring_up_to_date(app.settings.database_url)
+            stack.push_async_callback(app.database.close)
+            await app.database.open()
+        stack.push_async_callback(app.bus.close)
+        await app.bus.open()
+        with _naming("MAIL_URL", app.settings.mail_url):
+            stack.push_async_callback(app.mail.close)
+            await app.mail.open()
         stack.enter_context(app.database.bound())
         stack.push_async_callback(app.countdown.close)
         await app.countdown.open()
         yield
+
+
+@contextmanager
+def _naming(variable: str, url: str) -> Generator[None]:
+    """Tell which setting it was that could not be served."""
+    try:
+        yield
+    except (OSError, Unavailable) as error:
+        cause = error.__cause__ or error
+        raise Unavailable(f"{variable}: {shown(url)} cannot be used: {str(cause) or type(cause).__name__}") from error
 
 
 async def bring_up_to_date(database_url: str) -> None:

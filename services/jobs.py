@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from tortoise.expressions import F, Subquery
@@ -19,6 +20,18 @@ LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 10
 FIRST_BACKOFF = timedelta(seconds=5)
 LONGEST_BACKOFF = timedelta(hours=8)
+LONGEST_REASON = 1000
+"""Characters of an error that a job keeps."""
+
+
+class Outcome(StrEnum):
+    """How one attempt at a job ended."""
+
+    DONE = "done"
+    RETRIED = "retried"
+    DEAD = "dead"
+    LOST = "lost"
+    """The lease had passed to another worker, whose outcome counts."""
 
 
 async def enqueue(
@@ -39,37 +52,42 @@ async def wake(app: App) -> None:
 
 
 async def claim(app: App, limit: int) -> list[Job]:
-    """Take up to `limit` due jobs for the time of a lease. No job is given to two workers at once.
+    """Take up to `limit` due jobs for the time of a lease, the longest waiting first. No job is given to two workers.
 
-    One UPDATE decides: a second worker that chose the same rows finds them no longer due.
+    One UPDATE decides. On PostgreSQL it passes over the rows that another worker is taking at this moment: neither
+    waits for the other, and both get some. SQLite has one writer at a time.
     """
     now = app.clock.now()
-    lease = secrets.token_hex(16)
-    due = Job.filter(due_at__lte=now).order_by("due_at").limit(limit)
-    claimed = await Job.filter(id__in=Subquery(due.values("id")), due_at__lte=now).update(
-        due_at=now + LEASE, lease=lease, attempts=F("attempts") + 1
+    lease, until = secrets.token_hex(16), now + LEASE
+    due = Job.filter(due_at__lte=now).order_by("due_at").limit(limit).select_for_update(skip_locked=True)
+    claimed = await Job.filter(id__in=Subquery(due.only("id")), due_at__lte=now).update(
+        due_at=until, lease=lease, attempts=F("attempts") + 1
     )
-    return await Job.filter(lease=lease).order_by("id") if claimed else []
+    # `due_at` has an index, `lease` has none.
+    return await Job.filter(due_at=until, lease=lease).order_by("id") if claimed else []
 
 
-async def finish(app: App, job: Job) -> None:
+async def finish(app: App, job: Job) -> Outcome:
     """Mark a job as done, unless its lease has passed to another worker."""
-    await _held(job).update(due_at=None, lease=None, done_at=app.clock.now(), last_error=None)
+    held = await _held(job).update(due_at=None, lease=None, done_at=app.clock.now(), last_error=None)
+    return Outcome.DONE if held else Outcome.LOST
 
 
-async def fail(app: App, job: Job, reason: str, *, retry: bool) -> bool:
-    """Put a job back with backoff, or to rest as a dead letter. True when it is dead."""
+async def fail(app: App, job: Job, reason: str, *, retry: bool) -> Outcome:
+    """Put a job back with backoff or, when `retry` is false or was in vain too often, to rest as a dead letter."""
     now = app.clock.now()
+    reason = reason.replace("\0", "")[:LONGEST_REASON]  # PostgreSQL keeps no NUL
     if retry and job.attempts < MAX_ATTEMPTS:
-        await _held(job).update(due_at=now + backoff(job.attempts), lease=None, last_error=reason)
-        return False
-    await _held(job).update(due_at=None, lease=None, dead_at=now, last_error=reason)
-    return True
+        held = await _held(job).update(due_at=now + backoff(job.attempts), lease=None, last_error=reason)
+        return Outcome.RETRIED if held else Outcome.LOST
+    held = await _held(job).update(due_at=None, lease=None, dead_at=now, last_error=reason)
+    return Outcome.DEAD if held else Outcome.LOST
 
 
 def backoff(attempts: int) -> timedelta:
     """How long a job rests after its `attempts`-th failure: doubling from 5 s, at most 8 h."""
-    return min(LONGEST_BACKOFF, FIRST_BACKOFF * float(2 ** (attempts - 1)))
+    doublings = min(attempts - 1, 30)
+    return min(LONGEST_BACKOFF, FIRST_BACKOFF * 2**doublings)
 
 
 async def oldest_due(app: App) -> float:

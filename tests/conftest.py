@@ -16,7 +16,7 @@ from services.app import Ports
 from tests.clock import ManualClock
 from tests.porchlight import Porchlight, running, settings_for
 
-pytest_plugins = ["tests.services.postgres", "tests.services.smtp", "tests.services.valkey"]
+pytest_plugins = ["tests.services.postgres", "tests.services.schemas", "tests.services.smtp", "tests.services.valkey"]
 
 Start = Callable[..., Awaitable[Porchlight]]
 

@@ -365,6 +365,16 @@ async def test_silent_redis_is_noticed(restartable_valkey: RestartableValkey, ch
         await until(lambda: resynced != [])
 
 
+async def test_busy_connection_closes_at_once(redis_url: str) -> None:
+    """Closing ends the reader whatever it is doing: listening, asking for a sign of life, or waiting for it."""
+    async with asyncio.timeout(PATIENCE):
+        for number in range(40):
+            async with process(redis_url, idle=0.0005) as bus:
+                await asyncio.sleep(number / 5000)
+            assert bus._reader is not None
+            assert bus._reader.cancelled()
+
+
 async def test_bus_opens_before_redis_does(restartable_valkey: RestartableValkey, channel: str) -> None:
     """A process starts without Redis, tells its own listeners, and looks for it with growing pauses."""
     await restartable_valkey.kill()

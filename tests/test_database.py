@@ -1,6 +1,9 @@
+# ruff: file-ignore[pytest-raises-with-multiple-statements] -- what is to fail is a transaction as a whole
+
 import asyncio
 import contextlib
 import contextvars
+import shutil
 import sqlite3
 import stat
 from collections.abc import AsyncGenerator, Awaitable, Generator
@@ -14,10 +17,13 @@ import pytest
 from tortoise.exceptions import IntegrityError, OperationalError, TransactionManagementError
 from tortoise.transactions import in_transaction
 
-from adapters.database import Database, open_database, postgres, unavailable
+from adapters.database import Database, addresses, open_database, postgres, unavailable
+from adapters.database.addresses import SqliteFile, parse
+from adapters.database.sqlite import statements
 from core.errors import Unavailable
 from models import User
 from tests.services.postgres import PostgresServer
+from tests.services.schemas import opened
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -28,18 +34,16 @@ async def database(database_url: str) -> AsyncGenerator[Database]:
         yield database
 
 
-@contextlib.asynccontextmanager
-async def opened(url: str, **options: Any) -> AsyncGenerator[Database]:
-    database = Database(url, **options)
-    await database.open()
-    try:
-        yield database
-    finally:
-        await database.close()
-
-
 def file_of(url: str) -> Path:
     return Path(url.removeprefix("sqlite://").partition("?")[0])
+
+
+def make_folder(file: Path) -> None:
+    file.parent.mkdir()
+
+
+def mode_of(url: str) -> int:
+    return stat.S_IMODE(file_of(url).stat().st_mode)
 
 
 async def register(name: str) -> User:
@@ -80,6 +84,8 @@ class CancelledAt:
 
 
 class TestTransactions:
+    """All or nothing, for one task and for many."""
+
     async def test_commit(self, database: Database) -> None:
         """What a transaction wrote is there for others, and its own reads see it before."""
         async with database.transaction():
@@ -181,6 +187,8 @@ class TestTransactions:
 
 
 class TestCancellation:
+    """Requests are cancelled at any moment; the connection has to come back."""
+
     async def test_at_every_await(self, database_url: str) -> None:
         """Wherever a transaction is cancelled, it is done or undone, and the connection is free for the next."""
         async with opened(database_url, pool_size=1) as database:
@@ -214,16 +222,16 @@ class TestCancellation:
             async def attempt(run: CancelledAt = run) -> None:
                 await run
 
-            outcome = await asyncio.gather(asyncio.create_task(attempt()), return_exceptions=True)
+            (outcome,) = await asyncio.gather(attempt(), return_exceptions=True)
             async with asyncio.timeout(5):
                 async with database.transaction():
                     present = await User.filter(email__startswith=f"{point}").count()
                     assert present in {0, 2}
                     await register(f"after {point}")
             if not run.reached:
-                assert outcome == [None]
+                assert outcome is None
                 return point
-            assert isinstance(outcome[0], asyncio.CancelledError)
+            assert isinstance(outcome, asyncio.CancelledError)
         raise AssertionError
 
     async def test_while_waiting_for_the_turn(self, database_url: str) -> None:
@@ -257,10 +265,12 @@ class TestCancellation:
 
 
 class TestBinding:
+    """Which database a task's models use."""
+
     async def test_two_databases(self, tmp_path: Path, sqlite_template: Path) -> None:
         """Each task sees the database it is bound to, at the same time and nested."""
         for name in ("one", "two"):
-            (tmp_path / name).write_bytes(sqlite_template.read_bytes())
+            shutil.copyfile(sqlite_template, tmp_path / name)
         async with opened(f"sqlite://{tmp_path / 'one'}") as one, opened(f"sqlite://{tmp_path / 'two'}") as two:
 
             async def visit(database: Database, name: str) -> None:
@@ -310,6 +320,8 @@ class TestBinding:
 
 
 class TestRawStatements:
+    """The few statements that are not the ORM's."""
+
     async def test_rows_and_counts(self, database: Database) -> None:
         """The same SQL with the same placeholders gives the same rows and counts."""
         insert = (
@@ -343,10 +355,12 @@ class TestRawStatements:
 
 
 class TestSqlite:
+    """What only a file can do: be locked by a neighbour, be taken away."""
+
     async def test_file(self, empty_sqlite_url: str) -> None:
         """The folder is made, the file is for its owner alone, and every pragma holds."""
         async with opened(empty_sqlite_url) as database:
-            assert stat.S_IMODE(file_of(empty_sqlite_url).stat().st_mode) == 0o600
+            assert mode_of(empty_sqlite_url) == 0o600
             pragmas = {
                 name: next(iter((await database.rows(f"PRAGMA {name}"))[0].values()))
                 for name in ("journal_mode", "foreign_keys", "busy_timeout", "synchronous")
@@ -369,6 +383,45 @@ class TestSqlite:
                 other.execute("COMMIT")
             async with database.transaction():
                 await register("ada")
+
+    async def test_created_by_two_at_once(self, empty_sqlite_url: str) -> None:
+        """While another process makes the file, opening waits its turn; it gives up after `busy_timeout`."""
+        file = file_of(empty_sqlite_url)
+        make_folder(file)
+        with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
+            other.execute("CREATE TABLE t (n)")
+            other.execute("BEGIN IMMEDIATE")
+            other.execute("INSERT INTO t VALUES (1)")
+            with pytest.raises(Unavailable):
+                await open_database(f"{empty_sqlite_url}?busy_timeout=30").open()
+            waiting = open_database(empty_sqlite_url)
+            opening = asyncio.create_task(waiting.open())
+            await asyncio.sleep(0.05)
+            other.execute("COMMIT")
+            await opening
+        assert await waiting.rows("SELECT n FROM t") == [{"n": 1}]
+        await waiting.close()
+
+    async def test_closed_meanwhile(self, sqlite_url: str) -> None:
+        """Who still holds or awaits the connection when it is closed hears of it, and nothing is opened again."""
+        database = open_database(sqlite_url)
+        await database.open()
+
+        async def write() -> None:
+            async with database.transaction():
+                await register("never")
+
+        elsewhere = contextvars.copy_context()
+        with pytest.raises(Unavailable):
+            async with database.transaction():
+                await register("ada")
+                waiting = asyncio.create_task(write(), context=elsewhere)
+                await asyncio.sleep(0)
+                await database.close()
+        with pytest.raises(Unavailable):
+            await waiting
+        async with opened(sqlite_url) as again:
+            assert await again.rows("SELECT email FROM users") == []
 
     async def test_gone(self, sqlite_url: str) -> None:
         """A file taken away is noticed by ping, though the connection still answers."""
@@ -402,6 +455,8 @@ class TestSqlite:
 
 
 class TestPostgres:
+    """What only a server can do: refuse, drop connections, run out of them."""
+
     async def test_refused(self, unused_tcp_port: int) -> None:
         """A server that is not there is Unavailable at open."""
         with pytest.raises(Unavailable):
@@ -456,6 +511,7 @@ class TestPostgres:
         (asyncpg.InvalidPasswordError(), True),
         (asyncpg.LockNotAvailableError(), True),
         (asyncpg.InterfaceError("connection is closed"), True),
+        (asyncpg.InternalClientError("cannot switch to state 12"), True),
         (asyncpg.InterfaceError("another operation is in progress"), False),
         (OperationalError(asyncpg.AdminShutdownError()), True),
         (OperationalError(asyncpg.UndefinedTableError()), False),
@@ -466,6 +522,55 @@ class TestPostgres:
         (KeyError("closed"), False),
     ],
 )
-def test_unavailable(error: Exception, gone: bool) -> None:
+def test_unavailable(error: Exception, *, gone: bool) -> None:
     """Locks, lost connections and lack of room are told apart from bugs."""
     assert unavailable(error) is gone
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("sqlite://var/a.sqlite3", SqliteFile(Path("var/a.sqlite3"))),
+        ("sqlite:///var/a%20b?busy_timeout=9", SqliteFile(Path("/var/a b"), 9)),
+        ("postgres://ada:p%40ss@db:6432/shop", addresses.PostgresServer("db", 6432, "ada", "p@ss", "shop", None)),
+        ("postgresql://u:@/shop?host=/run/pg", addresses.PostgresServer("/run/pg", 5432, "u", None, "shop", None)),
+        (
+            "postgres:///shop?host=/run/pg&port=1&user=u&password=p&sslmode=require",
+            addresses.PostgresServer("/run/pg", 1, "u", "p", "shop", "require"),
+        ),
+        ("postgres://[::1]/", addresses.PostgresServer("::1", 5432, None, None, None, None)),
+    ],
+)
+def test_addresses(url: str, expected: SqliteFile | addresses.PostgresServer) -> None:
+    """Files and servers by TCP or Unix socket, with what is quoted unquoted."""
+    assert parse(url) == expected
+    assert "p@ss" not in repr(parse(url))
+    assert expected.dialect == url[: len(expected.dialect)]
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://secret@x/y", "sqlite://", "sqlite://:memory:", "sqlite://a/", "postgres://u:secret@h/x?pool=1"]
+)
+def test_wrong_addresses(url: str) -> None:
+    """What we cannot open is refused before anything starts, without saying the password."""
+    with pytest.raises(ValueError, match=r"URL") as refused:
+        parse(url)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("", []),
+        (" ; ;\n", []),
+        ("SELECT 1; SELECT 2", ["SELECT 1", "SELECT 2"]),
+        ("SELECT 'a;b'; /* c; */ SELECT \";\" -- d;", ["SELECT 'a;b'", '/* c; */ SELECT ";" -- d;']),
+        ("CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT 1; SELECT 2; END; X", None),
+        ("SELECT 'never closed", ["SELECT 'never closed"]),
+    ],
+)
+def test_statements(script: str, expected: list[str] | None) -> None:
+    """A script is split where SQLite would, and what is not complete is left to SQLite to refuse."""
+    if expected is None:
+        expected = [script.removesuffix("; X"), "X"]
+    assert list(statements(script)) == expected

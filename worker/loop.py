@@ -1,6 +1,7 @@
 """The claim loop: takes due jobs, runs each under a deadline, and puts what failed back with backoff."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -12,6 +13,7 @@ from core.errors import PorchlightError, Unavailable
 from models.jobs import Job
 from services import jobs
 from services.app import App
+from services.jobs import Outcome
 
 Task = Callable[[App, Any], Awaitable[None]]
 
@@ -24,12 +26,17 @@ DEADLINE = jobs.LEASE.total_seconds() * 0.8
 log = structlog.get_logger(__name__)
 
 
-class Worker:
-    """Runs jobs until it is told to stop."""
+class UnknownKindError(Exception):
+    """No task does this kind of job. A newer worker may, so it is tried again and dies in the end, visibly."""
 
-    def __init__(self, app: App, tasks: Mapping[str, Task]) -> None:
+
+class Worker:
+    """Runs jobs until it is told to stop. A job may take `deadline` seconds."""
+
+    def __init__(self, app: App, tasks: Mapping[str, Task], *, deadline: float = DEADLINE) -> None:
         self._app = app
         self._tasks = tasks
+        self._deadline = deadline
         self._wake = asyncio.Event()
         self._stopping = False
 
@@ -59,8 +66,8 @@ class Worker:
     async def _round(self) -> int:
         try:
             return await self._batch()
-        except Exception as error:
-            log.warning("worker.round_failed", database=unavailable(error), exc_info=error)
+        except Exception as error:  # ruff: ignore[blind-except] -- the worker outlives whatever ends a round
+            self._report("worker.round_failed", error)
             return 0
 
     async def _batch(self) -> int:
@@ -69,27 +76,50 @@ class Worker:
         return len(claimed)
 
     async def _perform(self, job: Job) -> None:
+        """Run one job and write down how it went. When even that fails, the lease hands the job over."""
         with structlog.contextvars.bound_contextvars(job=job.kind, job_id=job.id):
             try:
-                async with asyncio.timeout(DEADLINE):
-                    await self._tasks[job.kind](self._app, job.payload)
-            except Exception as error:  # ruff: ignore[blind-except] -- a job may fail in any way
-                await self._failed(job, error)
+                outcome = await self._attempt(job)
+            except Exception as error:  # ruff: ignore[blind-except] -- one job's fault is not that of its neighbours
+                self._report("job.outcome_unknown", error)
             else:
-                await jobs.finish(self._app, job)
-                self._count(job, "done")
-                log.info("job.done", attempts=job.attempts)
+                kind = job.kind if job.kind in self._tasks else "unknown"
+                self._app.metrics.jobs.labels(kind, outcome).inc()
 
-    async def _failed(self, job: Job, error: Exception) -> None:
+    async def _attempt(self, job: Job) -> Outcome:
+        try:
+            async with asyncio.timeout(self._deadline):
+                await self._task(job)(self._app, job.payload)
+        except Exception as error:  # ruff: ignore[blind-except] -- a job may fail in any way
+            return await self._failed(job, error)
+        outcome = await jobs.finish(self._app, job)
+        log.info("job.ended", outcome=outcome, attempts=job.attempts)
+        return outcome
+
+    def _task(self, job: Job) -> Task:
+        if job.attempts > jobs.MAX_ATTEMPTS:
+            raise PorchlightError("Each attempt ended with its worker.")
+        if job.kind not in self._tasks:
+            raise UnknownKindError(job.kind)
+        return self._tasks[job.kind]
+
+    async def _failed(self, job: Job, error: Exception) -> Outcome:
         """Try again what may succeed later, and what nobody foresaw; give up what never will."""
         hopeless = isinstance(error, PorchlightError) and not isinstance(error, Unavailable)
-        dead = await jobs.fail(self._app, job, f"{type(error).__name__}: {error}"[:1000], retry=not hopeless)
-        self._count(job, "dead" if dead else "retried")
-        expected = isinstance(error, Unavailable)
-        log.log(30 if expected else 40, "job.failed", dead=dead, attempts=job.attempts, exc_info=not expected and error)
+        reason = f"{type(error).__name__}: {str(error) or f'more than {self._deadline:g} s'}"
+        outcome = await jobs.fail(self._app, job, reason, retry=not hopeless)
+        expected = isinstance(error, Unavailable | UnknownKindError)
+        level = logging.WARNING if expected and outcome is not Outcome.DEAD else logging.ERROR
+        trace = None if expected or hopeless else error
+        log.log(level, "job.failed", outcome=outcome, attempts=job.attempts, reason=reason, exc_info=trace)
+        return outcome
 
-    def _count(self, job: Job, outcome: str) -> None:
-        self._app.metrics.jobs.labels(job.kind if job.kind in self._tasks else "unknown", outcome).inc()
+    def _report(self, event: str, error: Exception) -> None:
+        """Log in one line that the database is away, and with its trace what nobody foresaw."""
+        if unavailable(error):
+            log.warning(event, reason=str(error))
+        else:
+            log.error(event, exc_info=error)
 
     def _woken(self, _: str) -> None:
         self._wake.set()

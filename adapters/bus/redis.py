@@ -121,7 +121,8 @@ class RedisBus:
 
     async def _hear(self) -> None:
         async with self._redis.pubsub() as connection:
-            await connection.psubscribe(f"{PREFIX}*")
+            async with asyncio.timeout(self._deadline):
+                await connection.psubscribe(f"{PREFIX}*")
             while True:
                 reply = await self._next(connection)
                 if reply["type"] == "pmessage":
@@ -131,11 +132,10 @@ class RedisBus:
 
     async def _next(self, connection: "PubSub") -> dict[str, Any]:
         reply: dict[str, Any] | None = await connection.get_message(timeout=self._idle)
-        if reply is None:
-            await connection.ping()
-            reply = await connection.get_message(timeout=self._deadline)
-        if reply is None:
-            raise TimeoutError("Redis gives no sign of life.")
+        while reply is None:
+            async with asyncio.timeout(self._deadline):
+                await connection.ping()
+                reply = await connection.get_message(timeout=None)
         return reply
 
     def _deliver(self, name: bytes, data: bytes) -> None:
@@ -175,7 +175,7 @@ def _connect(url: str, deadline: float) -> tuple["Redis", tuple[type[Exception],
         url,
         max_connections=2,
         timeout=deadline,
-        socket_timeout=deadline,
+        socket_timeout=None,  # redis-py would use asyncio.wait_for, which can swallow a cancellation on Python 3.11
         socket_connect_timeout=deadline,
         retry=Retry(NoBackoff(), 0),  # a second try could tell a message twice
         protocol=2,

@@ -47,6 +47,7 @@ class Database:
         else:
             connection = self._address.connection(pool_size=self._pool_size)
         apps = {"models": {"models": list(self._models), "default_connection": "default"}}
+        self._context = TortoiseContext()
         if not _opened:
             forget_statements("default")
         with active(self._context):
@@ -55,7 +56,7 @@ class Database:
         try:
             await client.create_connection(with_db=True)
         except BaseException:
-            await self.close()
+            await client.close()
             raise
         self._client = client
         _opened.add(self)
@@ -63,8 +64,9 @@ class Database:
     async def close(self) -> None:
         """Disconnect. Closing what is not open does nothing."""
         _opened.discard(self)
-        self._client = None
-        await self._context.close_connections()
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
 
     @contextmanager
     def bound(self) -> Generator[None]:

@@ -13,6 +13,8 @@ from core.errors import Unavailable
 
 Result = TypeVar("Result")
 
+CLOSED = "The database was closed meanwhile."
+
 _SQLITE_CODES = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
@@ -48,10 +50,12 @@ def unavailable(error: BaseException) -> bool:
 
 def _postgres_gone(error: BaseException) -> bool:
     code = getattr(error, "sqlstate", None)
-    if code is None:
-        # InterfaceError: the connection or its pool is closed or closing; the pool has taken back what was lost.
-        return any(word in str(error) for word in ("closed", "closing", "released back"))
-    return code in _POSTGRES_CODES or code[:2] in _POSTGRES_CLASSES
+    if code is not None:
+        return code in _POSTGRES_CODES or code[:2] in _POSTGRES_CLASSES
+    if any(kind.__name__ == "InternalClientError" for kind in type(error).__mro__):
+        return True  # What the server said on leaving was read as an answer: the connection is lost.
+    # InterfaceError: the connection or its pool is closed or closing, or the pool has taken back what was lost.
+    return any(word in str(error) for word in ("closed", "closing", "released back"))
 
 
 @contextmanager

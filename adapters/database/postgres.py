@@ -21,7 +21,8 @@ from tortoise.backends.base.client import (
 from tortoise.connection import ConnectionToken, get_connections
 
 from adapters.database.addresses import CONNECT_SECONDS
-from adapters.database.failures import Reporting, refuse_ended, reporting
+from adapters.database.failures import CLOSED, Reporting, refuse_ended, reporting
+from core.errors import Unavailable
 
 
 class _Counting(Reporting, AsyncpgDBClient):
@@ -88,7 +89,6 @@ class BorrowedConnection(PoolConnectionWrapper[Any]):
 
     async def __aenter__(self) -> Any:
         with reporting():
-            await self.ensure_connection()
             self.connection = await _pool(self.client).acquire(timeout=CONNECT_SECONDS)
         return self.connection
 
@@ -132,7 +132,9 @@ class PostgresTransaction(TransactionContext):
 
 
 def _pool(client: BaseDBAsyncClient) -> "asyncpg.Pool[Any]":
-    pool: asyncpg.Pool[Any] = client._pool
+    pool: asyncpg.Pool[Any] | None = client._pool
+    if pool is None:
+        raise Unavailable(CLOSED)  # Tortoise would open it again.
     return pool
 
 

@@ -80,6 +80,17 @@ class _Complete(BaseSchemaEditor):
         if not isinstance(field, ManyToManyFieldInstance) and field.index and not field.unique:
             await self.add_index(model, Index(fields=(_column(field),)))
 
+    async def _renamed(self, model: Table, old_field: Field[Any], new_field: Field[Any]) -> Field[Any]:
+        """The old field under the column that the new one has; Tortoise would alter that column before it is there."""
+        old, new = _column(old_field), _column(new_field)
+        if old == new:
+            return old_field
+        table = self.quote(model._meta.db_table)
+        await self._run_sql(f"ALTER TABLE {table} RENAME COLUMN {self.quote(old)} TO {self.quote(new)}")
+        renamed = copy(old_field)
+        renamed.source_field = new
+        return renamed
+
     def _get_index_sql(
         self,
         model: Table,
@@ -101,6 +112,9 @@ class _Complete(BaseSchemaEditor):
 class PostgresEditor(_Complete, BasePostgresSchemaEditor):
     """PostgreSQL changes a table in place."""
 
+    async def _alter_field(self, model: Table, old_field: Field[Any], new_field: Field[Any]) -> None:
+        await super()._alter_field(model, await self._renamed(model, old_field, new_field), new_field)
+
 
 class SqliteEditor(_Complete, SqliteSchemaEditor):
     """SQLite copies a changed table into a new one, in the order of section 7 of its page on ALTER TABLE."""
@@ -117,10 +131,7 @@ class SqliteEditor(_Complete, SqliteSchemaEditor):
         await self._remake_table(model)
 
     async def _alter_field(self, model: Table, old_field: Field[Any], new_field: Field[Any]) -> None:
-        old, new = _column(old_field), _column(new_field)
-        if old != new:
-            table = self.quote(model._meta.db_table)
-            await self._run_sql(f"ALTER TABLE {table} RENAME COLUMN {self.quote(old)} TO {self.quote(new)}")
+        await self._renamed(model, old_field, new_field)
         await self._remake_table(model)
 
     async def _remake_table(
@@ -185,8 +196,6 @@ class SqliteEditor(_Complete, SqliteSchemaEditor):
 
     async def _counter(self, table: str) -> int | None:
         """The highest id that AUTOINCREMENT has given: those of deleted rows must not come again."""
-        if not await self._query("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'"):
-            return None
         found = await self._query("SELECT seq FROM sqlite_sequence WHERE name = ?", table)
         return found[0]["seq"] if found else None
 

