@@ -1,24 +1,27 @@
 """The program: settings from the environment, the application around them, and a server that runs it."""
 
 import asyncio
-import re
+import errno
 import socket
 import sys
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from types import FrameType
 from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.supervisors import Multiprocess
 
+from core import program
 from core.clock import Clock
 from core.environment import VAR, kept_secret, load_settings
 from core.logging import configure_logging
+from core.setting_values import shown
 from core.settings import Settings, SettingsError
 from resolvers.root import build_schema
 from services import demo
-from services.app import App, Ports, assemble, opened
+from services.app import App, Ports, assemble, open_app, opened
 from web.routes import build_site
 from worker.loop import Worker
 from worker.tasks import TASKS
@@ -63,9 +66,23 @@ async def working(app: App) -> AsyncGenerator[None, None]:
 class Server(uvicorn.Server):
     """Says at once that it is draining, so that no new traffic is sent while old requests end."""
 
-    def __init__(self, config: uvicorn.Config, app: App) -> None:
+    def __init__(self, config: uvicorn.Config, app: App, screen: str = "") -> None:
         super().__init__(config)
         self._app = app
+        self._screen = screen
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        print(self._screen, end="", flush=True)
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Take signals while it serves. Uvicorn raises them again afterwards; here an orderly stop has the status 0."""
+        with super().capture_signals():
+            try:
+                yield
+            finally:
+                self._captured_signals.clear()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._app.draining = True
@@ -97,82 +114,84 @@ def options(settings: Settings) -> dict[str, Any]:
     }
 
 
-class ListeningServer(Server):
-    """Prints the start screen once it listens."""
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            await greet(self._app)
-
-
-async def greet(app: App) -> None:
-    """The start screen: where it answers, what serves each port, whom to sign in as."""
+async def start_screen(app: App) -> str:
+    """Where it answers, what serves each port, whom to sign in as: the demo account is made if need be."""
     settings = app.settings
     rows = [
         ("GraphQL", f"{settings.public_url}/graphql"),
         ("WebSocket", f"{settings.public_url.replace('http', 'ws', 1)}/graphql  (graphql-transport-ws)"),
         ("Health", f"{settings.public_url}/readyz  /healthz  /metrics"),
-        ("Database", without_password(settings.database_url)),
-        ("Limits, bus", without_password(settings.redis_url) if settings.redis_url else "memory:// (this process)"),
-        ("Mail", without_password(settings.mail_url)),
-        ("Jobs", "in this process" if settings.jobs == "embedded" else "left to `make worker`"),
+        ("Database", shown(settings.database_url)),
+        ("Limits, bus", shown(settings.redis_url) if settings.redis_url else "memory:// (this process)"),
+        ("Mail", shown(settings.mail_url)),
     ]
     if settings.mail_url.startswith("outbox") and not settings.production:
-        rows.insert(6, ("", f"read it at {settings.public_url}/dev/outbox"))
+        rows.append(("", f"read it at {settings.public_url}/dev/outbox"))
+    rows.append(("Jobs", "in this process" if settings.jobs == "embedded" else "left to `make worker`"))
+    if settings.workers > 1:
+        rows.append(("Processes", str(settings.workers)))
     if not settings.production and settings.loopback:
-        with app.database.bound():
-            password = kept_secret(VAR / "demo_password", size=12)
-            await demo.ensure(app, demo.EMAIL, password)
+        password = kept_secret(VAR / "demo_password", size=12)
+        await demo.ensure(app, demo.EMAIL, password)
         rows.append(("Demo account", f"{demo.EMAIL}  {password}"))
     width = max(len(name) for name, _ in rows)
     lines = [f"  {name.ljust(width)}  {value}" for name, value in rows]
-    print("\n  Porchlight is on.\n", *lines, "", "  Ctrl-C stops it.\n", sep="\n", flush=True)
-
-
-def without_password(url: str) -> str:
-    """A URL as it may be shown."""
-    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:…@", url)
+    return "\n".join(["\n  Porchlight is on.\n", *lines, "", "  Ctrl-C stops it.\n\n"])
 
 
 def listening_socket(settings: Settings) -> socket.socket:
     """The socket to serve on. Raises SettingsError when the address cannot be had."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((settings.host.strip("[]"), settings.port))
+        listener.bind((settings.host, settings.port))
+        listener.listen()
     except OSError as error:
         listener.close()
-        message = f"PORT: {settings.host}:{settings.port} cannot be had ({error.strerror}); a free port would be right"
-        raise SettingsError([message]) from error
+        address = f"{settings.host}:{settings.port} cannot be had ({error.strerror})"
+        if error.errno in {errno.EADDRINUSE, errno.EACCES}:
+            raise SettingsError([f"PORT: {address}; a free port above 1023 would be right"]) from error
+        raise SettingsError(
+            [f"HOST: {address}; 127.0.0.1, or another address of this machine, would be right"]
+        ) from error
     return listener
 
 
-def serve(settings: Settings) -> None:
-    """Run the server until it is told to stop. Raises SettingsError."""
-    if settings.workers > 1:
-        uvicorn.run("server:create", factory=True, workers=settings.workers, **options(settings))
-        return
-    listener = listening_socket(settings)
+def serve(settings: Settings) -> int:
+    """Serve until told to stop; the exit status. Raises SettingsError, Unavailable, SchemaOutdatedError."""
+    with listening_socket(settings) as listener:
+        if settings.workers == 1:
+            config = uvicorn.Config("", **options(settings))
+            with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+                runner.run(serve_here(settings, listener))
+            return 0
+        asyncio.run(prepare(settings))
+        return serve_in_several(settings, listener)
+
+
+async def serve_here(settings: Settings, listener: socket.socket) -> None:
+    """Serve in this process."""
     app = assemble(settings)
-    config = uvicorn.Config(site_of(app), **options(settings))
-    ListeningServer(config, app).run(sockets=[listener])
+    async with opened(app), working(app):
+        site = build_site(app, build_schema(introspection=settings.introspection), nullcontext)
+        config = uvicorn.Config(site, **options(settings))
+        await Server(config, app, await start_screen(app)).serve([listener])
 
 
-def main() -> int:
-    """The exit status: 0 after an orderly stop, 2 for wrong settings, 3 when the start failed."""
-    try:
-        settings = load_settings()
-        configure_logging(settings.log_level, settings.log_format)
-        serve(settings)
-    except SettingsError as error:
-        print("Porchlight cannot start with these settings:", *error.problems, sep="\n  ", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        pass
-    return 0
+async def prepare(settings: Settings) -> None:
+    """See to it that several processes can start, so that none of them fails alone, and print the start screen."""
+    async with open_app(settings) as app:
+        print(await start_screen(app), end="", flush=True)
+
+
+def serve_in_several(settings: Settings, listener: socket.socket) -> int:
+    """Serve in several processes, and replace those that die."""
+    config = uvicorn.Config("server:create", factory=True, workers=settings.workers, **options(settings))
+    supervisor = Multiprocess(config, sockets=[listener])
+    supervisor.run()
+    failed = any(process.exitcode == program.CANNOT_RUN for process in supervisor.processes)
+    return program.CANNOT_RUN if failed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program.run(serve))

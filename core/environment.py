@@ -24,7 +24,9 @@ def load_settings() -> Settings:
     try:
         return replace(settings, secret_key=(kept_secret(file),))
     except OSError as error:
-        message = f"SECRET_KEY: {file} cannot be kept ({error.strerror}); a folder to write to, or a key, would be right"
+        message = (
+            f"SECRET_KEY: {file} cannot be kept ({error.strerror}); a folder to write to, or a key, would be right"
+        )
         raise SettingsError([message]) from error
 
 

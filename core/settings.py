@@ -181,7 +181,9 @@ def _hashing(settings: Settings) -> list[str]:
     """Refuse parameters that Argon2 itself would: RFC 9106, section 3.1."""
     least = 8 * settings.argon2_parallelism
     if settings.argon2_memory_kib < least:
-        return [f"ARGON2_MEMORY_KIB: {least} or more would be right for ARGON2_PARALLELISM={settings.argon2_parallelism}"]
+        return [
+            f"ARGON2_MEMORY_KIB: {least} or more would be right for ARGON2_PARALLELISM={settings.argon2_parallelism}"
+        ]
     return []
 
 

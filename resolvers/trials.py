@@ -56,7 +56,7 @@ class TrialsSubscription:
         ] = None,
     ) -> AsyncGenerator[TrialTick | None, None]:
         viewer = info.context.signed_in
-        ticks = await trials.countdown(info.context.app, viewer.user.id, 1 if every_seconds is None else every_seconds)
+        ticks = await trials.watch(info.context.app, viewer.user.id, 1 if every_seconds is None else every_seconds)
         return _as_types(ticks)
 
 

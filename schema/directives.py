@@ -6,7 +6,7 @@ Strawberry runs the extension that is listed last first, hence the reversal; a t
 
 import inspect
 from enum import StrEnum
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Any
 
 import strawberry
@@ -143,16 +143,11 @@ def guards(*ordered: Guard) -> list[FieldExtension]:
 
 
 def network_of(ip: str | None) -> str:
-    """The network that an address is counted under: IPv4 /24, IPv6 /64."""
+    """The network that a client's address is counted under: IPv4 /24, IPv6 /64."""
     if ip is None:
         return "unknown"
-    try:
-        address = ip_address(ip)
-    except ValueError:
-        return "unknown"
-    mapped = getattr(address, "ipv4_mapped", None)
-    address = mapped or address
-    return str(ip_network((address, IPV4_PREFIX if address.version == 4 else IPV6_PREFIX), strict=False))  # ruff: ignore[magic-value-comparison] -- IP versions
+    prefix = IPV4_PREFIX if isinstance(ip_address(ip), IPv4Address) else IPV6_PREFIX
+    return str(ip_network(f"{ip}/{prefix}", strict=False))
 
 
 def _counted_by(by: RateLimitKey, context: Context, arguments: dict[str, Any]) -> str:

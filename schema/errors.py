@@ -8,6 +8,7 @@ from typing import Any
 import strawberry
 import structlog
 from graphql import GraphQLError, GraphQLFormattedError, GraphQLSyntaxError
+from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types.execution import PreExecutionError
 
 from adapters.database import unavailable
@@ -16,7 +17,7 @@ from core.errors import RateLimited, Refusal, Rejection, Unavailable
 log = structlog.get_logger(__name__)
 
 _SUGGESTION = re.compile(r" Did you mean .*$", re.DOTALL)
-_TOO_MANY_TOKENS = "Document contains more than"
+_TOO_LARGE = re.compile(r"Document contains more than|nested too deeply")
 _ARGUMENT = re.compile(r"^(Argument|Variable) ['\"]?\$?\w")
 
 
@@ -84,18 +85,23 @@ def _described(error: GraphQLError, *, before_execution: bool, suggestions: bool
 
 def _message_of(error: GraphQLError, *, before_execution: bool) -> tuple[str, dict[str, Any]]:
     cause = _cause(error)
+    if isinstance(cause, CannotGetOperationTypeError):
+        return error.message, {"code": "GRAPHQL_VALIDATION_FAILED"}
     if cause is not None:
         return failure(cause)
     if error.extensions and "code" in error.extensions:
         return error.message, dict(error.extensions)
-    if isinstance(error, GraphQLSyntaxError):
-        too_long = _TOO_MANY_TOKENS in error.message
-        return error.message, {"code": "QUERY_TOO_COMPLEX" if too_long else "GRAPHQL_PARSE_FAILED"}
     if before_execution:
-        return error.message, {"code": "GRAPHQL_VALIDATION_FAILED"}
+        return error.message, {"code": _code_before_execution(error)}
     if error.path is None or _ARGUMENT.match(error.message):
         return error.message, {"code": "BAD_USER_INPUT"}
     return failure(error)
+
+
+def _code_before_execution(error: GraphQLError) -> str:
+    if not isinstance(error, GraphQLSyntaxError):
+        return "GRAPHQL_VALIDATION_FAILED"
+    return "QUERY_TOO_COMPLEX" if _TOO_LARGE.search(error.message) else "GRAPHQL_PARSE_FAILED"
 
 
 def _cause(error: GraphQLError) -> BaseException | None:

@@ -76,7 +76,7 @@ async def finish(app: App, job: Job) -> Outcome:
 async def fail(app: App, job: Job, reason: str, *, retry: bool) -> Outcome:
     """Put a job back with backoff or, when `retry` is false or was in vain too often, to rest as a dead letter."""
     now = app.clock.now()
-    reason = reason.replace("\0", "")[:LONGEST_REASON]  # PostgreSQL keeps no NUL
+    reason = reason[:LONGEST_REASON].replace("\0", "").encode(errors="replace").decode()  # what PostgreSQL can keep
     if retry and job.attempts < MAX_ATTEMPTS:
         held = await _held(job).update(due_at=now + backoff(job.attempts), lease=None, last_error=reason)
         return Outcome.RETRIED if held else Outcome.LOST
@@ -86,8 +86,7 @@ async def fail(app: App, job: Job, reason: str, *, retry: bool) -> Outcome:
 
 def backoff(attempts: int) -> timedelta:
     """How long a job rests after its `attempts`-th failure: doubling from 5 s, at most 8 h."""
-    doublings = min(attempts - 1, 30)
-    return min(LONGEST_BACKOFF, FIRST_BACKOFF * 2**doublings)
+    return min(LONGEST_BACKOFF, FIRST_BACKOFF * (1 << min(attempts - 1, 30)))
 
 
 async def oldest_due(app: App) -> float:

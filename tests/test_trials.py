@@ -216,4 +216,4 @@ async def test_a_trial_that_is_unknown_has_no_countdown(start: Start) -> None:
     from core.errors import NotFound
 
     with door.app.database.bound(), pytest.raises(NotFound):
-        await trials.countdown(door.app, 99, 1)
+        await trials.watch(door.app, 99, 1)

@@ -1,40 +1,41 @@
 """Where a request comes from, believing forwarding headers only from proxies that we trust."""
 
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from starlette.requests import HTTPConnection
 
 from core.setting_values import Network
 from services.sessions import Client
 
+Address = IPv4Address | IPv6Address
+
 MAX_HOPS = 20
 
 
 def client_of(connection: HTTPConnection, trusted: tuple[Network, ...]) -> Client:
     """The client of a request or a socket."""
-    peer = connection.client.host if connection.client else None
+    peer = _address(connection.client.host) if connection.client else None
     forwarded = ",".join(connection.headers.getlist("x-forwarded-for"))
-    return Client(ip=_address(peer, forwarded, trusted), user_agent=connection.headers.get("user-agent"))
+    address = _behind(peer, forwarded, trusted) if peer else None
+    return Client(ip=str(address) if address else None, user_agent=connection.headers.get("user-agent"))
 
 
-def _address(peer: str | None, forwarded: str, trusted: tuple[Network, ...]) -> str | None:
+def _behind(peer: Address, forwarded: str, trusted: tuple[Network, ...]) -> Address:
     """The last address, read from our side, that no trusted proxy has."""
-    if peer is None or not _is_trusted(peer, trusted):
-        return peer
-    for hop in reversed([part.strip() for part in forwarded.split(",") if part.strip()][-MAX_HOPS:]):
-        try:
-            ip_address(hop)
-        except ValueError:
+    for text in reversed([part.strip() for part in forwarded.split(",") if part.strip()][-MAX_HOPS:]):
+        if not any(peer in network for network in trusted):
+            break
+        hop = _address(text)
+        if hop is None:
             break
         peer = hop
-        if not _is_trusted(hop, trusted):
-            break
     return peer
 
 
-def _is_trusted(host: str, trusted: tuple[Network, ...]) -> bool:
+def _address(text: str) -> Address | None:
+    """An address in its one spelling: IPv4 is not wrapped in IPv6, and no zone is named. None for what is none."""
     try:
-        address = ip_address(host)
+        address = ip_address(text.partition("%")[0])
     except ValueError:
-        return False
-    return any(address in network for network in trusted)
+        return None
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address

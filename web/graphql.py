@@ -37,26 +37,18 @@ class GraphQLEndpoint:
         """Answer one request."""
         media_type = accepted_media_type(request.headers.get("accept"))
         if media_type is None:
-            message = f"Answers are {RESULT} or {JSON}."
-            return _error(HTTPStatus.NOT_ACCEPTABLE, message, "BAD_USER_INPUT", JSON)
+            return _refusal(BadRequestError(HTTPStatus.NOT_ACCEPTABLE, f"Answers are {RESULT} or {JSON}."), JSON)
         try:
             operation = await self._operation(request)
             answer = await self._run(request, operation)
-        except BadRequestError as error:
-            return _error(error.status, error.message, error.code, media_type)
-        except WrongMethodError as error:
-            headers = {"Allow": "POST"} if request.method == "GET" else {}
-            status = HTTPStatus.METHOD_NOT_ALLOWED if headers else HTTPStatus.BAD_REQUEST
-            return _error(status, str(error), "BAD_USER_INPUT", media_type, headers)
-        except Unauthenticated as error:
-            headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-            return _error(HTTPStatus.UNAUTHORIZED, error.message, error.code, media_type, headers)
+        except (BadRequestError, WrongMethodError, PorchlightError) as error:
+            return _refusal(error, media_type)
         return json_answer(answer.content, _status(answer, media_type), media_type=media_type, headers=ANY_ACCEPT)
 
     async def _operation(self, request: Request) -> Operation:
-        if request.method == "GET":
-            return operation_in_url(request)
-        return operation_in(await read_json_object(request))
+        if request.method == "POST":
+            return operation_in(await read_json_object(request))
+        return operation_in_url(request)
 
     async def _run(self, request: Request, operation: Operation) -> Answer:
         runtime = self._runtime
@@ -65,16 +57,8 @@ class GraphQLEndpoint:
             client=client_of(request, runtime.app.settings.trusted_proxies),
             viewer=await runtime.viewer(request.headers.get("authorization")),
         )
-        allowed = QUERIES if request.method == "GET" else QUERIES_AND_MUTATIONS
+        allowed = QUERIES_AND_MUTATIONS if request.method == "POST" else QUERIES
         return await runtime.execute(operation, context, allowed=allowed, transport="http")
-
-
-def unexpected(error: Exception) -> Response:
-    """The answer to what no endpoint expected: typed, masked, logged."""
-    message, extensions = failure(error)
-    expected = isinstance(error, PorchlightError) or extensions["code"] == "UNAVAILABLE"
-    status = HTTPStatus.SERVICE_UNAVAILABLE if expected else HTTPStatus.INTERNAL_SERVER_ERROR
-    return errors_answer(status, message, extensions, JSON)
 
 
 def _status(answer: Answer, media_type: str) -> int:
@@ -82,7 +66,22 @@ def _status(answer: Answer, media_type: str) -> int:
     return HTTPStatus.OK if answer.executed or media_type == JSON else HTTPStatus.BAD_REQUEST
 
 
-def _error(
-    status: HTTPStatus, message: str, code: str, media_type: str, headers: dict[str, str] | None = None
-) -> Response:
-    return errors_answer(status, message, {"code": code}, media_type, {**ANY_ACCEPT, **(headers or {})})
+def _refusal(error: BadRequestError | WrongMethodError | PorchlightError, media_type: str) -> Response:
+    """The answer to a request that is not executed."""
+    headers: dict[str, str] = {}
+    match error:
+        case BadRequestError():
+            status, message, extensions = error.status, error.message, {"code": error.code}
+        case WrongMethodError(kind=OperationType.SUBSCRIPTION):
+            message, extensions = "Subscriptions are followed over a WebSocket.", {"code": "BAD_USER_INPUT"}
+            status = HTTPStatus.BAD_REQUEST
+        case WrongMethodError():
+            message, extensions = "Mutations are sent by POST.", {"code": "BAD_USER_INPUT"}
+            status, headers = HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "POST"}
+        case Unauthenticated():
+            message, extensions = failure(error)
+            status, headers = HTTPStatus.UNAUTHORIZED, {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+        case _:
+            message, extensions = failure(error)
+            status = HTTPStatus.SERVICE_UNAVAILABLE
+    return errors_answer(status, message, extensions, media_type, {**ANY_ACCEPT, **headers})

@@ -6,12 +6,18 @@ import time
 from http import HTTPStatus
 
 import structlog
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from schema.errors import failure
 from services.app import App
-from web.graphql import unexpected
+from web.answers import problem
 
+MAX_TARGET = 65_536
+"""Bytes of a path with its query."""
+MAX_HEADERS = 65_536
+"""Bytes of all headers."""
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 SECURITY_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -55,11 +61,7 @@ class Envelope:
             await send(message)
 
         try:
-            await self._inner(scope, receive, sending)
-        except Exception as error:
-            if status:
-                raise
-            await unexpected(error)(scope, receive, sending)
+            await (_oversized(scope) or self._inner)(scope, receive, sending)
         finally:
             path = scope["path"][:200]
             quiet = status < HTTPStatus.BAD_REQUEST and path in {"/healthz", "/readyz", "/metrics"}
@@ -73,3 +75,45 @@ def _request_id(scope: Scope) -> str:
     """The caller's id for this request where it is one that may stand in a log, else one of ours."""
     given = Request({**scope, "type": "http"}).headers.get("x-request-id", "")
     return given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def _oversized(scope: Scope) -> Response | None:
+    """The refusal of a request whose head is too large."""
+    if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_TARGET:
+        return problem(
+            HTTPStatus.REQUEST_URI_TOO_LONG, "BAD_USER_INPUT", f"An address has at most {MAX_TARGET:,} bytes."
+        )
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS:
+        status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        return problem(status, "BAD_USER_INPUT", f"Headers have at most {MAX_HEADERS:,} bytes.")
+    return None
+
+
+class Faults:
+    """Pure ASGI, around the routes: an answer to what no endpoint expected, typed, masked and logged."""
+
+    def __init__(self, inner: ASGIApp) -> None:
+        self._inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._inner(scope, receive, send)
+            return
+        begun = False
+
+        async def sending(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._inner(scope, receive, sending)
+        except ClientDisconnect:
+            log.info("http.client_left")
+        except Exception as error:
+            if begun:
+                raise
+            message, extensions = failure(error)
+            unavailable = extensions["code"] == "UNAVAILABLE"
+            status = HTTPStatus.SERVICE_UNAVAILABLE if unavailable else HTTPStatus.INTERNAL_SERVER_ERROR
+            await problem(status, detail=message, **extensions)(scope, receive, send)

@@ -43,6 +43,7 @@ STATUS_OF_CODE = {
     "RATE_LIMITED": HTTPStatus.TOO_MANY_REQUESTS,
     "UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
     "BAD_USER_INPUT": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "QUERY_TOO_COMPLEX": HTTPStatus.UNPROCESSABLE_ENTITY,
 }
 PROBLEM_CODES = {"RATE_LIMITED": "RateLimited"}
 
@@ -109,8 +110,9 @@ def _result(result: dict[str, Any]) -> Response:
             "refresh_token_expires_at": tokens["refreshTokenExpiresAt"],
             "token_type": tokens["tokenType"],
         },
-        "device_token": result["deviceToken"],
     }
+    if result["deviceToken"]:
+        content["device_token"] = result["deviceToken"]
     return json_answer(content, HTTPStatus.CREATED)
 
 

@@ -1,5 +1,7 @@
 """Reading what a client sends over HTTP, within bounds and without trusting a byte of it."""
 
+import asyncio
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -10,6 +12,9 @@ from web.runtime import Operation
 
 MAX_BODY = 1_048_576
 """Bytes of a request body."""
+BODY_TIMEOUT = 20.0
+"""Seconds that a client has to send its body."""
+QUALITY = re.compile(r"[01](?:\.\d{0,3})?", re.ASCII)
 RESULT = "application/graphql-response+json"
 JSON = "application/json"
 
@@ -25,26 +30,32 @@ class BadRequestError(Exception):
 
 
 async def read_body(request: Request) -> bytes:
-    """The body. Raises BadRequestError as soon as it is longer than MAX_BODY, said or sent."""
+    """The body. Raises BadRequestError as soon as it is longer than MAX_BODY, said or sent, and when it is late.
+
+    The server refuses by itself what says a length that is no number.
+    """
     too_large = BadRequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body has at most {MAX_BODY:,} bytes.")
-    said = request.headers.get("content-length", "0")
-    if not said.isdigit() or int(said[:20]) > MAX_BODY:
+    if int(request.headers.get("content-length", "0")) > MAX_BODY:
         raise too_large
     parts: list[bytes] = []
     length = 0
-    async for part in request.stream():
-        length += len(part)
-        if length > MAX_BODY:
-            raise too_large
-        parts.append(part)
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT):
+            async for part in request.stream():
+                length += len(part)
+                if length > MAX_BODY:
+                    raise too_large
+                parts.append(part)
+    except TimeoutError as error:
+        raise BadRequestError(HTTPStatus.REQUEST_TIMEOUT, "The body did not arrive in time.") from error
     return b"".join(parts)
 
 
 async def read_json_object(request: Request) -> dict[str, Any]:
     """The body as a JSON object in UTF-8. Raises BadRequestError."""
-    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
-    charset = parameters.replace(" ", "").replace('"', "").lower()
-    if media_type.strip().lower() != JSON or charset not in {"", "charset=utf-8"}:
+    media_type, *parameters = (part.strip().lower() for part in request.headers.get("content-type", "").split(";"))
+    charsets = [part.removeprefix("charset=").strip('"') for part in parameters if part.startswith("charset")]
+    if media_type != JSON or any(charset not in {"utf-8", "utf8"} for charset in charsets):
         raise BadRequestError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body is JSON in UTF-8: application/json.")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise BadRequestError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body is not compressed.")
@@ -100,19 +111,16 @@ def accepted_media_type(accept: str | None) -> str | None:
     for part in accept.split(",")[:50]:
         media_type, *parameters = (word.strip().lower() for word in part.split(";"))
         offers[media_type] = max(offers.get(media_type, 0.0), _quality(parameters))
-    anything = max(offers.get("*/*", 0.0), offers.get("application/*", 0.0))
-    json, result = offers.get(JSON, anything), offers.get(RESULT, 0.0)
+    anything = offers.get("application/*", offers.get("*/*", 0.0))
+    json, result = offers.get(JSON, anything), offers.get(RESULT, anything)
     if max(json, result) <= 0:
         return None
-    return RESULT if result >= json else JSON
+    return RESULT if result > json or (result == json and RESULT in offers) else JSON
 
 
 def _quality(parameters: list[str]) -> float:
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name == "q":
-            try:
-                return float(value)
-            except ValueError:
-                return 0.0
+            return float(value) if QUALITY.fullmatch(value) else 0.0
     return 1.0

@@ -16,7 +16,7 @@ from adapters.mail import OutboxMail
 from services.app import App
 from web.answers import problem
 from web.graphql import GraphQLEndpoint
-from web.middleware import Envelope
+from web.middleware import Envelope, Faults
 from web.operations import Operations
 from web.outbox import OutboxPages
 from web.registration import RegistrationEndpoint
@@ -34,17 +34,16 @@ def build_site(app: App, schema: Schema, opened: Callable[[], AbstractAsyncConte
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None, None]:
         async with opened():
-            stop_listening = sockets.open()
-            try:
+            async with sockets.watching():
                 yield
-            finally:
-                stop_listening()
 
     site = Starlette(
         routes=_routes(app, runtime, sockets),
         lifespan=lifespan,
         exception_handlers={HTTPException: _http_exception},
     )
+    site.router.redirect_slashes = False
+    site.add_middleware(Faults)
     if app.settings.allowed_origins:
         site.add_middleware(
             CORSMiddleware,

@@ -45,6 +45,10 @@ class Answer:
 class WrongMethodError(Exception):
     """The operation is of a kind that this way of asking does not allow."""
 
+    def __init__(self, kind: OperationType) -> None:
+        self.kind = kind
+        super().__init__(kind.value)
+
 
 @dataclass(frozen=True)
 class Runtime:
@@ -76,18 +80,21 @@ class Runtime:
                 allowed_operation_types=allowed,
             )
         except InvalidOperationTypeError as error:
-            raise WrongMethodError(error.as_http_error_reason("POST")) from error
+            raise WrongMethodError(error.operation_type) from error
         except CannotGetOperationTypeError as error:
             answer = _refused(error.as_http_error_reason(), "GRAPHQL_VALIDATION_FAILED")
         else:
-            answer = self._answer(result)
+            answer = self._answer(result, context)
         self._count(answer, operation, transport, time.perf_counter() - started)
         return answer
 
     async def stream(self, operation: Operation, context: Context, *, transport: str) -> AsyncGenerator[Answer, None]:
-        """Each answer of an operation of any kind. Rows are read anew for each event."""
+        """Each answer of an operation of any kind. Rows are read anew for each event. Only the first one is logged."""
+        first = True
         async for answer in self._answers(operation, context):
-            self._count(answer, operation, transport)
+            if first or answer.codes:
+                self._count(answer, operation, transport)
+            first = False
             yield answer
             context.renew()
 
@@ -100,12 +107,12 @@ class Runtime:
                 operation_name=operation.name,
             )
             async for result in results:
-                yield self._answer(result)
+                yield self._answer(result, context)
         except Exception as error:  # ruff: ignore[blind-except] -- a fault ends one operation, not the socket
             message, extensions = failure(error)
             yield Answer({"errors": [{"message": message, "extensions": extensions}]}, codes=[extensions["code"]])
 
-    def _answer(self, result: Any) -> Answer:
+    def _answer(self, result: Any, context: Context) -> Answer:
         assert isinstance(result, ExecutionResult) or is_request_error(result)
         early = is_request_error(result)
         content: dict[str, Any] = {} if early else {"data": result.data}
@@ -113,7 +120,7 @@ class Runtime:
         codes: list[str] = []
         if result.errors:
             suggestions = self.app.settings.introspection
-            errors = describe(result.errors, before_execution=early, suggestions=suggestions)
+            errors = describe(result.errors, before_execution=not context.begun, suggestions=suggestions)
             codes = [error["extensions"]["code"] for error in errors]
             content["errors"] = errors
             if result.data is None and all("path" not in error or error["path"] is None for error in errors):

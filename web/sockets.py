@@ -5,7 +5,8 @@ A mutation that has begun runs to its end, whatever becomes of the socket; every
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import orjson
@@ -27,6 +28,11 @@ INIT_TIMEOUT = 10.0
 """Seconds within which a client says `connection_init`."""
 CLOSE_TIMEOUT = 5.0
 """Seconds that a peer has to take what was being sent, before it is cut off."""
+REVIEW_INTERVAL = 60.0
+"""Seconds between two looks at the sessions of all sockets, on the app's clock."""
+REVIEWED_AT_ONCE = 1_000
+MAX_REASON = 123
+"""Bytes of a reason that a close frame can carry: RFC 6455, section 5.5."""
 MAX_OPERATIONS = 100
 """Operations that one socket may have open."""
 MAX_ID = 128
@@ -52,9 +58,16 @@ class Sockets:
         self._by_session: dict[str, set[Socket]] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
-    def open(self) -> Callable[[], None]:
-        """Begin to listen for sessions that end. The answer stops it."""
-        return self._runtime.app.bus.subscribe(sessions.CHANNEL, self._revoked, resync=self._review)
+    @asynccontextmanager
+    async def watching(self) -> AsyncGenerator[None, None]:
+        """Watch for sessions that end: the bus tells of those that are ended, the clock of those that expire."""
+        unsubscribe = self._runtime.app.bus.subscribe(sessions.CHANNEL, self._revoked, resync=self.review)
+        reviewing = asyncio.create_task(self._review_regularly())
+        try:
+            yield
+        finally:
+            unsubscribe()
+            reviewing.cancel()
 
     async def serve(self, websocket: WebSocket) -> None:
         """Serve one socket to its end."""
@@ -90,15 +103,25 @@ class Sockets:
 
     def _revoked(self, session_key: str) -> None:
         for socket in list(self._by_session.get(session_key, ())):
-            closing = asyncio.create_task(socket.close(4401, "The session has ended"))
+            closing = asyncio.create_task(socket.end(4401, "The session has ended"))
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
 
-    async def _review(self) -> None:
-        """Look at every session again: messages may have been lost."""
+    async def _review_regularly(self) -> None:
+        while True:
+            await self._runtime.app.clock.sleep(REVIEW_INTERVAL)
+            try:
+                await self.review()
+            except Exception:
+                log.warning("sockets.review_failed", exc_info=True)
+
+    async def review(self) -> None:
+        """Look at every session again: some expire without a word, and messages may have been lost."""
+        keys = list(self._by_session)
         with self._runtime.app.database.bound():
-            for key in await sessions.ended_among(self._runtime.app, list(self._by_session)):
-                self._revoked(key)
+            for start in range(0, len(keys), REVIEWED_AT_ONCE):
+                for key in await sessions.ended_among(self._runtime.app, keys[start : start + REVIEWED_AT_ONCE]):
+                    self._revoked(key)
 
 
 class _Running:
@@ -130,11 +153,51 @@ class Socket:
         self._acknowledged = False
         self._sending = asyncio.Lock()
         self._serving: asyncio.Task[None] | None = None
+        self._cut_off = False
         self._operations: dict[str, _Running] = {}
+        """By id, those whose answers the client waits for."""
+        self._running: set[_Running] = set()
+        """All of them: a mutation goes on after the client has completed it."""
 
     async def serve(self) -> None:
         """Read messages until the socket ends, then let go of what it had open."""
         self._serving = asyncio.current_task()
+        try:
+            await self._serve()
+        except asyncio.CancelledError:
+            if not self._cut_off:
+                raise
+            log.info("socket.cut_off")
+        finally:
+            await self._let_go()
+
+    async def end(self, code: int, reason: str) -> None:
+        """End the connection after what is being changed, whose answer is sent first."""
+        self._stop()
+        changing = [running.task for running in self._running if running.context.changing]
+        if changing:
+            await asyncio.wait(changing, timeout=CLOSE_TIMEOUT)
+        await self.close(code, reason)
+
+    async def close(self, code: int, reason: str) -> None:
+        """End the connection, if it still stands. A peer that does not read is cut off."""
+        self._stop()
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT), self._sending:
+                if self._websocket.application_state is WebSocketState.CONNECTED:
+                    await self._websocket.close(code, reason.encode()[:MAX_REASON].decode(errors="ignore"))
+        except TimeoutError:
+            self._cut_off = True
+            if self._serving is not None and self._serving is not asyncio.current_task():
+                self._serving.cancel()
+        except WebSocketDisconnect:
+            log.debug("socket.already_closed", code=code)
+
+    def _stop(self) -> None:
+        for running in self._running:
+            running.stop()
+
+    async def _serve(self) -> None:
         try:
             async with asyncio.timeout(INIT_TIMEOUT):
                 await self._initialise()
@@ -146,22 +209,6 @@ class Socket:
             await self.close(error.code, error.reason)
         except WebSocketDisconnect:
             pass
-        finally:
-            await self._let_go()
-
-    async def close(self, code: int, reason: str) -> None:
-        """End the connection, if it still stands. A peer that does not read is cut off."""
-        for running in self._operations.values():
-            running.stop()
-        try:
-            async with asyncio.timeout(CLOSE_TIMEOUT), self._sending:
-                if self._websocket.application_state is WebSocketState.CONNECTED:
-                    await self._websocket.close(code, reason)
-        except TimeoutError:
-            if self._serving is not None:
-                self._serving.cancel()
-        except (RuntimeError, WebSocketDisconnect):
-            log.debug("socket.already_closed", code=code)
 
     async def _initialise(self) -> None:
         """The first message authenticates: an invalid token ends the connection, none makes it anonymous."""
@@ -226,18 +273,20 @@ class Socket:
     async def _subscribe(self, operation_id: str, payload: object) -> None:
         if operation_id in self._operations:
             raise CloseError(4409, f"Subscriber for {operation_id} already exists")
-        if len(self._operations) >= MAX_OPERATIONS:
-            await self._refuse(operation_id, f"A socket has at most {MAX_OPERATIONS} operations.", "RATE_LIMITED")
+        if len(self._running) >= MAX_OPERATIONS:
+            message = f"A socket has at most {MAX_OPERATIONS} operations."
+            await self._refuse(operation_id, message, {"code": "RATE_LIMITED", "retryAfter": 1})
             return
         try:
             operation = operation_in(payload if isinstance(payload, dict) else {})
         except BadRequestError as error:
-            await self._refuse(operation_id, error.message, error.code)
+            await self._refuse(operation_id, error.message, {"code": error.code})
             return
         running = _Running(operation_id, Context(app=self._runtime.app, client=self._client))
         self._operations[operation_id] = running
+        self._running.add(running)
         running.task = asyncio.create_task(self._run(operation, running))
-        running.task.add_done_callback(_report)
+        running.task.add_done_callback(partial(self._done, running))
 
     async def _run(self, operation: Operation, running: "_Running") -> None:
         """Answer one operation. Its id is free again before its last message is sent, as the protocol wants."""
@@ -273,8 +322,8 @@ class Socket:
             await self.close(4401, "The session has ended")
             raise
 
-    async def _refuse(self, operation_id: str, message: str, code: str) -> None:
-        errors = [{"message": message, "extensions": {"code": code}}]
+    async def _refuse(self, operation_id: str, message: str, extensions: dict[str, Any]) -> None:
+        errors = [{"message": message, "extensions": extensions}]
         await self._send({"id": operation_id, "type": "error", "payload": errors})
 
     async def _send(self, message: dict[str, Any]) -> None:
@@ -283,15 +332,14 @@ class Socket:
                 await self._websocket.send_text(orjson.dumps(message).decode())
 
     async def _let_go(self) -> None:
-        left = list(self._operations.values())
-        for running in left:
-            running.stop()
-        await asyncio.gather(*(running.task for running in left), return_exceptions=True)
+        self._stop()
+        if self._running:
+            await asyncio.wait([running.task for running in self._running])
 
-
-def _report(task: "asyncio.Task[None]") -> None:
-    if not task.cancelled() and (error := task.exception()):
-        log.error("socket.operation_failed", exc_info=error)
+    def _done(self, running: _Running, task: "asyncio.Task[None]") -> None:
+        self._running.discard(running)
+        if not task.cancelled() and (error := task.exception()):
+            log.info("socket.answer_lost", error=repr(error))
 
 
 def _id_of(message: dict[str, Any]) -> str:

@@ -4,8 +4,7 @@ import asyncio
 import signal
 import sys
 
-from core.environment import load_settings
-from core.logging import configure_logging
+from core import program
 from core.settings import Settings, SettingsError
 from services.app import open_app
 from worker.loop import Worker
@@ -19,23 +18,17 @@ async def work(settings: Settings) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, worker.stop)
+        print("Porchlight's worker is on. Ctrl-C stops it.", flush=True)
         await worker.run()
 
 
-def main() -> int:
-    """The exit status: 0 after an orderly stop, 2 for wrong settings."""
-    try:
-        settings = load_settings()
-    except SettingsError as error:
-        print(error, file=sys.stderr)
-        return 2
+def main(settings: Settings) -> int:
+    """The exit status after an orderly stop. Raises SettingsError, Unavailable, SchemaOutdatedError."""
     if settings.jobs == "embedded":
-        print("JOBS: a worker of its own needs JOBS=external, for the server too", file=sys.stderr)
-        return 2
-    configure_logging(settings.log_level, settings.log_format)
+        raise SettingsError(["JOBS: a worker of its own needs JOBS=external, for the server too"])
     asyncio.run(work(settings))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program.run(main))

@@ -3,8 +3,8 @@
 import asyncio
 import sys
 
-from core.environment import load_settings
-from core.settings import Settings, SettingsError
+from core import program
+from core.settings import Settings
 from services import accounts
 from services.app import open_app
 
@@ -15,20 +15,18 @@ async def promote(settings: Settings, email: str) -> bool:
         return await accounts.make_administrator(email)
 
 
-def main() -> int:
-    """The exit status: 0 when done, 1 when there is no such user, 2 for wrong settings or no address."""
+def main(settings: Settings) -> int:
+    """The exit status: 0 when done, 1 when there is no such user, 2 without an address."""
     email = "".join(sys.argv[1:2])
     if not email:
         print("Whom to make an administrator? make admin EMAIL=somebody@example.com", file=sys.stderr)
-        return 2
-    try:
-        done = asyncio.run(promote(load_settings(), email))
-    except SettingsError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(f"{email} is an administrator." if done else f"Nobody has registered with {email}.")
-    return 0 if done else 1
+        return program.WRONG_SETTINGS
+    if not asyncio.run(promote(settings, email)):
+        print(f"Nobody has registered with {email}.", file=sys.stderr)
+        return 1
+    print(f"{email} is an administrator.")
+    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program.run(main))

@@ -15,8 +15,8 @@ from core.errors import TooComplex
 from schema.limits.sizes import MAX_DEPTH
 
 MAX_PAIRS = 5_000
-"""Pairs of fields of one name that validation compares to merge them, at about 10 µs: 490 times `me { id }` are 3 kB
-and 120,000 pairs, which held the event loop for 1.3 s."""
+"""Pairs of fields of one name. Validation compares each in 10 microseconds: 490 times `me { id }`, 3 kB of text, made
+120,000 pairs and held the event loop for 1.3 s."""
 MAX_GATHERED = 20_000
 """Fields looked at to count those pairs, fragments unfolded."""
 

@@ -76,7 +76,7 @@ async def extend(app: App, user_id: int, days: int, *, reason: str, actor: User)
     return await Trial.get(id=trial.id)
 
 
-async def countdown(app: App, user_id: int, every: int) -> AsyncGenerator[Tick, None]:
+async def watch(app: App, user_id: int, every: int) -> AsyncGenerator[Tick, None]:
     """The live ticks of a user's trial. `every` is the cadence in seconds, from 1 to 3,600.
 
     Raises NotFound for a user without a trial, BadUserInput.

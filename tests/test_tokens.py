@@ -1,0 +1,187 @@
+"""Tokens, keys, passwords and addresses by themselves."""
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from threading import Event
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.emails import InvalidEmail, email_key, parse_email
+from core.errors import Unavailable
+from core.passwords import QUEUE_PER_WORKER, Passwords
+from core.tokens import AUDIENCE, InvalidTokenError, KeyRing, derived_key
+
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+ISSUER = "https://porchlight.example"
+OLD, NEW = "o" * 48, "n" * 48
+SALT = b"s" * 16
+SESSION = "5e" * 16
+
+
+@pytest.fixture
+def ring() -> KeyRing:
+    return KeyRing([NEW, OLD], issuer=ISSUER)
+
+
+def signed(secret: str = NEW, *, kid: str | None = None, typ: str | None = "at+jwt", **changes: object) -> str:
+    """A token signed with one of our keys, with something about it changed; None leaves a claim out."""
+    claims: dict[str, object] = {
+        "iss": ISSUER, "aud": AUDIENCE, "sub": "7", "sid": SESSION, "iat": int(NOW.timestamp()), "exp": int(NOW.timestamp()) + 600,
+    } | changes  # fmt: skip
+    key = Ed25519PrivateKey.from_private_bytes(derived_key(secret, "access-token"))
+    own = KeyRing([secret], issuer=ISSUER).jwks()["keys"][0]["kid"]
+    kept = {name: value for name, value in claims.items() if value is not None}
+    return jwt.encode(kept, key, algorithm="EdDSA", headers={"kid": kid or own, "typ": typ})
+
+
+def test_a_token_of_ours_is_read(ring: KeyRing) -> None:
+    """Whichever of our secrets signed it."""
+    for token in (
+        signed(NEW),
+        signed(OLD),
+        ring.access_token(user_id=7, session_key=SESSION, counter=1, issued_at=NOW),
+    ):
+        claims = ring.read_access_token(token, NOW)
+        assert (claims.user_id, claims.session_key, claims.expires_at) == (7, SESSION, NOW + timedelta(minutes=10))
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        "a.b.c",
+        "x" * 3000,
+        signed("f" * 48),
+        signed(typ="JWT"),
+        signed(typ=None),
+        signed(kid="unknown"),
+        signed(aud="somebody-else"),
+        signed(iss="https://elsewhere.example"),
+        signed(exp=None),
+        signed(sid=None),
+        signed(sub=None),
+        signed(sub="not a number"),
+        signed(exp=int(NOW.timestamp())),
+        signed(exp=10**20),
+        jwt.encode({"sub": "7"}, "", algorithm="none"),
+        jwt.encode(
+            {"sub": "7", "sid": SESSION, "exp": 9e9, "iat": 0, "aud": AUDIENCE, "iss": ISSUER},
+            "k" * 32,
+            headers={"typ": "at+jwt"},
+        ),
+    ],
+    ids=range(17),
+)
+def test_any_other_token_is_refused(ring: KeyRing, token: str) -> None:
+    """Forged, expired, of another kind, incomplete, or no token at all: one answer."""
+    with pytest.raises(InvalidTokenError):
+        ring.read_access_token(token, NOW)
+
+
+def test_a_public_key_signs_nothing(ring: KeyRing) -> None:
+    """The classic confusion: our public key used as an HMAC secret."""
+    public = ring.jwks()["keys"][0]
+    forged = jwt.api_jwt.PyJWT().encode(
+        {"sub": "7", "sid": SESSION, "iat": 0, "exp": 9_999_999_999, "aud": AUDIENCE, "iss": ISSUER},
+        public["x"], algorithm="HS256", headers={"kid": public["kid"], "typ": "at+jwt"},
+    )  # fmt: skip
+    with pytest.raises(InvalidTokenError):
+        ring.read_access_token(forged, NOW)
+
+
+@given(st.text(max_size=300))
+def test_no_text_breaks_the_readers(text: str) -> None:
+    """Whatever comes, it is an invalid token and nothing else."""
+    ring = KeyRing([NEW], issuer=ISSUER)
+    with pytest.raises(InvalidTokenError):
+        ring.read_access_token(text, NOW)
+    with pytest.raises(InvalidTokenError):
+        ring.read_refresh_token(text)
+
+
+def test_refresh_tokens_prove_session_salt_and_counter(ring: KeyRing) -> None:
+    """Any other of the three, or another secret, and the proof fails."""
+    token = ring.refresh_token(session_key=SESSION, salt=SALT, counter=3)
+    claims = ring.read_refresh_token(token)
+    assert (claims.session_key, claims.counter, ring.is_genuine(claims, SALT)) == (SESSION, 3, True)
+    assert ring.is_genuine(claims, b"t" * 16) is False
+    assert KeyRing([OLD], issuer=ISSUER).is_genuine(claims, SALT) is False
+    other = ring.read_refresh_token(token.replace(".3.", ".4."))
+    assert ring.is_genuine(other, SALT) is False
+
+
+def test_purposes_have_keys_of_their_own(ring: KeyRing) -> None:
+    """A keyed hash made for one thing proves nothing about another."""
+    assert ring.mac("device-token", "x") != ring.mac("message-id", "x")
+    assert ring.macs("device-token", "x")[0] == ring.mac("device-token", "x").hex()
+    assert len(set(ring.macs("device-token", "x"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "person"),
+    [
+        ("ada@example.com", "ada@example.com", "ada@example.com"),
+        (" ADA+news@Example.COM ", "ada+news@example.com", "ada@example.com"),
+        ("A.d.a+x@googlemail.com", "a.d.a+x@googlemail.com", "ada@gmail.com"),
+        ("a.da@outlook.com", "a.da@outlook.com", "a.da@outlook.com"),
+        ("ada-shop@yahoo.co.uk", "ada-shop@yahoo.co.uk", "ada@yahoo.co.uk"),
+        ("ada@pm.me", "ada@pm.me", "ada@proton.me"),
+        ("ada@BÜCHER.example", "ada@xn--bcher-kva.example", "ada@xn--bcher-kva.example"),
+        ("ａｄａ＠example.com", "ada@example.com", "ada@example.com"),
+        ("+tag@example.com", "+tag@example.com", "+tag@example.com"),
+        ("JÖRG@example.com", "jörg@example.com", "jörg@example.com"),
+    ],
+)
+def test_addresses_have_three_forms(text: str, key: str, person: str) -> None:
+    """As written, as an account, as a person."""
+    address = parse_email(text)
+    assert (address.key, address.person) == (key, person)
+    assert parse_email(address.key).key == key
+
+
+@given(st.text(max_size=400))
+def test_any_text_is_an_address_or_is_refused(text: str) -> None:
+    """Nothing else happens, and the key that counts tries is bounded."""
+    try:
+        address = parse_email(text)
+    except InvalidEmail:
+        assert len(email_key(text)) < 6000
+    else:
+        assert (len(address.key) <= 254, email_key(text) == address.key) == (True, True)
+
+
+async def test_a_full_pool_sheds_load() -> None:
+    """Beyond the queue the answer is UNAVAILABLE at once, and places come back when hashes end."""
+    passwords = Passwords(memory=8, time=1, parallelism=1, pool=1)
+    gate = Event()
+    blocked = [asyncio.ensure_future(passwords._run(lambda _: gate.wait(10), "x")) for _ in range(1 + QUEUE_PER_WORKER)]
+    await asyncio.sleep(0)
+    started = time.monotonic()
+    with pytest.raises(Unavailable) as refusal:
+        await passwords.hash("correct horse battery staple")
+    assert (refusal.value.retry_after, time.monotonic() - started < 5) == (1.0, True)
+    gate.set()
+    await asyncio.gather(*blocked)
+    assert (await passwords.hash("correct horse battery staple")).startswith("$argon2id$")
+    passwords.close()
+
+
+async def test_an_impatient_caller_frees_no_thread() -> None:
+    """A request that is cancelled leaves its hash running and its place taken until the thread is done."""
+    passwords = Passwords(memory=8, time=1, parallelism=1, pool=1)
+    gate = Event()
+    asked = asyncio.ensure_future(passwords._run(lambda _: gate.wait(10), "x"))
+    await asyncio.sleep(0)
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    assert passwords._pending == 1
+    gate.set()
+    assert await passwords.verify("x", "no hash at all") is False
+    assert passwords._pending == 0
+    passwords.close()
