@@ -2,13 +2,12 @@
 
 import argparse
 import asyncio
-import os
 import sys
 
 from adapters.database.history import pending
 from adapters.database.migrating import downgrade, make, make_empty, migrate
-
-DEFAULT_URL = "sqlite://var/porchlight.sqlite3"
+from core.environment import load_settings
+from core.settings import SettingsError
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -50,4 +49,7 @@ def _say(lines: list[str], otherwise: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], os.environ.get("DATABASE_URL", DEFAULT_URL)))
+    try:
+        sys.exit(main(sys.argv[1:], load_settings().database_url))
+    except SettingsError as error:
+        sys.exit("\n".join(error.problems))

@@ -23,6 +23,7 @@ from tortoise.transactions import in_transaction
 
 from adapters.database.addresses import SqliteFile, parse
 from adapters.database.database import active
+from adapters.database.failures import reporting
 from adapters.database.history import on_disk
 from adapters.database.schema import PostgresEditor, SqliteEditor
 
@@ -123,7 +124,8 @@ async def _run(url: str, goal: str, direction: Direction, history: str) -> list[
         targets = [MigrationTarget("models", goal)]
         steps = await executor.plan(targets)
         if steps and isinstance(address, SqliteFile):
-            await asyncio.to_thread(_copy_aside, address.path, steps[0].migration.name)
+            with reporting():
+                await asyncio.to_thread(_copy_aside, address.path, steps[0].migration.name)
         await executor.migrate(targets, direction=direction, progress=note)
         if isinstance(address, SqliteFile):
             await _check_references(transaction)

@@ -27,7 +27,7 @@ from adapters.database.database import forget_statements
 from adapters.database.sqlite import statements
 
 Table = type[Model] | Any
-"""A model, or what `_without` makes of it: something with a `_meta`."""
+"""A model, or what `_without_field` makes of it: something with a `_meta`."""
 
 Constraint = UniqueConstraint | CheckConstraint
 
@@ -208,8 +208,8 @@ def _column(field: Field[Any]) -> str:
     return field.source_field or field.model_field_name
 
 
-def _fields(what: Index | Constraint | tuple[str, ...]) -> tuple[str, ...]:
-    return what if isinstance(what, tuple) else tuple(getattr(what, "fields", ()))
+def _fields(what: Index | Constraint | Sequence[str]) -> Sequence[str]:
+    return what if isinstance(what, Sequence) else getattr(what, "fields", ())
 
 
 def _without_field(model: Table, field: Field[Any]) -> Table:
