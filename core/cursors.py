@@ -6,6 +6,7 @@ import re
 
 MAX_LENGTH = 128
 _GLOBAL_ID = re.compile(r"([A-Z][A-Za-z]{0,40}):([\x21-\x7e]{1,64})", re.ASCII)
+_NUMBER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)  # No zero in front: an object has one id.
 
 
 def encode_id(type_name: str, key: int | str) -> str:
@@ -36,7 +37,7 @@ def decode_int_id(global_id: str, type_name: str) -> int | None:
 
 def int_key(key: str) -> int | None:
     """An integer primary key (32 bits, positive) from a global id's key; None when it is none."""
-    if not (key.isascii() and key.isdigit() and len(key) <= 10):  # ruff: ignore[magic-value-comparison] -- 2^31's digits
+    if not _NUMBER.fullmatch(key):
         return None
     number = int(key)
-    return number if 0 < number < 2**31 else None
+    return number if number < 2**31 else None

@@ -29,6 +29,9 @@ class Metrics:
         self.jobs = Counter(
             "porchlight_jobs_total", "Jobs by kind and outcome.", ["kind", "outcome"], registry=self.registry
         )
+        self.oldest_job = Gauge(
+            "porchlight_oldest_job_seconds", "How long the longest-waiting due job has waited.", registry=self.registry
+        )
         self.degraded = Gauge(
             "porchlight_degraded",
             "1 while a port serves with less than it should.",

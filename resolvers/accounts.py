@@ -1,5 +1,7 @@
 """Registering, signing in and out, and the viewer."""
 
+from typing import Annotated
+
 import strawberry
 
 from schema.accounts import LoginInput, LoginResult, LoginSuccess, RegisterInput, RegisterResult, RegisterSuccess, User
@@ -28,7 +30,11 @@ class AccountsMutation:
         extensions=guards(Public(), RateLimit(max=20, window=60, by=RateLimitKey.IP)),
         description="Make an account, begin its trial and its first session. The caller becomes the viewer.",
     )
-    async def register(self, info: Info, input: RegisterInput) -> RegisterResult | None:  # ruff: ignore[builtin-argument-shadowing] -- the contract's word
+    async def register(
+        self,
+        info: Info,
+        input: Annotated[RegisterInput, strawberry.argument(description="Who registers.")],  # ruff: ignore[builtin-argument-shadowing] -- the contract's word
+    ) -> RegisterResult | None:
         signed_in, trial = await accounts.register(
             info.context.app,
             email=input.email,
@@ -53,7 +59,11 @@ class AccountsMutation:
         ),
         description="Begin a session. The caller becomes the viewer.",
     )
-    async def login(self, info: Info, input: LoginInput) -> LoginResult | None:  # ruff: ignore[builtin-argument-shadowing] -- the contract's word
+    async def login(
+        self,
+        info: Info,
+        input: Annotated[LoginInput, strawberry.argument(description="Who signs in.")],  # ruff: ignore[builtin-argument-shadowing] -- the contract's word
+    ) -> LoginResult | None:
         signed_in = await accounts.login(
             info.context.app,
             email=input.email,

@@ -1,5 +1,7 @@
 """Plans and money."""
 
+from typing import Annotated
+
 import strawberry
 
 from core.cursors import encode_id
@@ -49,7 +51,9 @@ class Plan(Node):
     prices: strawberry.Private[dict[str, int]]
 
     @strawberry.field(description="The price in a currency, or in the default one; null where it is not sold.")
-    def price(self, currency: str | None = None) -> Money | None:
+    def price(
+        self, currency: Annotated[str | None, strawberry.argument(description="ISO 4217 code, in any case.")] = None
+    ) -> Money | None:
         code = currency.upper() if currency else next(iter(self.prices))
         return Money(amount=self.prices[code], currency=code) if code in self.prices else None
 

@@ -16,6 +16,10 @@ from core.errors import RateLimited, Refusal, Rejection, Unavailable
 
 log = structlog.get_logger(__name__)
 
+# What GraphQL quotes of the input: a password would stand in whatever log a client writes its errors to.
+_QUOTED = re.compile(
+    r"(?P<kept>\?|cannot represent (?:an? )?(?!non-enum)[\w -]{0,60}value)(?: Found)?: .*|, found: .*", re.DOTALL
+)
 _SUGGESTION = re.compile(r" Did you mean .*$", re.DOTALL)
 _TOO_LARGE = re.compile(r"Document contains more than|nested too deeply")
 _ARGUMENT = re.compile(r"^(Argument|Variable) ['\"]?\$?\w")
@@ -91,10 +95,11 @@ def _message_of(error: GraphQLError, *, before_execution: bool) -> tuple[str, di
         return failure(cause)
     if error.extensions and "code" in error.extensions:
         return error.message, dict(error.extensions)
+    message = _QUOTED.sub(lambda match: match["kept"] or "", error.message)
     if before_execution:
-        return error.message, {"code": _code_before_execution(error)}
-    if error.path is None or _ARGUMENT.match(error.message):
-        return error.message, {"code": "BAD_USER_INPUT"}
+        return message, {"code": _code_before_execution(error)}
+    if error.path is None or _ARGUMENT.match(message):
+        return message, {"code": "BAD_USER_INPUT"}
     return failure(error)
 
 

@@ -59,7 +59,7 @@ async def claim(app: App, limit: int) -> list[Job]:
     """
     now = app.clock.now()
     lease, until = secrets.token_hex(16), now + LEASE
-    due = Job.filter(due_at__lte=now).order_by("due_at").limit(limit).select_for_update(skip_locked=True)
+    due = Job.filter(due_at__lte=now).order_by("due_at", "id").limit(limit).select_for_update(skip_locked=True)
     claimed = await Job.filter(id__in=Subquery(due.only("id")), due_at__lte=now).update(
         due_at=until, lease=lease, attempts=F("attempts") + 1
     )

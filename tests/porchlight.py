@@ -12,12 +12,12 @@ import httpx
 import structlog
 import uvicorn
 import websockets
+from websockets.typing import Subprotocol
 
 from core.settings import Settings
 from server import Server, options, site_of
 from services.app import App, Ports, assemble
 from tests.clock import ManualClock
-from websockets.typing import Subprotocol
 
 PASSWORD = "correct horse battery staple"
 SECRET = "a-secret-of-this-test-run-and-of-no-other-place"

@@ -56,7 +56,9 @@ async def test_me_is_null_for_nobody(porchlight: Porchlight) -> None:
 async def test_registration_makes_the_caller_the_viewer(porchlight: Porchlight) -> None:
     """The rest of the operation belongs to the new user; the mutation after it signs them out again."""
     document = """mutation($input: RegisterInput!) {
-      register(input: $input) { ... on RegisterSuccess { user { email trial { status plan { key } } } tokens { accessToken } } }
+      register(input: $input) {
+        ... on RegisterSuccess { user { email trial { status plan { key } } } tokens { accessToken } }
+      }
       logout
     }"""
     data = await porchlight.ask(document, {"input": {"email": "ada@example.com", "password": PASSWORD}})

@@ -1,5 +1,4 @@
 import multiprocessing
-import os
 import re
 import stat
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -14,7 +13,7 @@ from core.settings import VARIABLES, Settings, SettingsError
 SECRET = re.compile(r"[A-Za-z0-9_-]{64}")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to start in, and an empty environment."""
     monkeypatch.chdir(tmp_path)
@@ -103,16 +102,16 @@ def test_secret_that_cannot_be_kept_is_a_problem_of_the_settings(folder: Path) -
     (folder / "var").touch()
     with pytest.raises(SettingsError) as caught:
         load_settings()
-    assert caught.value.problems == [
-        f"SECRET_KEY: var{os.sep}secret_key cannot be kept (File exists); a folder to write to, or a key, would be right"
-    ]
+    reason = "cannot be kept (File exists); a folder to write to, or a key, would be right"
+    assert caught.value.problems == [f"SECRET_KEY: var/secret_key {reason}"]
 
 
-def test_interrupted_program_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+def test_interrupted_program_says_nothing(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Ctrl-C before there is anything to stop: the usual status and no trace."""
 
     def interrupted(_: Settings) -> int:
         raise KeyboardInterrupt
 
     assert program.run(interrupted) == 130
+    assert (folder / "var").is_dir()
     assert capfd.readouterr() == ("", "")

@@ -4,7 +4,7 @@ import ast
 import hashlib
 import os
 import re
-import subprocess  # ruff: ignore[suspicious-subprocess-import] -- git and make are run as a developer runs them
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,5 +1,5 @@
 import asyncio
-import subprocess  # ruff: ignore[suspicious-subprocess-import] -- what is imported when shows in a fresh interpreter
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator

@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import sqlite3
 import stat
-import subprocess  # ruff: ignore[suspicious-subprocess-import] -- runs our own command
+import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from core.setting_values import shown
@@ -338,9 +339,10 @@ def test_what_is_not_built_is_refused() -> None:
         ("127.8.8.8", True),
         ("::1", True),
         ("localhost", True),
-        ("0.0.0.0", False),
+        ("::", False),
+        ("192.0.2.1", False),
         ("porch.example", False),
-    ],  # ruff: ignore[hardcoded-bind-all-interfaces] -- as above
+    ],
 )
 def test_loopback_is_this_machine_alone(host: str, alone: bool) -> None:  # ruff: ignore[boolean-type-hint-positional-argument] -- a parameter of the test
     """By address or as localhost."""
@@ -349,23 +351,24 @@ def test_loopback_is_this_machine_alone(host: str, alone: bool) -> None:  # ruff
 
 PIECES = st.sampled_from([
     "sqlite://", "postgres://", "redis://", "smtp://", "outbox://", "http://", "https://", "openai://", "weaviate://",
-    "[", "]", "::1", "@", ":", "/", "?", "#", "%", ",", "1", "fe80::%1", "\ud800", "\0", "\n", "ß", "٣", "²", "xn--", " ",
+    "[", "]", "::1", "@", ":", "/", "?", "#", "%", ",", "1", "fe80::%1", "\ud800", "\0", "\n", "ß", "٣", "²", "xn--",
 ])  # fmt: skip
 TEXTS = st.one_of(st.text(), st.lists(PIECES, max_size=8).map("".join))
 
 
+@effort(deadline=None)
 @given(variable=st.sampled_from(VARIABLES), raw=TEXTS)
 def test_no_text_is_a_surprise(variable: str, raw: str) -> None:
     """Whatever a variable holds gives settings or a SettingsError that names it."""
+    problems = []
     try:
-        settings = read_settings({variable: raw})
+        assert repr(read_settings({variable: raw}))
     except SettingsError as error:
-        assert all(problem.partition(":")[0] in VARIABLES for problem in error.problems)
-    else:
-        assert repr(settings)
-        assert settings.origins
+        problems = error.problems
+    assert all(problem.partition(":")[0] in VARIABLES for problem in problems)
 
 
+@effort(deadline=None)
 @given(raw=TEXTS, host=st.sampled_from(["", "https://", "http://h", "https://[::1]"]))
 def test_public_url_can_be_read_again(raw: str, host: str) -> None:
     """What was accepted once is its own normal form."""

@@ -31,8 +31,13 @@ def ring() -> KeyRing:
 def signed(secret: str = NEW, *, kid: str | None = None, typ: str | None = "at+jwt", **changes: object) -> str:
     """A token signed with one of our keys, with something about it changed; None leaves a claim out."""
     claims: dict[str, object] = {
-        "iss": ISSUER, "aud": AUDIENCE, "sub": "7", "sid": SESSION, "iat": int(NOW.timestamp()), "exp": int(NOW.timestamp()) + 600,
-    } | changes  # fmt: skip
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": "7",
+        "sid": SESSION,
+        "iat": int(NOW.timestamp()),
+        "exp": int(NOW.timestamp()) + 600,
+    } | changes
     key = Ed25519PrivateKey.from_private_bytes(derived_key(secret, "access-token"))
     own = KeyRing([secret], issuer=ISSUER).jwks()["keys"][0]["kid"]
     kept = {name: value for name, value in claims.items() if value is not None}

@@ -16,6 +16,7 @@ from tests.clock import START, ManualClock
 from tests.conftest import Start
 from tests.porchlight import Person, Porchlight
 
+PLAN = "key: a, name: A, description: A"
 EXTEND = """
 mutation($user: ID!, $days: Int!, $reason: String!) {
   extendTrial(userId: $user, days: $days, reason: $reason) {
@@ -168,7 +169,10 @@ async def test_an_unknown_user_has_no_trial_to_extend(porchlight: Porchlight, us
 
 async def test_plans_are_public(porchlight: Porchlight) -> None:
     """The whole catalogue, prices in minor units, in the currency asked for or the default one."""
-    query = '{ plans { key interval trialDays price { amount currency } usd: price(currency: "usd") { amount } yen: price(currency: "JPY") { amount } features { feature enabled limit } } }'
+    query = """{ plans {
+      key interval trialDays features { feature enabled limit }
+      price { amount currency } usd: price(currency: "usd") { amount } yen: price(currency: "JPY") { amount }
+    } }"""
     plans = (await porchlight.ask(query))["plans"]
     assert [(plan["key"], plan["interval"], plan["trialDays"]) for plan in plans] == [
         ("free", "MONTH", 0),
@@ -187,10 +191,10 @@ async def test_plans_are_public(porchlight: Porchlight) -> None:
         "[]",
         "plans: []",
         "trial: {plan: a, days: 14}\nplans: []",
-        "trial: {plan: a, days: 0}\nplans: [{key: a, name: A, description: A, interval: MONTH, price: {EUR: 1}, features: {}}]",
-        "trial: {plan: a, days: 1}\nplans: [{key: a, name: A, description: A, interval: WEEK, price: {EUR: 1}, features: {}}]",
-        "trial: {plan: a, days: 1}\nplans: [{key: a, name: A, description: A, interval: MONTH, price: {EUR: 1.5}, features: {}}]",
-        "trial: {plan: a, days: 1}\nplans: [{key: a, name: A, description: A, interval: MONTH, price: {}, features: {}}]",
+        f"trial: {{plan: a, days: 0}}\nplans: [{{{PLAN}, interval: MONTH, price: {{EUR: 1}}, features: {{}}}}]",
+        f"trial: {{plan: a, days: 1}}\nplans: [{{{PLAN}, interval: WEEK, price: {{EUR: 1}}, features: {{}}}}]",
+        f"trial: {{plan: a, days: 1}}\nplans: [{{{PLAN}, interval: MONTH, price: {{EUR: 1.5}}, features: {{}}}}]",
+        f"trial: {{plan: a, days: 1}}\nplans: [{{{PLAN}, interval: MONTH, price: {{}}, features: {{}}}}]",
     ],
 )
 def test_a_catalogue_that_cannot_be_sold_is_refused(tmp_path: Path, text: str) -> None:

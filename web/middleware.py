@@ -14,7 +14,7 @@ from schema.errors import failure
 from services.app import App
 from web.answers import problem
 
-MAX_TARGET = 65_536
+MAX_TARGET = 32_768
 """Bytes of a path with its query."""
 MAX_HEADERS = 65_536
 """Bytes of all headers."""

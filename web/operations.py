@@ -1,12 +1,21 @@
 """What those who run Porchlight ask: is it alive, is it ready, what does it count, which keys does it sign with."""
 
+import asyncio
+import math
+
+import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from core.errors import Unavailable
+from services import jobs
 from services.app import App
 from web.answers import json_answer
+
+DEADLINE = 2.0
+"""Seconds that the database has for a figure."""
+
+log = structlog.get_logger(__name__)
 
 
 class Operations:
@@ -25,11 +34,13 @@ class Operations:
         A lost Redis is told as degraded and does not take the process out of rotation: it serves within bounds.
         """
         app = self._app
-        database = "ok"
         try:
-            await app.database.ping()
-        except (TimeoutError, Unavailable):
+            await app.database.ping(deadline=DEADLINE)
+        except Exception as error:  # ruff: ignore[blind-except] -- whatever it is, requests cannot be served
+            log.warning("database.unavailable", error=str(error))
             database = "unavailable"
+        else:
+            database = "ok"
         parts = {
             "database": database,
             "limits": "degraded" if app.limits.degraded else "ok",
@@ -45,7 +56,17 @@ class Operations:
         app.metrics.degraded.labels("limits").set(app.limits.degraded)
         app.metrics.degraded.labels("bus").set(app.bus.degraded)
         app.metrics.countdowns.set(app.countdown.subscribers)
+        app.metrics.oldest_job.set(await self._oldest_job())
         return Response(generate_latest(app.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    async def _oldest_job(self) -> float:
+        """How late the jobs are, in seconds; not a number while the database cannot tell."""
+        try:
+            async with asyncio.timeout(DEADLINE):
+                return await jobs.oldest_due(self._app)
+        except Exception as error:  # ruff: ignore[blind-except] -- the other figures are told all the same
+            log.warning("database.unavailable", error=str(error))
+            return math.nan
 
     async def jwks(self, _: Request) -> Response:
         """The public keys that access tokens are verified with."""

@@ -33,9 +33,8 @@ def build_site(app: App, schema: Schema, opened: Callable[[], AbstractAsyncConte
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None, None]:
-        async with opened():
-            async with sockets.watching():
-                yield
+        async with opened(), sockets.watching():
+            yield
 
     site = Starlette(
         routes=_routes(app, runtime, sockets),

@@ -110,7 +110,8 @@ class Runtime:
                 yield self._answer(result, context)
         except Exception as error:  # ruff: ignore[blind-except] -- a fault ends one operation, not the socket
             message, extensions = failure(error)
-            yield Answer({"errors": [{"message": message, "extensions": extensions}]}, codes=[extensions["code"]])
+            content = {"errors": [{"message": message, "extensions": extensions}]}
+            yield Answer(content, executed=False, codes=[extensions["code"]])
 
     def _answer(self, result: Any, context: Context) -> Answer:
         assert isinstance(result, ExecutionResult) or is_request_error(result)

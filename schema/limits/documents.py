@@ -14,14 +14,11 @@ MAX_OPERATIONS = 10
 def judge(document: DocumentNode, variables: dict[str, Any], operation_name: str | None) -> list[GraphQLError] | None:
     """Why the document may not run; None when it may."""
     operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
-    if len(operations) > 1 and operation_name is None:
-        return [GraphQLError("Name the operation to run: the document has several.")]
-    sizes = Sizes(document, variables)
     try:
         _hold_operations(operations)
-        sizes.fragments()
-        for operation in operations:
-            hold(sizes.operation(operation))
+        if len(operations) > 1 and operation_name is None:
+            return [GraphQLError("Name the operation to run: the document has several.")]
+        _hold_sizes(operations, Sizes(document, variables))
         _hold_merging(document)
         _hold_variables(variables)
     except TooComplex as error:
@@ -32,6 +29,12 @@ def judge(document: DocumentNode, variables: dict[str, Any], operation_name: str
 def _hold_operations(operations: list[OperationDefinitionNode]) -> None:
     if len(operations) > MAX_OPERATIONS:
         raise TooComplex(f"The document has more than {MAX_OPERATIONS} operations.")
+
+
+def _hold_sizes(operations: list[OperationDefinitionNode], sizes: Sizes) -> None:
+    sizes.fragments()
+    for operation in operations:
+        hold(sizes.operation(operation))
 
 
 def _hold_merging(document: DocumentNode) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 import socket
-import subprocess  # ruff: ignore[suspicious-subprocess-import] -- starts the server
+import subprocess
 import tempfile
 import warnings
 from collections.abc import AsyncGenerator, Coroutine, Generator

@@ -1,11 +1,8 @@
-"""`/graphql` over WebSocket: the graphql-transport-ws protocol, one fault harming one operation (ADR 0010).
-
-A mutation that has begun runs to its end, whatever becomes of the socket; everything else is cancelled with it.
-"""
+"""One socket and its operations."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any
 
@@ -16,21 +13,16 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from core.errors import Unauthenticated
 from schema.context import Context
 from schema.errors import failure
-from services import access, sessions
+from services import access
 from services.access import Viewer
 from services.sessions import Client
-from web.client import client_of
 from web.requests import BadRequestError, operation_in
 from web.runtime import Answer, Operation, Runtime
 
-PROTOCOL = "graphql-transport-ws"
 INIT_TIMEOUT = 10.0
 """Seconds within which a client says `connection_init`."""
 CLOSE_TIMEOUT = 5.0
 """Seconds that a peer has to take what was being sent, before it is cut off."""
-REVIEW_INTERVAL = 60.0
-"""Seconds between two looks at the sessions of all sockets, on the app's clock."""
-REVIEWED_AT_ONCE = 1_000
 MAX_REASON = 123
 """Bytes of a reason that a close frame can carry: RFC 6455, section 5.5."""
 MAX_OPERATIONS = 100
@@ -48,80 +40,6 @@ class CloseError(Exception):
         self.code = code
         self.reason = reason
         super().__init__(reason)
-
-
-class Sockets:
-    """The open sockets of this process, by session, so that a session that ends takes its sockets along."""
-
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-        self._by_session: dict[str, set[Socket]] = {}
-        self._closing: set[asyncio.Task[None]] = set()
-
-    @asynccontextmanager
-    async def watching(self) -> AsyncGenerator[None, None]:
-        """Watch for sessions that end: the bus tells of those that are ended, the clock of those that expire."""
-        unsubscribe = self._runtime.app.bus.subscribe(sessions.CHANNEL, self._revoked, resync=self.review)
-        reviewing = asyncio.create_task(self._review_regularly())
-        try:
-            yield
-        finally:
-            unsubscribe()
-            reviewing.cancel()
-
-    async def serve(self, websocket: WebSocket) -> None:
-        """Serve one socket to its end."""
-        settings = self._runtime.app.settings
-        origin = websocket.headers.get("origin")
-        if origin is not None and origin.lower() not in settings.origins:
-            await websocket.close(1008)
-            return
-        if PROTOCOL not in websocket.scope.get("subprotocols", []):
-            await websocket.accept()
-            await websocket.close(4406, "Subprotocol not acceptable")
-            return
-        await websocket.accept(PROTOCOL)
-        socket = Socket(websocket, self._runtime, client_of(websocket, settings.trusted_proxies), self._joined)
-        with self._runtime.app.metrics.sockets.track_inprogress():
-            try:
-                await socket.serve()
-            finally:
-                self._left(socket)
-
-    def _joined(self, socket: "Socket") -> None:
-        assert socket.viewer is not None
-        self._by_session.setdefault(socket.viewer.session.key, set()).add(socket)
-
-    def _left(self, socket: "Socket") -> None:
-        if socket.viewer is None:
-            return
-        key = socket.viewer.session.key
-        members = self._by_session.get(key, set())
-        members.discard(socket)
-        if not members:
-            self._by_session.pop(key, None)
-
-    def _revoked(self, session_key: str) -> None:
-        for socket in list(self._by_session.get(session_key, ())):
-            closing = asyncio.create_task(socket.end(4401, "The session has ended"))
-            self._closing.add(closing)
-            closing.add_done_callback(self._closing.discard)
-
-    async def _review_regularly(self) -> None:
-        while True:
-            await self._runtime.app.clock.sleep(REVIEW_INTERVAL)
-            try:
-                await self.review()
-            except Exception:
-                log.warning("sockets.review_failed", exc_info=True)
-
-    async def review(self) -> None:
-        """Look at every session again: some expire without a word, and messages may have been lost."""
-        keys = list(self._by_session)
-        with self._runtime.app.database.bound():
-            for start in range(0, len(keys), REVIEWED_AT_ONCE):
-                for key in await sessions.ended_among(self._runtime.app, keys[start : start + REVIEWED_AT_ONCE]):
-                    self._revoked(key)
 
 
 class _Running:
@@ -209,6 +127,9 @@ class Socket:
             await self.close(error.code, error.reason)
         except WebSocketDisconnect:
             pass
+        except Exception as error:  # ruff: ignore[blind-except] -- a fault is told by its id and logged, not by 1006
+            _, extensions = failure(error)
+            await self.close(1011, f"{extensions['code']} {extensions.get('errorId', '')}".strip())
 
     async def _initialise(self) -> None:
         """The first message authenticates: an invalid token ends the connection, none makes it anonymous."""
@@ -329,7 +250,8 @@ class Socket:
     async def _send(self, message: dict[str, Any]) -> None:
         async with self._sending:
             if self._websocket.application_state is WebSocketState.CONNECTED:
-                await self._websocket.send_text(orjson.dumps(message).decode())
+                with suppress(WebSocketDisconnect):  # `_receive` hears of it too, and ends the socket.
+                    await self._websocket.send_text(orjson.dumps(message).decode())
 
     async def _let_go(self) -> None:
         self._stop()
@@ -339,7 +261,7 @@ class Socket:
     def _done(self, running: _Running, task: "asyncio.Task[None]") -> None:
         self._running.discard(running)
         if not task.cancelled() and (error := task.exception()):
-            log.info("socket.answer_lost", error=repr(error))
+            log.error("socket.operation_failed", exc_info=error)
 
 
 def _id_of(message: dict[str, Any]) -> str:

@@ -1,0 +1,270 @@
+import asyncio
+import base64
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from prometheus_client.parser import text_string_to_metric_families
+
+from core.logging import printable, redact
+from tests.clock import ManualClock
+from tests.conftest import Start
+from tests.porchlight import SECRET, Porchlight, running, settings_for
+from tests.services.postgres import PostgresServer
+from tests.services.valkey import RestartableValkey, until
+
+ROOT = Path(__file__).resolve().parent.parent
+NEW_SECRET = "another-secret-that-stands-before-the-old-one"
+ME = "{ me { databaseId } }"
+
+
+async def ready(porchlight: Porchlight) -> tuple[int, dict[str, Any]]:
+    """What /readyz says."""
+    answer = await porchlight.http.get("/readyz")
+    return answer.status_code, answer.json()
+
+
+async def samples(porchlight: Porchlight) -> dict[str, dict[tuple[str, ...], float]]:
+    """What /metrics counts: figures by sample, and by the values of its labels in the order of their names."""
+    answer = await porchlight.http.get("/metrics")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    found: dict[str, dict[tuple[str, ...], float]] = {}
+    for family in text_string_to_metric_families(answer.text):
+        for sample in family.samples:
+            found.setdefault(sample.name, {})[tuple(sample.labels.values())] = sample.value
+    return found
+
+
+def decoded(text: str) -> bytes:
+    """Base64url without padding: RFC 7515, section 2."""
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+async def test_process_that_answers_is_alive(porchlight: Porchlight) -> None:
+    """Whatever else may be wrong."""
+    answer = await porchlight.http.get("/healthz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_ready_tells_each_part(porchlight: Porchlight) -> None:
+    """Requests are served, and nothing is missing."""
+    parts = {"database": "ok", "limits": "ok", "bus": "ok"}
+    assert await ready(porchlight) == (200, {"status": "ready", "parts": parts})
+
+
+async def test_draining_takes_the_process_out_of_rotation(porchlight: Porchlight) -> None:
+    """While it still answers those who are there."""
+    porchlight.app.draining = True
+    status, said = await ready(porchlight)
+    assert (status, said["status"], said["parts"]["database"]) == (503, "draining", "ok")
+    assert (await porchlight.http.get("/healthz")).status_code == 200
+
+
+async def test_lost_database_takes_the_process_out_of_rotation(
+    porchlight: Porchlight, postgres_server: PostgresServer
+) -> None:
+    """It stays alive, and goes on to count."""
+    url = porchlight.app.settings.database_url
+    if url.startswith("sqlite"):
+        await asyncio.to_thread(Path(url.removeprefix("sqlite://")).unlink)
+    else:
+        await postgres_server.drop(url)
+    status, said = await ready(porchlight)
+    assert (status, said["status"], said["parts"]["database"]) == (503, "unavailable", "unavailable")
+    assert (await porchlight.http.get("/healthz")).status_code == 200
+    assert "porchlight_oldest_job_seconds" in await samples(porchlight)
+
+
+async def test_lost_redis_is_told_and_leaves_the_process_in_rotation(
+    sqlite_url: str, tmp_path: Path, clock: ManualClock, restartable_valkey: RestartableValkey
+) -> None:
+    """Limits and events are kept in memory meanwhile: degraded, and ready."""
+    settings = settings_for(sqlite_url, restartable_valkey.url, f"outbox://{tmp_path / 'outbox'}")
+    async with running(settings, clock) as porchlight:
+        assert (await ready(porchlight))[1]["parts"] == {"database": "ok", "limits": "ok", "bus": "ok"}
+        await restartable_valkey.kill()
+        await until(lambda: porchlight.app.bus.degraded)
+        await porchlight.register()
+        parts = {"database": "ok", "limits": "degraded", "bus": "degraded"}
+        assert await ready(porchlight) == (200, {"status": "ready", "parts": parts})
+        assert (await samples(porchlight))["porchlight_degraded"] == {("limits",): 1.0, ("bus",): 1.0}
+
+
+async def test_operations_jobs_and_sockets_are_counted(porchlight: Porchlight) -> None:
+    """Exactly as many as there were."""
+    await porchlight.register()
+    await porchlight.ask(ME)
+    await porchlight.ask(ME)
+    assert await porchlight.codes("{ nothing }") == ["GRAPHQL_VALIDATION_FAILED"]
+    async with porchlight.connect():
+        found = await samples(porchlight)
+        assert found["porchlight_sockets"] == {(): 1.0}
+    registry = porchlight.app.metrics.registry
+    labels = {"kind": "mail.welcome", "outcome": "done"}
+    await until(lambda: registry.get_sample_value("porchlight_jobs_total", labels) == 1)
+    found = await samples(porchlight)
+    assert found["porchlight_operations_total"] == {("ok", "http"): 3.0, ("refused", "http"): 1.0}
+    assert found["porchlight_errors_total"] == {("GRAPHQL_VALIDATION_FAILED",): 1.0}
+    assert found["porchlight_operation_seconds_count"] == {("http",): 4.0}
+    assert found["porchlight_jobs_total"] == {("mail.welcome", "done"): 1.0}
+    assert found["porchlight_oldest_job_seconds"] == {(): 0.0}
+    assert found["porchlight_countdowns"] == {(): 0.0}
+    await until(lambda: registry.get_sample_value("porchlight_sockets") == 0)
+
+
+async def test_nothing_that_a_client_chooses_becomes_a_label(porchlight: Porchlight) -> None:
+    """Neither names nor paths nor headers: the number of series is ours to decide."""
+    before = await samples(porchlight)
+    for number in range(3):
+        name = f"Evil{number}"
+        headers = {"X-Request-Id": f"evil-id-{number}"}
+        await porchlight.post(f"query {name} {{ {name}: me {{ email }} }}", None, **headers)
+        await porchlight.post(f"query {name} {{ evil{number} }}")
+        await porchlight.http.get(f"/evil/{number}")
+        await porchlight.http.request(f"EVIL{number}", "/graphql")
+        await porchlight.http.post("/graphql", content=b"evil", headers={"Content-Type": f"evil/{number}"})
+        async with porchlight.connect() as connection:
+            await connection.subscribe(f"query {name} {{ me {{ email }} }}", operation_id=name)
+            await connection.next()
+    text = (await porchlight.http.get("/metrics")).text
+    assert "evil" not in text.lower()
+    after = await samples(porchlight)
+    assert after.keys() == before.keys() | {
+        "porchlight_operations_total",
+        "porchlight_operations_created",
+        "porchlight_errors_total",
+        "porchlight_errors_created",
+        "porchlight_operation_seconds_bucket",
+        "porchlight_operation_seconds_count",
+        "porchlight_operation_seconds_sum",
+        "porchlight_operation_seconds_created",
+    }
+    assert after["porchlight_operations_total"].keys() == {("ok", "http"), ("refused", "http"), ("ok", "websocket")}
+
+
+async def test_published_key_verifies_a_token(porchlight: Porchlight) -> None:
+    """By RFC 8037 alone, without any code of ours; the key is named by its thumbprint (RFC 7638)."""
+    person = await porchlight.register()
+    answer = await porchlight.http.get("/.well-known/jwks.json")
+    assert answer.headers["cache-control"] == "public, max-age=300"
+    [key] = answer.json()["keys"]
+    assert {name: key[name] for name in ("kty", "crv", "alg", "use")} == {
+        "kty": "OKP",
+        "crv": "Ed25519",
+        "alg": "EdDSA",
+        "use": "sig",
+    }
+    assert key.keys() == {"kty", "crv", "alg", "use", "kid", "x"}
+    head, body, signature = person.access_token.split(".")
+    Ed25519PublicKey.from_public_bytes(decoded(key["x"])).verify(decoded(signature), f"{head}.{body}".encode())
+    assert json.loads(decoded(head)) == {"alg": "EdDSA", "kid": key["kid"], "typ": "at+jwt"}
+    members = '{"crv":"Ed25519","kty":"OKP","x":"' + key["x"] + '"}'
+    assert decoded(key["kid"]) == hashlib.sha256(members.encode()).digest()
+
+
+async def test_secret_is_rotated_without_signing_anybody_out(start: Start) -> None:
+    """With the new one in front both keys are published: old tokens count, new ones bear the new key's name."""
+    before = await start()
+    person = await before.register()
+    [old] = (await before.http.get("/.well-known/jwks.json")).json()["keys"]
+    between = await start(secret_key=(NEW_SECRET, SECRET))
+    new, still = (await between.http.get("/.well-known/jwks.json")).json()["keys"]
+    assert still == old
+    assert new["kid"] != old["kid"]
+    assert await between.ask(ME, token=person.access_token) == {"me": {"databaseId": person.user_id}}
+    fresh = (await between.refresh(person.refresh_token))["tokens"]["accessToken"]
+    assert json.loads(decoded(fresh.split(".")[0]))["kid"] == new["kid"]
+    after = await start(secret_key=(NEW_SECRET,))
+    assert (await after.http.get("/.well-known/jwks.json")).json()["keys"] == [new]
+    assert await after.ask(ME, token=fresh) == {"me": {"databaseId": person.user_id}}
+    assert (await after.post(ME, token=person.access_token)).status_code == 401
+
+
+def test_secrets_are_redacted_by_name() -> None:
+    """At the top and inside; what is no secret stays."""
+    event = {"event": "x", "Password": "p", "input": {"token": "t", "deep": {"secret": "s"}, "email": "a@b.c"}, "n": 1}
+    assert redact(None, "", event) == {
+        "event": "x",
+        "Password": "[redacted]",
+        "input": {"token": "[redacted]", "deep": {"secret": "[redacted]"}, "email": "a@b.c"},
+        "n": 1,
+    }
+
+
+def test_no_text_moves_the_cursor_of_a_terminal() -> None:
+    """Control characters are spelled out, letters of any script are not."""
+    event = {"path": "/\x1b[31m\n2026 [info] forged", "name": "Jörg 🌱", "n": 1}
+    assert printable(None, "", event) == {"path": r"/\x1b[31m\n2026 [info] forged", "name": "Jörg 🌱", "n": 1}
+
+
+LINES = """
+import logging, structlog
+from core.logging import configure_logging
+configure_logging({level!r}, {style!r})
+log = structlog.get_logger("web.test")
+with structlog.contextvars.bound_contextvars(request_id="r-1"):
+    log.debug("quiet")
+    log.info("said", password="hunter2", name="a\\nb")
+    try:
+        1 / 0
+    except ZeroDivisionError:
+        log.exception("failed")
+logging.getLogger("tortoise.db_client").debug("INSERT INTO users: %s", ["hunter2"])
+logging.getLogger("some.library").info("chatter")
+logging.getLogger("some.library").warning("beware of %s", "this")
+"""
+
+
+def lines(level: str, style: str) -> list[str]:
+    """What a process that logs a little writes on standard error."""
+    script = LINES.format(level=level, style=style)
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not done.stdout
+    assert "hunter2" not in done.stderr
+    return done.stderr.splitlines()
+
+
+def test_json_log_is_one_object_a_line() -> None:
+    """With level, logger, time in UTC, the request's id, and a trace as a text."""
+    said, failed, library = (json.loads(line) for line in lines("info", "json"))
+    assert said.pop("timestamp").endswith("Z")
+    assert said == {
+        "event": "said",
+        "level": "info",
+        "logger": "web.test",
+        "request_id": "r-1",
+        "password": "[redacted]",
+        "name": "a\nb",
+    }
+    assert (failed["event"], failed["level"]) == ("failed", "error")
+    assert failed["exception"].endswith("ZeroDivisionError: division by zero")
+    assert (library["event"], library["level"], library["logger"]) == ("beware of this", "warning", "some.library")
+
+
+def test_debug_is_ours_alone() -> None:
+    """Libraries tell every value of a query at debug: they stay at warning, whatever LOG_LEVEL says."""
+    assert [json.loads(line)["event"] for line in lines("debug", "json")] == [
+        "quiet",
+        "said",
+        "failed",
+        "beware of this",
+    ]
+    assert [json.loads(line)["event"] for line in lines("warning", "json")] == ["failed", "beware of this"]
+    assert [json.loads(line)["event"] for line in lines("error", "json")] == ["failed"]
+
+
+def test_console_log_is_readable() -> None:
+    """One line an event, and the trace below it."""
+    said, failed, *trace, library = lines("info", "console")
+    assert "[info     ] said " in said
+    assert said.endswith(r"[web.test] name=a\nb password=[redacted] request_id=r-1")
+    assert "[error    ] failed " in failed
+    assert trace[0] == "Traceback (most recent call last):"
+    assert trace[-1] == "ZeroDivisionError: division by zero"
+    assert "[warning  ] beware of this " in library

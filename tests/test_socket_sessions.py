@@ -1,0 +1,233 @@
+"""A socket lives as long as its session, however slowly its client reads."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from starlette.websockets import WebSocket
+from structlog.testing import capture_logs
+
+from core.passwords import Passwords
+from models import Session, User
+from services import sessions
+from services.app import App
+from tests.conftest import Start
+from tests.porchlight import PASSWORD, REGISTER, Connection, Porchlight
+from tests.services.valkey import until
+from tests.test_sockets import COUNTDOWN, all_let_go, still_serves
+from web.sockets import registry
+
+ENDED = (4401, "The session has ended")
+
+
+async def test_signing_out_closes_the_sockets_of_the_session(porchlight: Porchlight) -> None:
+    """All of them, at once, and nobody else's; not even those of the user's other session."""
+    ada, grace = await porchlight.register(), await porchlight.register("grace@example.com")
+    async with (
+        porchlight.connect(token=ada.access_token) as first,
+        porchlight.connect(token=ada.access_token) as second,
+        porchlight.connect(token=grace.access_token) as other,
+        porchlight.connect() as anonymous,
+    ):
+        await first.subscribe(COUNTDOWN)
+        await first.next()
+        await porchlight.ask("mutation { logout }", token=ada.access_token)
+        assert [await first.closed(), await second.closed()] == [ENDED, ENDED]
+        await still_serves(other)
+        await still_serves(anonymous)
+        assert porchlight.app.countdown.subscribers == 0
+
+
+async def test_who_signs_out_over_a_socket_hears_the_answer_first(porchlight: Porchlight) -> None:
+    """Then the socket closes."""
+    person = await porchlight.register()
+    async with porchlight.connect(token=person.access_token) as connection:
+        await connection.subscribe(COUNTDOWN, "countdown")
+        await connection.next()
+        await connection.subscribe("mutation { logout }")
+        assert await connection.receive() == {"id": "1", "type": "next", "payload": {"data": {"logout": True}}}
+        assert await connection.closed() == ENDED
+    await all_let_go(porchlight)
+
+
+@pytest.mark.parametrize("settings", ["production"], indirect=True)
+async def test_other_processes_close_theirs(porchlight: Porchlight, start: Start) -> None:
+    """What one process ends, the bus tells the others."""
+    other = await start()
+    person = await porchlight.register()
+    async with other.connect(token=person.access_token) as connection:
+        await still_serves(connection)
+        await porchlight.ask("mutation { logout }", token=person.access_token)
+        assert await connection.closed() == ENDED
+
+
+@pytest.mark.parametrize("settings", ["embedded"], indirect=True)
+async def test_a_process_that_was_not_told_asks(porchlight: Porchlight, start: Start) -> None:
+    """Beside a server without a shared bus, the next operation finds out, or the next review at the latest."""
+    other = await start()
+    person = await porchlight.register()
+    async with (
+        other.connect(token=person.access_token) as asking,
+        other.connect(token=person.access_token) as silent,
+    ):
+        await still_serves(silent)
+        await porchlight.ask("mutation { logout }", token=person.access_token)
+        await still_serves_not(asking)
+        await porchlight.clock.advance(timedelta(seconds=registry.REVIEW_INTERVAL))
+        assert await silent.closed() == ENDED
+
+
+async def still_serves_not(connection: Connection) -> None:
+    """The next operation ends the connection."""
+    await connection.subscribe("{ __typename }")
+    assert await connection.closed() == ENDED
+
+
+async def test_sessions_are_reviewed_when_messages_may_be_lost(
+    porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session that ended unheard takes its sockets along, however many there are; the others stay."""
+    monkeypatch.setattr(registry, "REVIEWED_AT_ONCE", 2)
+    people = [await porchlight.register(f"ada{number}@example.com") for number in range(5)]
+    async with (
+        porchlight.connect(token=people[0].access_token) as first,
+        porchlight.connect(token=people[1].access_token) as second,
+        porchlight.connect(token=people[2].access_token) as third,
+        porchlight.connect(token=people[3].access_token) as fourth,
+        porchlight.connect(token=people[4].access_token) as fifth,
+    ):
+        with porchlight.app.database.bound():
+            ended = [people[number].user_id for number in (1, 4)]
+            await Session.filter(user_id__in=ended).update(revoked_at=porchlight.clock.now())
+        tell_again(porchlight)
+        assert [await second.closed(), await fifth.closed()] == [ENDED, ENDED]
+        for connection in (first, third, fourth):
+            await still_serves(connection)
+
+
+def tell_again(porchlight: Porchlight) -> None:
+    """What a bus does that could not hear for a while."""
+    bus: Any = porchlight.app.bus
+    getattr(bus, "_local", bus).resync()
+
+
+async def test_a_session_that_expires_takes_its_sockets_along(porchlight: Porchlight) -> None:
+    """Nobody tells of it: the clock does, within a minute. An access token's end changes nothing."""
+    person = await porchlight.register()
+    async with porchlight.connect(token=person.access_token) as connection:
+        await porchlight.clock.advance(timedelta(minutes=11))
+        await still_serves(connection)
+        await porchlight.clock.jump(porchlight.clock.now() + timedelta(days=13))
+        await still_serves(connection)
+        await porchlight.clock.jump(porchlight.clock.now() + timedelta(days=1))
+        assert await connection.closed() == ENDED
+
+
+async def test_a_review_that_fails_is_repeated(porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that is away for a minute does not let ended sessions live on."""
+    person = await porchlight.register()
+    review = sessions.ended_among
+    failed = asyncio.Event()
+
+    async def once_away(app: App, keys: list[str]) -> list[str]:
+        if not failed.is_set():
+            failed.set()
+            raise ConnectionResetError
+        return await review(app, keys)
+
+    monkeypatch.setattr(sessions, "ended_among", once_away)
+    async with porchlight.connect(token=person.access_token) as connection:
+        with porchlight.app.database.bound():
+            await Session.all().update(revoked_at=porchlight.clock.now())
+        await porchlight.clock.advance(timedelta(minutes=1))
+        assert failed.is_set()
+        await porchlight.clock.advance(timedelta(minutes=1))
+        assert await connection.closed() == ENDED
+
+
+@pytest.fixture
+def deaf(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Until this is set, nothing leaves to a client once an operation of it that is called `slow` was answered.
+
+    What the server sees when a client does not read. The kernel would take megabytes first.
+    """
+    reading = asyncio.Event()
+    full: set[int] = set()
+    send = WebSocket.send
+
+    async def waiting(self: WebSocket, message: Any) -> None:
+        if '"id":"slow"' in message.get("text", ""):
+            full.add(id(self))
+        if id(self) in full:
+            await reading.wait()
+        await send(self, message)
+
+    monkeypatch.setattr(WebSocket, "send", waiting)
+    return reading
+
+
+async def test_a_slow_reader_gets_the_newest_tick_and_blocks_nobody(
+    porchlight: Porchlight, deaf: asyncio.Event
+) -> None:
+    """While it does not read, others are served; when it reads again, it finds the first tick and the last."""
+    slow, quick = await porchlight.register(), await porchlight.register("grace@example.com")
+    async with (
+        porchlight.connect(token=slow.access_token) as connection,
+        porchlight.connect(token=quick.access_token) as other,
+    ):
+        await connection.subscribe(COUNTDOWN, "slow")
+        await until(lambda: porchlight.app.countdown.subscribers == 1)
+        await other.subscribe(COUNTDOWN)
+        for second in range(50):
+            assert (await other.next())["data"]["trialCountdown"]["secondsLeft"] == 14 * 86_400 - second
+            await porchlight.clock.advance(timedelta(seconds=1))
+        deaf.set()
+        ticks = [(await connection.next())["data"]["trialCountdown"]["secondsLeft"] for _ in range(2)]
+        assert ticks == [14 * 86_400, 14 * 86_400 - 50]
+        await connection.send(id="slow", type="complete")
+        await still_serves(connection)
+
+
+@pytest.mark.usefixtures("deaf")
+async def test_a_slow_reader_is_cut_off_when_its_session_ends(
+    porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot keep the server from letting go by not reading; the log has a line of it that is no error."""
+    monkeypatch.setattr("web.sockets.connection.CLOSE_TIMEOUT", 0.1)
+    person = await porchlight.register()
+    with capture_logs() as events:
+        async with porchlight.connect(token=person.access_token) as connection:
+            await connection.subscribe("{ __typename }", "slow")
+            await connection.subscribe(COUNTDOWN, "countdown")
+            await until(lambda: porchlight.app.countdown.subscribers == 1)
+            await porchlight.ask("mutation { logout }", token=person.access_token)
+            await all_let_go(porchlight)
+            assert (await connection.closed())[0] == 1006
+    assert [event["log_level"] for event in events if event["event"] == "socket.cut_off"] == ["info"]
+    assert [event for event in events if event["log_level"] == "error"] == []
+
+
+async def test_a_change_that_does_not_end_does_not_keep_a_socket(
+    porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end of the session waits for its answer only so long; the change itself is not broken off."""
+    monkeypatch.setattr("web.sockets.connection.CLOSE_TIMEOUT", 0.1)
+    gate, hashing = asyncio.Event(), asyncio.Event()
+    hash_of = Passwords.hash
+
+    async def slow(self: Passwords, password: str) -> str:
+        hashing.set()
+        await gate.wait()
+        return await hash_of(self, password)
+
+    person = await porchlight.register()
+    monkeypatch.setattr(Passwords, "hash", slow)
+    async with porchlight.connect(token=person.access_token) as connection:
+        await connection.subscribe(REGISTER, input={"email": "grace@example.com", "password": PASSWORD})
+        await hashing.wait()
+        await porchlight.ask("mutation { logout }", token=person.access_token)
+        assert await connection.closed() == ENDED
+    gate.set()
+    with porchlight.app.database.bound():
+        await until(lambda: User.filter(email="grace@example.com").exists())
