@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from core.emails import parse_email
@@ -16,9 +17,12 @@ EMAIL = "demo@example.com"
 
 
 async def ensure(app: App, email: str, password: str) -> None:
-    """Make the account, or give it this password when it has another."""
-    user = await User.get_or_none(email_key=parse_email(email).key)
-    if user is None:
-        await accounts.register(app, email=email, password=password, name="Demo", device=None, client=Client())
-    elif not await app.passwords.verify(password, user.password_hash):
+    """Make the account, or give it this password when it has another. Several servers may start at once."""
+    key = parse_email(email).key
+    if not await User.exists(email_key=key):
+        with suppress(accounts.EmailTaken):
+            await accounts.register(app, email=email, password=password, name="Demo", device=None, client=Client())
+            return
+    user = await User.get(email_key=key)
+    if not await app.passwords.verify(password, user.password_hash):
         await User.filter(id=user.id).update(password_hash=await app.passwords.hash(password))

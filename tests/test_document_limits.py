@@ -1,6 +1,5 @@
 """What one document may ask for: depth, aliases, tokens, directives, operations, lists and cost."""
 
-import time
 from typing import Any
 
 import pytest
@@ -165,16 +164,12 @@ def test_what_is_within_the_limits_passes() -> None:
 
 
 def test_what_is_beyond_a_limit_is_refused() -> None:
-    """Each by its own limit; and quickly, which is the point of judging before validation."""
-    documents = {name: parse(document) for name, (document, _) in BEYOND.items()}
-    began = time.process_time()
-    found = {name: judge(document, {}, "A") for name, document in documents.items()}
-    taken = time.process_time() - began
+    """Each by its own limit, before anything walks it: the bombs would not be judged to their end in a lifetime."""
+    found = {name: judge(parse(document), {}, "A") for name, (document, _) in BEYOND.items()}
     assert {name: errors and errors[0].message for name, errors in found.items()} == {
         name: message for name, (_, message) in BEYOND.items()
     }
     assert {errors[0].extensions["code"] for errors in found.values() if errors} == {"QUERY_TOO_COMPLEX"}  # type: ignore[index]
-    assert taken < 5, "40 documents take milliseconds each"
 
 
 def test_pages_follow_the_variables() -> None:

@@ -14,6 +14,11 @@ import websockets
 from websockets.typing import Subprotocol
 
 from adapters.mail.smtp import Tls
+from core.settings import Settings
+from models import User
+from services import demo
+from services.app import open_app
+from tests.clock import ManualClock
 from tests.porchlight import LOGIN, PASSWORD, REFRESH, REGISTER, Connection
 from tests.program import ROOT, Program, Programs, free_port
 from tests.services.smtp import Serve
@@ -134,6 +139,19 @@ async def test_demo_account_is_for_this_machine_in_development(programs: Program
     assert ("/dev/outbox" in program.out) is (environment is not PRODUCTION)
     assert rows(programs, "SELECT count(*) FROM users") == [(0,)]
     assert not (programs.folder / "var" / "demo_password").exists()
+
+
+async def test_servers_that_start_at_once_have_one_demo_account(settings: Settings, clock: ManualClock) -> None:
+    """Whichever of them makes it, its password is the one that all of them show."""
+    async with open_app(settings, clock=clock) as app:
+        with app.database.bound():
+            await asyncio.gather(*(demo.ensure(app, demo.EMAIL, PASSWORD) for _ in range(5)))
+            [user] = await User.all()
+            assert (user.email, user.name) == ("demo@example.com", "Demo")
+            assert await app.passwords.verify(PASSWORD, user.password_hash)
+            await demo.ensure(app, demo.EMAIL, f"{PASSWORD} 2")
+            [user] = await User.all()
+            assert await app.passwords.verify(f"{PASSWORD} 2", user.password_hash)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

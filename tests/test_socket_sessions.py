@@ -1,6 +1,7 @@
 """A socket lives as long as its session, however slowly its client reads."""
 
 import asyncio
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.porchlight import PASSWORD, REGISTER, Connection, Porchlight
 from tests.services.valkey import until
 from tests.test_sockets import COUNTDOWN, all_let_go, still_serves
 from web.sockets import registry
+from web.sockets.connection import Socket
 
 ENDED = (4401, "The session has ended")
 
@@ -106,6 +108,18 @@ async def test_sessions_are_reviewed_when_messages_may_be_lost(
             await still_serves(connection)
 
 
+async def test_a_session_may_end_twice(porchlight: Porchlight) -> None:
+    """The second time finds nothing left to close."""
+    person = await porchlight.register()
+    async with porchlight.connect(token=person.access_token) as connection:
+        with porchlight.app.database.bound():
+            key = (await Session.get()).key
+            await Session.all().update(revoked_at=porchlight.clock.now())
+        await asyncio.gather(*(porchlight.app.bus.publish(sessions.CHANNEL, key) for _ in range(2)))
+        assert await connection.closed() == ENDED
+    await all_let_go(porchlight)
+
+
 def tell_again(porchlight: Porchlight) -> None:
     """What a bus does that could not hear for a while."""
     bus: Any = porchlight.app.bus
@@ -146,30 +160,35 @@ async def test_a_review_that_fails_is_repeated(porchlight: Porchlight, monkeypat
         assert await connection.closed() == ENDED
 
 
+@dataclass
+class Deaf:
+    """Clients to whom nothing leaves until they read again."""
+
+    reading: asyncio.Event = field(default_factory=asyncio.Event)
+    sockets: set[int] = field(default_factory=set)
+
+
 @pytest.fixture
-def deaf(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
-    """Until this is set, nothing leaves to a client once an operation of it that is called `slow` was answered.
+def deaf(monkeypatch: pytest.MonkeyPatch) -> Deaf:
+    """Clients that stop to read once an operation of theirs that is called `slow` is answered.
 
     What the server sees when a client does not read. The kernel would take megabytes first.
     """
-    reading = asyncio.Event()
-    full: set[int] = set()
+    deaf = Deaf()
     send = WebSocket.send
 
     async def waiting(self: WebSocket, message: Any) -> None:
         if '"id":"slow"' in message.get("text", ""):
-            full.add(id(self))
-        if id(self) in full:
-            await reading.wait()
+            deaf.sockets.add(id(self))
+        if id(self) in deaf.sockets:
+            await deaf.reading.wait()
         await send(self, message)
 
     monkeypatch.setattr(WebSocket, "send", waiting)
-    return reading
+    return deaf
 
 
-async def test_a_slow_reader_gets_the_newest_tick_and_blocks_nobody(
-    porchlight: Porchlight, deaf: asyncio.Event
-) -> None:
+async def test_a_slow_reader_gets_the_newest_tick_and_blocks_nobody(porchlight: Porchlight, deaf: Deaf) -> None:
     """While it does not read, others are served; when it reads again, it finds the first tick and the last."""
     slow, quick = await porchlight.register(), await porchlight.register("grace@example.com")
     async with (
@@ -182,7 +201,7 @@ async def test_a_slow_reader_gets_the_newest_tick_and_blocks_nobody(
         for second in range(50):
             assert (await other.next())["data"]["trialCountdown"]["secondsLeft"] == 14 * 86_400 - second
             await porchlight.clock.advance(timedelta(seconds=1))
-        deaf.set()
+        deaf.reading.set()
         ticks = [(await connection.next())["data"]["trialCountdown"]["secondsLeft"] for _ in range(2)]
         assert ticks == [14 * 86_400, 14 * 86_400 - 50]
         await connection.send(id="slow", type="complete")
@@ -231,3 +250,39 @@ async def test_a_change_that_does_not_end_does_not_keep_a_socket(
     gate.set()
     with porchlight.app.database.bound():
         await until(lambda: User.filter(email="grace@example.com").exists())
+
+
+async def test_a_slow_reader_that_breaks_the_protocol_is_let_go(
+    porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch, deaf: Deaf
+) -> None:
+    """Though it cannot be told why."""
+    monkeypatch.setattr("web.sockets.connection.CLOSE_TIMEOUT", 0.1)
+    async with porchlight.connect() as connection:
+        await connection.subscribe("{ __typename }", "slow")
+        await until(lambda: bool(deaf.sockets))
+        await connection.send(type="unknown")
+        assert (await connection.closed())[0] == 1006
+    await all_let_go(porchlight)
+
+
+@pytest.mark.parametrize("settings", ["embedded"], indirect=True)
+async def test_a_server_that_stops_cancels_what_it_serves(
+    porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last resort of a shutdown reaches the socket, which gives back its countdown on the way."""
+    served: list[Socket] = []
+    serve = Socket.serve
+
+    async def watched(self: Socket) -> None:
+        served.append(self)
+        await serve(self)
+
+    monkeypatch.setattr(Socket, "serve", watched)
+    person = await porchlight.register()
+    async with porchlight.connect(token=person.access_token) as connection:
+        await connection.subscribe(COUNTDOWN)
+        await connection.next()
+        assert served[0]._serving is not None
+        served[0]._serving.cancel()
+        assert (await connection.closed())[0] == 1006
+    await all_let_go(porchlight)

@@ -20,10 +20,9 @@ class DocumentLimits(SchemaExtension):
 
     def on_validate(self) -> Iterator[None]:
         context = self.execution_context
-        document = context.graphql_document
-        if document is not None and not context.pre_execution_errors:
-            named = context._provided_operation_name  # ruff: ignore[private-member-access] -- the public one guesses
-            context.pre_execution_errors = judge(document, context.variables or {}, named)
+        assert context.graphql_document is not None
+        named = context._provided_operation_name  # ruff: ignore[private-member-access] -- the public one guesses
+        context.pre_execution_errors = judge(context.graphql_document, context.variables or {}, named)
         yield
 
 
