@@ -110,7 +110,6 @@ def options(settings: Settings) -> dict[str, Any]:
         "ws_ping_interval": 20.0,
         "ws_ping_timeout": 20.0,
         "timeout_graceful_shutdown": DRAIN_SECONDS,
-        "h11_max_incomplete_event_size": 65_536,
     }
 
 
@@ -130,7 +129,7 @@ async def start_screen(app: App) -> str:
     rows.append(("Jobs", "in this process" if settings.jobs == "embedded" else "left to `make worker`"))
     if settings.workers > 1:
         rows.append(("Processes", str(settings.workers)))
-    if not settings.production and settings.loopback:
+    if settings.mail_url.startswith("outbox") and not settings.production and settings.loopback:
         password = kept_secret(VAR / "demo_password", size=12)
         await demo.ensure(app, demo.EMAIL, password)
         rows.append(("Demo account", f"{demo.EMAIL}  {password}"))

@@ -79,6 +79,14 @@ class MemoryLimits:
         self._tidy(window, now)
         return 0.0
 
+    def take_back(self, key: str, *, window: float) -> None:
+        """Forget the last try of a key, which somebody else refused."""
+        tries = self._windows[window].get(key)
+        if tries:
+            tries.pop()
+            if not tries:
+                del self._windows[window][key]
+
     async def close(self) -> None:
         self._windows.clear()
 
@@ -125,11 +133,11 @@ return 0
 
 
 class RedisLimits:
-    """Counts in Redis for all processes, and in this process while Redis is lost.
+    """Counts in Redis for all processes, and in this process alone while Redis is lost.
 
     Redis counts as lost when a call fails or takes longer than `deadline` seconds. It is then left alone for
-    `cool_down` seconds; the next call tries it again while the others go on in memory. The two counts never learn from
-    each other: a key starts anew when Redis is lost, and goes on where it was when Redis is back.
+    `cool_down` seconds; the next call tries it again while the others go on in memory. What passes here is held in
+    memory too, and memory is asked first: whatever becomes of Redis, one process never lets more than the limit pass.
     """
 
     def __init__(self, url: str, *, deadline: float = 0.25, cool_down: float = 1.0) -> None:
@@ -153,7 +161,7 @@ class RedisLimits:
         self._faults = (RedisError, OSError)
         self._deadline = deadline
         self._cool_down = cool_down
-        self._alone = MemoryLimits()
+        self._here = MemoryLimits()
         self._degraded = False
         self._retry_at = 0.0
 
@@ -162,17 +170,19 @@ class RedisLimits:
         return self._degraded
 
     async def hit(self, key: str, *, limit: int, window: float) -> float:
-        _check(limit, window)
-        if self._degraded and time.monotonic() < self._retry_at:
-            return await self._alone.hit(key, limit=limit, window=window)
+        wait_here = await self._here.hit(key, limit=limit, window=window)
+        if wait_here > 0 or (self._degraded and time.monotonic() < self._retry_at):
+            return wait_here
         self._retry_at = time.monotonic() + self._cool_down
         try:
             async with asyncio.timeout(self._deadline):
                 wait = await self._hit(keys=[_name(key, window)], args=[limit, round(window * 1e6)])
         except self._faults as fault:
             self._lost(fault)
-            return await self._alone.hit(key, limit=limit, window=window)
+            return wait_here
         self._found()
+        if int(wait) > 0:
+            self._here.take_back(key, window=window)
         return int(wait) / 1e6
 
     async def close(self) -> None:

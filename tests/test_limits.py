@@ -219,26 +219,53 @@ async def test_clock_that_was_set_back_refuses_nobody(redis_url: str) -> None:
     async with Redis.from_url(redis_url, decode_responses=True) as redis:
         (name,) = [found async for found in redis.scan_iter("porchlight:limit:*")]
         await redis.lset(name, 0, str(int(time.time_ns() / 1000) + 3_600_000_000))
-    assert await passes(limits, "key", limit=1, window=60)
-    assert await limits.hit("key", limit=1, window=60) > 59
+    other = RedisLimits(redis_url, deadline=PATIENCE)
+    assert await passes(other, "key", limit=1, window=60)
+    assert await other.hit("key", limit=1, window=60) > 59
     await limits.close()
+    await other.close()
 
 
 async def test_lost_redis_leaves_limits_in_memory(restartable_valkey: RestartableValkey, key: str) -> None:
-    """While Redis is gone this process goes on counting alone; once it is back, all count together again."""
+    """While Redis is gone this process counts alone and forgets nothing; once it is back, all count together again."""
     limits = RedisLimits(restartable_valkey.url, deadline=PATIENCE, cool_down=0.1)
     assert await passes(limits, key, limit=1, window=60)
     with capture_logs() as logs:
         await restartable_valkey.kill()
-        assert await passes(limits, key, limit=1, window=60)
+        assert await passes(limits, f"{key}:other", limit=1, window=60)
         assert limits.degraded is True
+        assert await limits.hit(f"{key}:other", limit=1, window=60) > 0
         assert await limits.hit(key, limit=1, window=60) > 0
         await restartable_valkey.start()
         await until(lambda: _recovers(limits))
     assert [entry["event"] for entry in logs] == ["limits.degraded", "limits.recovered"]
-    assert await passes(limits, key, limit=1, window=60)  # the new server knows of nothing
-    assert await limits.hit(key, limit=1, window=60) > 0
+    assert await limits.hit(key, limit=1, window=60) > 0  # though the new server knows of nothing
     await limits.close()
+
+
+async def test_redis_that_comes_and_goes_doubles_no_limit(restartable_valkey: RestartableValkey, key: str) -> None:
+    """Whatever is counted where, one process lets no more than the limit pass."""
+    limits = RedisLimits(restartable_valkey.url, deadline=PATIENCE, cool_down=0.0)
+    passed = [await passes(limits, key, limit=20, window=60) for _ in range(8)]
+    await restartable_valkey.kill()
+    passed += [await passes(limits, key, limit=20, window=60) for _ in range(8)]
+    await restartable_valkey.start()
+    passed += [await passes(limits, key, limit=20, window=60) for _ in range(8)]
+    assert passed.count(True) == 20
+    await limits.close()
+
+
+async def test_what_redis_refuses_is_not_held_here(redis_url: str, key: str) -> None:
+    """A try that another process's tries made one too many leaves nothing behind in this one."""
+    one, other = RedisLimits(redis_url, deadline=PATIENCE), RedisLimits(redis_url, deadline=PATIENCE)
+    assert await passes(one, key, limit=1, window=0.2)
+    wait = await other.hit(key, limit=1, window=0.2)
+    assert 0 < wait <= 0.2
+    assert len(other._here) == 0
+    await asyncio.sleep(wait + 0.01)
+    assert await passes(other, key, limit=1, window=0.2)
+    await one.close()
+    await other.close()
 
 
 async def test_silent_redis_costs_one_deadline(silent_port: int, key: str) -> None:
@@ -274,9 +301,11 @@ async def test_answer_that_makes_no_sense_counts_as_lost(redis_url: str) -> None
     async with Redis.from_url(redis_url, decode_responses=True) as redis:
         (name,) = [found async for found in redis.scan_iter("porchlight:limit:*")]
         await redis.set(name, "no list")
-    assert await passes(limits, "key", limit=1, window=60)
-    assert limits.degraded is True
+    other = RedisLimits(redis_url, deadline=PATIENCE)
+    assert await passes(other, "key", limit=1, window=60)
+    assert other.degraded is True
     await limits.close()
+    await other.close()
 
 
 # Opening.

@@ -1,6 +1,7 @@
 """Running one GraphQL operation: what HTTP, WebSocket and REST share."""
 
 import re
+import secrets
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
@@ -71,6 +72,7 @@ class Runtime:
     ) -> Answer:
         """The one answer of a query or a mutation. Raises WrongMethodError."""
         started = time.perf_counter()
+        _name_operation()
         try:
             result = await self.schema.execute(
                 operation.query,
@@ -91,6 +93,7 @@ class Runtime:
     async def stream(self, operation: Operation, context: Context, *, transport: str) -> AsyncGenerator[Answer, None]:
         """Each answer of an operation of any kind. Rows are read anew for each event. Only the first one is logged."""
         first = True
+        _name_operation()
         async for answer in self._answers(operation, context):
             if first or answer.codes:
                 self._count(answer, operation, transport)
@@ -145,6 +148,11 @@ class Runtime:
             codes=answer.codes,
             ms=round(seconds * 1000, 1) if seconds is not None else None,
         )
+
+
+def _name_operation() -> None:
+    """Give this operation's log lines an id of their own: a socket has many operations for one request id."""
+    structlog.contextvars.bind_contextvars(operation_id=secrets.token_hex(4))
 
 
 def _refused(message: str, code: str) -> Answer:
