@@ -61,7 +61,7 @@ class ItemIndex:
                 self._stale.clear()
                 try:
                     await self._load()
-                except Exception as error:  # ruff: ignore[blind-except] -- the index goes on with what it has
+                except Exception as error:
                     log.warning("items.index_not_loaded", exc_info=error)
                     await asyncio.sleep(RETRY)
                     self._stale.set()
