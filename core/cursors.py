@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import json
 import re
 
 MAX_LENGTH = 128
@@ -41,3 +42,26 @@ def int_key(key: str) -> int | None:
         return None
     number = int(key)
     return number if number < 2**31 else None
+
+
+Place = tuple[float | int, int]
+"""Where a row stands in an order: what is sorted by, and what decides between equals."""
+
+
+def encode_cursor(place: Place) -> str:
+    """The cursor of a place."""
+    return base64.urlsafe_b64encode(json.dumps(place, separators=(",", ":")).encode()).rstrip(b"=").decode()
+
+
+def decode_cursor(cursor: str) -> Place | None:
+    """The place of a cursor; None when it is none of ours."""
+    if len(cursor) > MAX_LENGTH:
+        return None
+    try:
+        place = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError, RecursionError):
+        return None
+    match place:
+        case [int() | float() as first, int() as second] if encode_cursor((first, second)) == cursor:
+            return (first, second) if abs(first) < 2**31 and 0 <= second < 2**31 else None  # NaN compares as false
+    return None

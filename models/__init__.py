@@ -3,7 +3,21 @@
 from models.accounts import Role, User
 from models.devices import Device
 from models.jobs import Job
+from models.recommendations import Interaction, InteractionKind, Interest, InterestSource, Item, ItemVector
 from models.sessions import Session
 from models.trials import Trial
 
-__all__ = ["Device", "Job", "Role", "Session", "Trial", "User"]
+__all__ = [
+    "Device",
+    "Interaction",
+    "InteractionKind",
+    "Interest",
+    "InterestSource",
+    "Item",
+    "ItemVector",
+    "Job",
+    "Role",
+    "Session",
+    "Trial",
+    "User",
+]

@@ -14,6 +14,7 @@ from core.errors import Refusal
 from resolvers.accounts import AccountsMutation, AccountsQuery
 from resolvers.billing import BillingQuery
 from resolvers.nodes import NodesQuery
+from resolvers.recommendations import RecommendationsMutation, RecommendationsQuery, RecommendationsSubscription
 from resolvers.sessions import SessionsMutation
 from resolvers.trials import TrialsMutation, TrialsSubscription
 from schema import accounts, billing, sessions, trials
@@ -23,17 +24,17 @@ from schema.limits import DocumentLimits, NoIntrospection, TellsWhatRuns
 
 
 @strawberry.type(description="What can be asked.")
-class Query(AccountsQuery, BillingQuery, NodesQuery):
+class Query(AccountsQuery, BillingQuery, NodesQuery, RecommendationsQuery):
     """All queries."""
 
 
 @strawberry.type(description="What can be done.")
-class Mutation(AccountsMutation, SessionsMutation, TrialsMutation):
+class Mutation(AccountsMutation, RecommendationsMutation, SessionsMutation, TrialsMutation):
     """All mutations."""
 
 
 @strawberry.type(description="What can be followed live.")
-class Subscription(TrialsSubscription):
+class Subscription(RecommendationsSubscription, TrialsSubscription):
     """All subscriptions."""
 
 

@@ -9,14 +9,17 @@ from core.cursors import encode_id
 from core.errors import Refusal
 from models.accounts import Role as RoleRow
 from models.accounts import User as UserRow
+from schema.connections import After, Before, First, Last
 from schema.context import Info
 from schema.devices import DeviceInput
 from schema.enums import described
 from schema.errors import Error
 from schema.nodes import Node
+from schema.recommendations import Interest, RecommendationConnection, RecommendationFilter
 from schema.sessions import Tokens
 from schema.trials import Trial, trial_of_user
-from services import accounts
+from services import accounts, recommendations
+from services.pages import page_of
 
 Role = described(
     RoleRow,
@@ -45,6 +48,28 @@ class User(Node):
     @strawberry.field(description="The user's free trial; null when there never was one.")
     async def trial(self, info: Info) -> Trial | None:
         return await trial_of_user(self.pk, info)
+
+    @strawberry.field(description="What the user cares for, the strongest first.")
+    async def interests(self, info: Info) -> list[Interest] | None:
+        info.context.require_sight_of(self.pk)
+        return [Interest.of(row) for row in await recommendations.interests_of(self.pk)]
+
+    @strawberry.field(description="What suits the user, the best first. What they disliked is gone.")
+    async def recommendations(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        filter: Annotated[  # ruff: ignore[builtin-argument-shadowing] -- the contract's word
+            RecommendationFilter | None, strawberry.argument(description="What to see alone.")
+        ] = None,
+    ) -> RecommendationConnection | None:
+        info.context.require_sight_of(self.pk)
+        wanted = filter.wanted() if filter else recommendations.Filter()
+        page = page_of(first, after, last, before)
+        return RecommendationConnection.of(await recommendations.recommend(info.context.app, self.pk, page, wanted))
 
     @classmethod
     def of(cls, row: UserRow) -> "User":

@@ -7,8 +7,10 @@ from typing import TypeVar
 
 from adapters.bus import Bus, open_bus
 from adapters.database import Database, open_database, pending
+from adapters.embeddings import Embeddings, open_embeddings
 from adapters.limits import Limits, open_limits
 from adapters.mail import Mail, open_mail
+from adapters.vectors import Vectors, open_vectors
 from core.clock import Clock, SystemClock
 from core.errors import PorchlightError, Unavailable
 from core.metrics import Metrics
@@ -17,6 +19,8 @@ from core.setting_values import shown
 from core.settings import Settings, SettingsError
 from core.tokens import KeyRing
 from services.billing import Catalogue, read_catalogue
+from services.recommendations.index import ItemIndex
+from services.signals import Signals
 from services.trials.countdown import Countdown
 
 Port = TypeVar("Port")
@@ -41,6 +45,8 @@ class Ports:
     limits: Limits
     bus: Bus
     mail: Mail
+    embeddings: Embeddings
+    vectors: Vectors
 
 
 @dataclass(kw_only=True)
@@ -54,6 +60,8 @@ class App:
     keys: KeyRing
     catalogue: Catalogue
     countdown: Countdown
+    items: ItemIndex
+    recommendations_changed: Signals
     metrics: Metrics = field(default_factory=Metrics)
     draining: bool = False
 
@@ -77,6 +85,16 @@ class App:
         """How letters leave."""
         return self.ports.mail
 
+    @property
+    def embeddings(self) -> Embeddings:
+        """How texts become vectors."""
+        return self.ports.embeddings
+
+    @property
+    def vectors(self) -> Vectors:
+        """How near vectors are found."""
+        return self.ports.vectors
+
 
 def choose_ports(settings: Settings) -> Ports:
     """The variant of each port that the settings name, not yet opened. Raises SettingsError."""
@@ -86,6 +104,8 @@ def choose_ports(settings: Settings) -> Ports:
         limits=_chosen("REDIS_URL", open_limits, shared),
         bus=_chosen("REDIS_URL", open_bus, shared),
         mail=_chosen("MAIL_URL", open_mail, settings.mail_url),
+        embeddings=_chosen("EMBEDDINGS_URL", open_embeddings, settings.embeddings_url),
+        vectors=_chosen("VECTORS_URL", open_vectors, settings.vectors_url),
     )
 
 
@@ -113,6 +133,8 @@ def assemble(settings: Settings, ports: Ports | None = None, clock: Clock | None
         keys=KeyRing(settings.secret_key, issuer=settings.public_url),
         catalogue=read_catalogue(),
         countdown=Countdown(clock, ports.database, ports.bus),
+        items=ItemIndex(ports.embeddings, ports.vectors, ports.database, ports.bus),
+        recommendations_changed=Signals(ports.bus, "recommendations.changed"),
     )
 
 
@@ -144,9 +166,16 @@ async def opened(app: App) -> AsyncGenerator[None, None]:
         with _naming("MAIL_URL", app.settings.mail_url):
             stack.push_async_callback(app.mail.close)
             await app.mail.open()
+        for port in (app.embeddings, app.vectors):
+            stack.push_async_callback(port.close)
+            await port.open()
         stack.enter_context(app.database.bound())
         stack.push_async_callback(app.countdown.close)
         await app.countdown.open()
+        app.recommendations_changed.open()
+        stack.callback(app.recommendations_changed.close)
+        stack.push_async_callback(app.items.close)
+        await app.items.open()
         yield
 
 

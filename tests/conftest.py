@@ -16,7 +16,13 @@ from services.app import Ports
 from tests.clock import ManualClock
 from tests.porchlight import Porchlight, running, settings_for
 
-pytest_plugins = ["tests.services.postgres", "tests.services.schemas", "tests.services.smtp", "tests.services.valkey"]
+pytest_plugins = [
+    "tests.services.postgres",
+    "tests.services.schemas",
+    "tests.services.smtp",
+    "tests.services.stock",
+    "tests.services.valkey",
+]
 
 Start = Callable[..., Awaitable[Porchlight]]
 
@@ -28,6 +34,15 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     if request.param == "embedded":
         return settings_for(request.getfixturevalue("sqlite_url"), "", mail_url)
     return settings_for(request.getfixturevalue("postgres_url"), request.getfixturevalue("redis_url"), mail_url)
+
+
+@pytest.fixture(params=["embedded", "production"])
+def stocked_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Settings of one profile, over a database that holds the catalogue and its vectors."""
+    mail_url = f"outbox://{tmp_path / 'outbox'}"
+    if request.param == "embedded":
+        return settings_for(request.getfixturevalue("stocked_sqlite_url"), "", mail_url)
+    return settings_for(request.getfixturevalue("stocked_postgres_url"), request.getfixturevalue("redis_url"), mail_url)
 
 
 @pytest.fixture

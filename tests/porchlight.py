@@ -5,7 +5,7 @@ import logging
 import socket
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
@@ -16,8 +16,9 @@ from websockets.typing import Subprotocol
 
 from core.settings import Settings
 from server import Server, options, site_of
-from services.app import App, Ports, assemble
+from services.app import App, Ports, assemble, choose_ports
 from tests.clock import ManualClock
+from tests.services.embeddings import EMBEDDINGS
 
 PASSWORD = "correct horse battery staple"
 SECRET = "a-secret-of-this-test-run-and-of-no-other-place"
@@ -213,10 +214,15 @@ class Porchlight:
             logger.setLevel(level)
 
 
+def prepared(settings: Settings, clock: ManualClock | None = None, ports: Ports | None = None) -> App:
+    """An application, not yet opened, with the local model that all tests share."""
+    return assemble(settings, replace(ports or choose_ports(settings), embeddings=EMBEDDINGS), clock)
+
+
 @asynccontextmanager
 async def running(settings: Settings, clock: ManualClock, ports: Ports | None = None) -> AsyncGenerator[Porchlight]:
     """A server that listens, stopped at the end as a signal would stop it."""
-    app = assemble(settings, ports, clock)
+    app = prepared(settings, clock, ports)
     config = uvicorn.Config(site_of(app), **{**options(settings), "timeout_graceful_shutdown": 2})
     listener = socket.create_server(("127.0.0.1", 0))
     server = Server(config, app)

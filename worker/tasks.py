@@ -1,6 +1,9 @@
 """Which service does which kind of job."""
 
-from services import notifications
+from services import notifications, recommendations
 from worker.loop import Task
 
-TASKS: dict[str, Task] = {notifications.WELCOME: notifications.send_welcome}
+TASKS: dict[str, Task] = {
+    notifications.WELCOME: notifications.send_welcome,
+    recommendations.PREPARE: recommendations.prepare,
+}

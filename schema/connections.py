@@ -1,0 +1,35 @@
+"""Relay connections: edges, cursors and what lies beyond them."""
+
+from typing import Annotated
+
+import strawberry
+
+from core.cursors import Place, encode_cursor
+from services.pages import Rows
+
+First = Annotated[
+    int | None, strawberry.argument(description="Rows from the front, 1 to 100; 20 when neither is given.")
+]
+After = Annotated[str | None, strawberry.argument(description="A cursor: rows behind it.")]
+Last = Annotated[int | None, strawberry.argument(description="Rows from the back, 1 to 100.")]
+Before = Annotated[str | None, strawberry.argument(description="A cursor: rows ahead of it.")]
+
+
+@strawberry.type(description="What lies beyond a page.")
+class PageInfo:
+    """Relay's page information."""
+
+    has_next_page: bool = strawberry.field(description="Whether rows follow.")
+    has_previous_page: bool = strawberry.field(description="Whether rows precede.")
+    start_cursor: str | None = strawberry.field(description="The first row's cursor; null on an empty page.")
+    end_cursor: str | None = strawberry.field(description="The last row's cursor; null on an empty page.")
+
+    @classmethod
+    def of(cls, rows: Rows[object], places: list[Place]) -> "PageInfo":
+        """The information of a page whose rows stand at `places`."""
+        return cls(
+            has_next_page=rows.has_next,
+            has_previous_page=rows.has_previous,
+            start_cursor=encode_cursor(places[0]) if places else None,
+            end_cursor=encode_cursor(places[-1]) if places else None,
+        )

@@ -1,0 +1,187 @@
+"""Items, interests and recommendations."""
+
+from datetime import datetime
+
+import strawberry
+
+from core.cursors import decode_int_id, encode_cursor, encode_id
+from core.errors import NotFound
+from models import recommendations as rows
+from schema.connections import PageInfo
+from schema.enums import described
+from schema.nodes import Node
+from services import recommendations
+from services.pages import Rows
+
+InterestSource = described(
+    rows.InterestSource,
+    "How we know of an interest.",
+    {
+        "STATED": "The person said so.",
+        "IMAGE": "Seen in an image that they showed.",
+        "BEHAVIOR": "Read from what they did.",
+        "INTENT": "Read from what they asked for.",
+    },
+)
+InteractionKind = described(
+    rows.InteractionKind,
+    "What somebody did with an item.",
+    {
+        "VIEW": "It was on their screen.",
+        "CLICK": "They opened it.",
+        "SAVE": "They kept it for later.",
+        "COMPLETE": "They finished it.",
+        "DISMISS": "They put it aside: it is not shown again.",
+        "DISLIKE": "They do not want such a thing: it is not shown again.",
+    },
+)
+
+
+@strawberry.type(description="Something that can be recommended.")
+class Item(Node):
+    """An item of the catalogue."""
+
+    key: str = strawberry.field(description="Stable name, for code.")
+    title: str = strawberry.field(description="Title for people.")
+    summary: str = strawberry.field(description="Two sentences for people.")
+    category: str = strawberry.field(description="Key of its category.")
+    tags: list[str] = strawberry.field(description="What else it is about.")
+    url: str | None = strawberry.field(description="Where it is to be had.")
+    image_url: str | None = strawberry.field(description="A picture of it.")
+
+    @classmethod
+    def of(cls, row: rows.Item) -> "Item":
+        """The row as the API tells it."""
+        return cls(
+            id=strawberry.ID(encode_id("Item", row.id)),
+            key=row.key,
+            title=row.title,
+            summary=row.summary,
+            category=row.category,
+            tags=row.tags,
+            url=row.url,
+            image_url=row.image_url,
+        )
+
+
+@strawberry.type(description="An item in its place.")
+class ItemEdge:
+    """An edge of `items`."""
+
+    cursor: str = strawberry.field(description="The item's place.")
+    node: Item = strawberry.field(description="The item.")
+
+
+@strawberry.type(description="A page of items.")
+class ItemConnection:
+    """Items in the catalogue's order."""
+
+    edges: list[ItemEdge] = strawberry.field(description="The items.")
+    page_info: PageInfo = strawberry.field(description="What lies beyond.")
+
+    @classmethod
+    def of(cls, page: Rows[rows.Item]) -> "ItemConnection":
+        """The page as the API tells it."""
+        places = [(row.position, row.id) for row in page.rows]
+        edges = [
+            ItemEdge(cursor=encode_cursor(place), node=Item.of(row))
+            for place, row in zip(places, page.rows, strict=True)
+        ]
+        return cls(edges=edges, page_info=PageInfo.of(page, places))
+
+
+@strawberry.type(description="A topic that a person cares for.")
+class Interest:
+    """One interest."""
+
+    topic: str = strawberry.field(description="A category of the catalogue, or any words.")
+    weight: float = strawberry.field(description="How much it counts; 1 is a plain statement.")
+    source: InterestSource = strawberry.field(description="How we know.")  # type: ignore[valid-type]
+
+    @classmethod
+    def of(cls, row: rows.Interest) -> "Interest":
+        """The row as the API tells it."""
+        return cls(topic=row.topic, weight=row.weight, source=row.source)
+
+
+@strawberry.type(description="A recommended item, with its reason.")
+class RecommendationEdge:
+    """An edge of `recommendations`."""
+
+    cursor: str = strawberry.field(description="The recommendation's place.")
+    node: Item = strawberry.field(description="The item.")
+    recommendation_id: strawberry.ID = strawberry.field(description="Give it back with what the person did.")
+    score: float = strawberry.field(description="How well it suits; comparable within one answer.")
+    reason: str = strawberry.field(description="Why it is here, from evidence.")
+
+    @classmethod
+    def of(cls, found: recommendations.Recommendation) -> "RecommendationEdge":
+        """The recommendation as the API tells it."""
+        name = f"{found.strategy}.{found.rank}.{found.item.id}"
+        return cls(
+            cursor=encode_cursor(found.place),
+            node=Item.of(found.item),
+            recommendation_id=strawberry.ID(encode_id("Recommendation", name)),
+            score=found.score,
+            reason=found.reason,
+        )
+
+
+@strawberry.type(description="A page of recommendations.")
+class RecommendationConnection:
+    """What suits a person, the best first."""
+
+    edges: list[RecommendationEdge] = strawberry.field(description="The recommendations.")
+    page_info: PageInfo = strawberry.field(description="What lies beyond.")
+    strategy: str = strawberry.field(description="What served them: `interests`, or `catalogue` for a newcomer.")
+
+    @classmethod
+    def of(cls, slate: recommendations.Slate) -> "RecommendationConnection":
+        """The slate as the API tells it."""
+        places = [found.place for found in slate.page.rows]
+        return cls(
+            edges=[RecommendationEdge.of(found) for found in slate.page.rows],
+            page_info=PageInfo.of(slate.page, places),
+            strategy=slate.strategy,
+        )
+
+
+@strawberry.input(description="What to see alone.")
+class RecommendationFilter:
+    """All of it optional."""
+
+    categories: list[str] | None = strawberry.field(default=None, description="Keys of categories, any of them.")
+    tags: list[str] | None = strawberry.field(default=None, description="Tags, any of them.")
+    exclude_seen: bool | None = strawberry.field(default=None, description="Leave out what the person has met.")
+
+    def wanted(self) -> recommendations.Filter:
+        """The filter as services take it. Raises BadUserInput."""
+        return recommendations.Filter(
+            tuple(self.categories or ()), tuple(self.tags or ()), exclude_seen=bool(self.exclude_seen)
+        )
+
+
+@strawberry.input(description="One thing that the viewer did with an item.")
+class InteractionInput:
+    """An interaction."""
+
+    item_id: strawberry.ID = strawberry.field(description="The item.")
+    kind: InteractionKind = strawberry.field(description="What was done.")  # type: ignore[valid-type]
+    recommendation_id: strawberry.ID | None = strawberry.field(default=None, description="Where it was seen.")
+    occurred_at: datetime | None = strawberry.field(default=None, description="When; now when it is left out.")
+    idempotency_key: str | None = strawberry.field(default=None, description="Told twice, it counts once.")
+
+    def event(self) -> recommendations.Event:
+        """The interaction as services take it. Raises NotFound, BadUserInput."""
+        item_id = decode_int_id(self.item_id, "Item")
+        if item_id is None:
+            raise NotFound
+        return recommendations.Event(item_id, self.kind, self.recommendation_id, self.occurred_at, self.idempotency_key)
+
+
+@strawberry.type(description="What became of the interactions.")
+class RecordInteractionsPayload:
+    """What `recordInteractions` gives."""
+
+    accepted: int = strawberry.field(description="New ones.")
+    duplicates: int = strawberry.field(description="Told before, and counted then.")

@@ -1,0 +1,23 @@
+"""Recommendations: a catalogue, what a person is interested in, what suits them, and what they did with it."""
+
+from services.recommendations.browsing import items
+from services.recommendations.catalogue import PREPARE, announce, prepare
+from services.recommendations.interactions import Event, Recorded, record
+from services.recommendations.profile import interests_of, set_interests
+from services.recommendations.ranking import Filter, Recommendation, Slate, recommend
+
+__all__ = [
+    "PREPARE",
+    "Event",
+    "Filter",
+    "Recommendation",
+    "Recorded",
+    "Slate",
+    "announce",
+    "interests_of",
+    "items",
+    "prepare",
+    "recommend",
+    "record",
+    "set_interests",
+]

@@ -1,0 +1,57 @@
+"""News by key: one listener a process tells whoever waits for one user's changes, each time at most once behind."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    from adapters.bus import Bus
+
+
+class Signals:
+    """The waiting of one process on one channel, whose messages are keys."""
+
+    def __init__(self, bus: Bus, channel: str) -> None:
+        self._bus = bus
+        self._channel = channel
+        self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._unsubscribe: Callable[[], None] | None = None
+
+    def open(self) -> None:
+        """Begin to listen."""
+        self._unsubscribe = self._bus.subscribe(self._channel, self._tell, resync=self._tell_all)
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._unsubscribe:
+            self._unsubscribe()
+
+    async def publish(self, key: str) -> None:
+        """Tell every process that `key` changed."""
+        await self._bus.publish(self._channel, key)
+
+    async def changes(self, key: str) -> AsyncGenerator[None, None]:
+        """Once at once, and then at each change; changes that come while nobody looks are one."""
+        event = asyncio.Event()
+        waiting = self._waiting.setdefault(key, set())
+        waiting.add(event)
+        try:
+            while True:
+                yield
+                await event.wait()
+                event.clear()
+        finally:
+            waiting.discard(event)
+            if not waiting and self._waiting.get(key) is waiting:
+                del self._waiting[key]
+
+    def _tell(self, key: str) -> None:
+        for event in self._waiting.get(key, ()):
+            event.set()
+
+    def _tell_all(self) -> None:
+        for key in self._waiting:
+            self._tell(key)
