@@ -20,7 +20,7 @@ from core.logging import configure_logging
 from core.setting_values import shown
 from core.settings import Settings, SettingsError
 from resolvers.root import build_schema
-from services import demo
+from services import demo, recommendations
 from services.app import App, Ports, assemble, open_app, opened
 from web.routes import build_site
 from worker.loop import Worker
@@ -126,6 +126,7 @@ async def start_screen(app: App) -> str:
     ]
     if settings.mail_url.startswith("outbox") and not settings.production:
         rows.append(("", f"read it at {settings.public_url}/dev/outbox"))
+    rows += [("Embeddings", shown(settings.embeddings_url)), ("Vectors", shown(settings.vectors_url))]
     rows.append(("Jobs", "in this process" if settings.jobs == "embedded" else "left to `make worker`"))
     if settings.workers > 1:
         rows.append(("Processes", str(settings.workers)))
@@ -172,6 +173,7 @@ async def serve_here(settings: Settings, listener: socket.socket) -> None:
     """Serve in this process."""
     app = assemble(settings)
     async with opened(app), working(app):
+        await recommendations.announce(app)
         site = build_site(app, build_schema(introspection=settings.introspection), nullcontext)
         config = uvicorn.Config(site, **options(settings))
         await Server(config, app, await start_screen(app)).serve([listener])
@@ -180,6 +182,7 @@ async def serve_here(settings: Settings, listener: socket.socket) -> None:
 async def prepare(settings: Settings) -> None:
     """See to it that several processes can start, so that none of them fails alone, and print the start screen."""
     async with open_app(settings) as app:
+        await recommendations.announce(app)
         print(await start_screen(app), end="", flush=True)
 
 

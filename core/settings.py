@@ -189,6 +189,13 @@ def _hashing(settings: Settings) -> list[str]:
 
 def _not_built(settings: Settings) -> list[str]:
     """Refuse what is agreed and not built yet, so that nobody believes it works."""
-    if settings.clock == "adjustable":
-        return ["CLOCK: adjustable is not built yet; only system is accepted"]
-    return []
+    refused = {
+        "CLOCK: adjustable is not built yet; only system is accepted": settings.clock == "adjustable",
+        "EMBEDDINGS_URL: openai://… is not built yet; only local:// is accepted": (
+            settings.embeddings_url.startswith("openai")
+        ),
+        "VECTORS_URL: weaviate://… is not built yet; only embedded:// is accepted": (
+            settings.vectors_url.startswith("weaviate")
+        ),
+    }
+    return [problem for problem, wrong in refused.items() if wrong]

@@ -12,7 +12,9 @@ from schema.billing import Plan
 from schema.context import Context, Info
 from schema.directives import Public, guards
 from schema.nodes import Node
+from schema.recommendations import Item
 from schema.trials import Trial
+from services import recommendations
 
 
 async def _user(context: Context, key: str) -> Node | None:
@@ -34,7 +36,18 @@ async def _plan(context: Context, key: str) -> Node | None:
     return Plan.of(plan) if plan else None
 
 
-BY_TYPE: dict[str, Callable[[Context, str], Awaitable[Node | None]]] = {"User": _user, "Trial": _trial, "Plan": _plan}
+async def _item(_: Context, key: str) -> Node | None:
+    number = int_key(key)
+    row = await recommendations.item(number) if number else None
+    return Item.of(row) if row else None
+
+
+BY_TYPE: dict[str, Callable[[Context, str], Awaitable[Node | None]]] = {
+    "User": _user,
+    "Trial": _trial,
+    "Plan": _plan,
+    "Item": _item,
+}
 
 
 @strawberry.type

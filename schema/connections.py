@@ -1,6 +1,7 @@
 """Relay connections: edges, cursors and what lies beyond them."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import strawberry
 
@@ -25,7 +26,7 @@ class PageInfo:
     end_cursor: str | None = strawberry.field(description="The last row's cursor; null on an empty page.")
 
     @classmethod
-    def of(cls, rows: Rows[object], places: list[Place]) -> "PageInfo":
+    def of(cls, rows: Rows[Any], places: Sequence[Place]) -> "PageInfo":
         """The information of a page whose rows stand at `places`."""
         return cls(
             has_next_page=rows.has_next,

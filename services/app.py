@@ -28,6 +28,8 @@ Port = TypeVar("Port")
 FORMS = {
     "DATABASE_URL": "sqlite://folder/file?busy_timeout=5000 or postgres://user:password@host:port/name?sslmode=require",
     "REDIS_URL": "redis://user:password@host:port/number or rediss://…",
+    "EMBEDDINGS_URL": "local://",
+    "VECTORS_URL": "embedded://",
     "MAIL_URL": "outbox://folder or smtp://user:password@host:port?tls=starttls (implicit, none)",
 }
 """What each port's URL may look like. A wrong one is answered with this alone: any part of it may be a password."""

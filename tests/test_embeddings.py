@@ -1,6 +1,6 @@
 import asyncio
 import importlib.metadata
-import subprocess  # ruff: ignore[suspicious-subprocess-import] -- what is imported when shows in a fresh interpreter
+import subprocess
 import sys
 import threading
 import time

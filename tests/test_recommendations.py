@@ -11,6 +11,7 @@ from models import Interaction, Interest, Item
 from services.recommendations.catalogue import bring_in, prepare, read_entries
 from tests.conftest import Start
 from tests.porchlight import Person, Porchlight
+from tests.services.valkey import until
 
 FEED = """
 query($first: Int, $after: String, $last: Int, $before: String, $filter: RecommendationFilter) {
@@ -51,9 +52,7 @@ def keys(connection: dict[str, Any]) -> list[str]:
 
 async def newcomer(porchlight: Porchlight, *topics: str, email: str = "ada@example.com") -> Person:
     """Somebody who has stated interests, where any are given; the index has been read."""
-    async with asyncio.timeout(10):
-        while not porchlight.app.items.ready:
-            await asyncio.sleep(0.01)
+    await until(lambda: porchlight.app.items.ready)
     person = await porchlight.register(email)
     if topics:
         await porchlight.ask(SET, {"topics": list(topics)}, token=person.access_token)
@@ -348,9 +347,11 @@ async def test_a_changed_catalogue_changes_rows_vectors_and_lists(porchlight: Po
         )
         await prepare(app, {})
         assert await Item.filter(retired_at=None).count() == len(entries) + 1
-    async with asyncio.timeout(5):
-        while keys(await feed(porchlight, person, first=100)) != before:
-            await asyncio.sleep(0.02)
+
+    async def is_back() -> bool:
+        return keys(await feed(porchlight, person, first=100)) == before
+
+    await until(is_back)
 
 
 def test_cursors_are_ours_or_nothing() -> None:

@@ -1,6 +1,6 @@
 """Recommendations: a catalogue, what a person is interested in, what suits them, and what they did with it."""
 
-from services.recommendations.browsing import items
+from services.recommendations.browsing import item, items
 from services.recommendations.catalogue import PREPARE, announce, prepare
 from services.recommendations.interactions import Event, Recorded, record
 from services.recommendations.profile import interests_of, set_interests
@@ -15,6 +15,7 @@ __all__ = [
     "Slate",
     "announce",
     "interests_of",
+    "item",
     "items",
     "prepare",
     "recommend",

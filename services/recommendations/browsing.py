@@ -17,6 +17,11 @@ MOST_WORDS = 10
 MOST_CATEGORIES = 50
 
 
+async def item(item_id: int) -> Item | None:
+    """An item that is in the catalogue."""
+    return await Item.get_or_none(id=item_id, retired_at=None)
+
+
 async def items(page: Page, *, search: str | None, categories: Sequence[str] | None) -> Rows[Item]:
     """Items in the catalogue's order; with `search`, those that hold every word of it. Raises BadUserInput."""
     query = Item.filter(retired_at=None)

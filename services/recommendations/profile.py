@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.errors import BadUserInput
 from models.recommendations import Interest, InterestSource, Item
@@ -25,8 +25,9 @@ async def set_interests(app: App, user_id: int, topics: Sequence[str]) -> list[I
     """
     cleaned = _cleaned(topics)
     space = app.embeddings.space
-    vectors = await app.embeddings.embed([topic.replace("-", " ") for topic in cleaned]) if cleaned else []
-    categories = set(await Item.filter(retired_at=None).distinct().values_list("category", flat=True))
+    vectors = await app.embeddings.embed([topic.replace("-", " ") for topic in cleaned])
+    known: Any = await Item.filter(retired_at=None).distinct().values_list("category", flat=True)
+    categories: set[str] = set(known)
     now = app.clock.now()
     rows = [
         Interest(

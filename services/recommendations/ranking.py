@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.errors import BadUserInput
 from models.recommendations import Interaction, InteractionKind, Item
@@ -77,7 +77,8 @@ async def recommend(app: App, user_id: int, page: Page, wanted: Filter) -> Slate
 async def _excluded(user_id: int, *, seen: bool) -> set[int]:
     met = Interaction.filter(user_id=user_id)
     chosen = met if seen else met.filter(kind__in=list(REFUSED))
-    return set(await chosen.distinct().values_list("item_id", flat=True))
+    found: Any = await chosen.distinct().values_list("item_id", flat=True)
+    return set(found)
 
 
 async def _by_interests(app: App, interests: list[Interest], page: Page, wanted: Filter, without: set[int]) -> Slate:
