@@ -28,6 +28,8 @@ from worker.tasks import TASKS
 
 DRAIN_SECONDS = 20
 """How long requests may go on after the signal to stop."""
+LARGEST_HEAD = 131_072
+"""Bytes of a request's line and headers that are kept until they are complete."""
 LARGEST_MESSAGE = 262_144
 """Bytes of a WebSocket message."""
 
@@ -74,6 +76,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         print(self._screen, end="", flush=True)
+        await self._app.embeddings.open()
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -105,6 +108,8 @@ def options(settings: Settings) -> dict[str, Any]:
         "access_log": False,
         "server_header": False,
         "proxy_headers": False,
+        "http": "h11",  # the one that bounds a request's head while it arrives
+        "h11_max_incomplete_event_size": LARGEST_HEAD,
         "ws": "websockets-sansio",
         "ws_max_size": LARGEST_MESSAGE,
         "ws_ping_interval": 20.0,
@@ -130,13 +135,19 @@ async def start_screen(app: App) -> str:
     rows.append(("Jobs", "in this process" if settings.jobs == "embedded" else "left to `make worker`"))
     if settings.workers > 1:
         rows.append(("Processes", str(settings.workers)))
-    if settings.mail_url.startswith("outbox") and not settings.production and settings.loopback:
+    if has_demo(settings):
         password = kept_secret(VAR / "demo_password", size=12)
         await demo.ensure(app, demo.EMAIL, password)
         rows.append(("Demo account", f"{demo.EMAIL}  {password}"))
     width = max(len(name) for name, _ in rows)
     lines = [f"  {name.ljust(width)}  {value}" for name, value in rows]
     return "\n".join(["\n  Porchlight is on.\n", *lines, "", "  Ctrl-C stops it.\n\n"])
+
+
+def has_demo(settings: Settings) -> bool:
+    """Whether there is a demo account: only where database and mail are embedded, and nobody else can come in."""
+    embedded = settings.database_url.startswith("sqlite") and settings.mail_url.startswith("outbox")
+    return embedded and settings.loopback and not settings.production
 
 
 def listening_socket(settings: Settings) -> socket.socket:

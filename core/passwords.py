@@ -61,8 +61,8 @@ class Passwords:
         self._decoy = self._never_matching()
 
     async def hash(self, password: str) -> str:
-        """The PHC string of a password that `checked` gave. Raises Unavailable when the pool is full."""
-        return await self._run(self._hasher.hash, password)
+        """The PHC string of a password, in its normalised form. Raises Unavailable when the pool is full."""
+        return await self._run(self._hasher.hash, normalised(password))
 
     async def verify(self, password: str, stored: str | None) -> bool:
         """Whether `password` is the one behind `stored`.

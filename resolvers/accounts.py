@@ -54,7 +54,7 @@ class AccountsMutation:
     @strawberry.mutation(
         extensions=guards(
             Public(),
-            RateLimit(max=10, window=60, by=RateLimitKey.CLIENT),
+            RateLimit(max=10, window=60, by=RateLimitKey.IP),  # by CLIENT, accounts of one's own would buy more tries
             RateLimit(max=20, window=900, by=RateLimitKey.ACCOUNT),
         ),
         description="Begin a session. The caller becomes the viewer.",

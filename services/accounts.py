@@ -39,7 +39,7 @@ LONGEST_NAME = 100
 class EmailTaken(Refusal):
     """Somebody has registered with this address. The one place that tells so: ADR 0006."""
 
-    message = "There is an account with this e-mail address. Sign in, or reset the password."
+    message = "There is an account with this e-mail address. Sign in instead."
 
 
 class InvalidCredentials(Refusal):

@@ -168,9 +168,10 @@ async def opened(app: App) -> AsyncGenerator[None, None]:
         with _naming("MAIL_URL", app.settings.mail_url):
             stack.push_async_callback(app.mail.close)
             await app.mail.open()
-        for port in (app.embeddings, app.vectors):
-            stack.push_async_callback(port.close)
-            await port.open()
+        # Embeddings make themselves ready at their first use: the server opens them once it listens.
+        stack.push_async_callback(app.embeddings.close)
+        stack.push_async_callback(app.vectors.close)
+        await app.vectors.open()
         stack.enter_context(app.database.bound())
         stack.push_async_callback(app.countdown.close)
         await app.countdown.open()

@@ -39,17 +39,16 @@ class Description:
 async def recognise(app: App, user: User, said: Description) -> tuple[Device, str]:
     """The user's device that `said` describes, and its token: the known one, or a new one.
 
-    Runs inside the caller's transaction, after its first write.
+    Runs inside the caller's transaction, and writes first.
     """
     now = app.clock.now()
     parts = ("fingerprint", "name", "platform", "locale", "timezone")
     described: dict[str, Any] = {part: getattr(said, part) for part in parts if getattr(said, part) is not None}
     if said.device_token:
         hashes = app.keys.macs("device-token", said.device_token)
-        known = await Device.get_or_none(user_id=user.id, key_hash__in=hashes)
-        if known is not None:
-            await Device.filter(id=known.id).update(**described, last_seen_at=now)
-            return known, said.device_token
+        known = Device.filter(user_id=user.id, key_hash__in=hashes)
+        if await known.update(**described, last_seen_at=now):
+            return await known.get(), said.device_token
     token = secrets.token_urlsafe(32)
     device = await Device.create(
         user_id=user.id,

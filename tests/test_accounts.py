@@ -192,18 +192,17 @@ async def test_a_decoy_costs_what_a_real_hash_costs() -> None:
 
 async def test_hashes_follow_the_parameters(porchlight: Porchlight, start: Start) -> None:
     """A sign-in renews a hash that was made with other parameters, once."""
-    await porchlight.register()
+    await porchlight.register(password=PASSWORD + "ﬁ")
     with porchlight.app.database.bound():
         before = (await User.get()).password_hash
     stronger = await start(argon2_memory_kib=16)
-    assert (await refused(stronger, LOGIN, email="ada@example.com", password=PASSWORD))["__typename"] == "LoginSuccess"
+    for door in (stronger, stronger, porchlight, stronger):
+        signed_in = await refused(door, LOGIN, email="ada@example.com", password=PASSWORD + "ﬁ")
+        assert signed_in["__typename"] == "LoginSuccess"
     with porchlight.app.database.bound():
         after = (await User.get()).password_hash
     assert "m=8," in before
     assert "m=16," in after
-    assert (await refused(porchlight, LOGIN, email="ada@example.com", password=PASSWORD))[
-        "__typename"
-    ] == "LoginSuccess"
 
 
 async def test_devices_are_recognised_by_their_token(porchlight: Porchlight) -> None:

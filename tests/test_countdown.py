@@ -2,13 +2,15 @@
 
 import asyncio
 import gc
+from contextlib import AsyncExitStack
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
 
 from models import Role, Trial, User
-from services.trials.countdown import CHANNEL
+from services.trials.countdown import CHANNEL, RECENT
 from tests.clock import START, ManualClock, settle
 from tests.conftest import Start
 from tests.porchlight import Connection, Person, Porchlight
@@ -321,3 +323,31 @@ async def test_a_turn_that_fails_is_not_the_last(
             await clock.run(1)
             assert (await tick(connection))["secondsLeft"] == TWO_WEEKS - second
     await until(lambda: porchlight.app.countdown.subscribers == 0)
+
+
+async def test_countdowns_that_come_and_go_leave_no_alarms(porchlight: Porchlight) -> None:
+    """The alarms of trials that nobody watches any more are cleared away."""
+    person = await porchlight.register()
+    with porchlight.app.database.bound():
+        trial = await Trial.get(user_id=person.user_id)
+    countdown = porchlight.app.countdown
+    for _ in range(3 * RECENT):
+        ticks = countdown.ticks(trial, 1)
+        await anext(ticks)
+        await ticks.aclose()
+    assert len(countdown._boundaries) <= RECENT + 1
+
+
+async def test_many_changes_are_read_in_portions(porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One query asks for a bounded number of rows, and the next one for the rest."""
+    monkeypatch.setattr(import_module("services.trials.countdown"), "ROWS_AT_ONCE", 2)
+    people = [await porchlight.register(f"{name}@example.com") for name in "abcde"]
+    async with AsyncExitStack() as stack:
+        connections = [await stack.enter_async_context(porchlight.connect(token=each.access_token)) for each in people]
+        for connection in connections:
+            await connection.subscribe(COUNTDOWN, every=3600)
+            await tick(connection)
+        with porchlight.app.database.bound():
+            await Trial.all().update(version=2)
+        porchlight.app.countdown._all_changed()
+        assert [(await tick(connection))["version"] for connection in connections] == [2] * 5

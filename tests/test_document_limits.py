@@ -304,3 +304,15 @@ async def test_aliases_buy_no_guesses(
     codes = await porchlight.codes(f"mutation {{ {repeated(guess, aliases)} }}")
     assert codes == (["QUERY_TOO_COMPLEX"] if aliases > MAX_ALIASES else ["RATE_LIMITED"] * 20)
     assert count == hashes
+
+
+@pytest.mark.parametrize("filling", ["# " + "x" * 20_000, "x" * 20_000, '"""' + "x" * 20_000 + '"""'])
+async def test_a_document_has_a_length(porchlight: Porchlight, filling: str) -> None:
+    """Long comments, names and texts are one token each; their characters count. Sockets refuse them too."""
+    document = f"query Long {{ me {{ id }} }} {filling}"
+    answer = await porchlight.post(document)
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (413, "QUERY_TOO_COMPLEX")
+    async with porchlight.connect() as connection:
+        await connection.subscribe(document)
+        message = await connection.receive()
+        assert (message["type"], message["payload"][0]["extensions"]["code"]) == ("error", "QUERY_TOO_COMPLEX")

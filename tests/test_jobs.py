@@ -319,6 +319,34 @@ async def test_stop_lets_the_present_jobs_end_and_takes_no_more(app: App) -> Non
     assert (await stored(second))["attempts"] == 0
 
 
+async def test_letter_does_not_wait_for_a_long_job(app: App) -> None:
+    """What comes while others run is begun at once, as long as there is room; one more waits for a place."""
+    go_on = asyncio.Event()
+
+    async def task(_: App, payload: Any) -> None:
+        if not payload["quick"]:
+            await go_on.wait()
+
+    for number in range(loop.SLOTS - 1):
+        await jobs.enqueue(app, "test", {"quick": False}, dedup_key=f"slow {number}")
+    worker = Worker(app, {"test": task})
+    running = asyncio.create_task(worker.run())
+    await until(lambda: len(worker._running) == loop.SLOTS - 1)
+    for number in range(2):
+        await jobs.enqueue(app, "test", {"quick": True}, dedup_key=f"quick {number}")
+    await jobs.wake(app)
+    await until(lambda: _done(2))
+    assert len(worker._running) == loop.SLOTS - 1
+    go_on.set()
+    worker.stop()
+    await running
+    assert await Job.filter(done_at=None).count() == 0
+
+
+async def _done(number: int) -> bool:
+    return await Job.filter(done_at=START).count() == number
+
+
 async def test_worker_that_rests_stops_at_once(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     """It does not sleep its second to the end."""
     monkeypatch.setattr(loop, "LOOK_EVERY", 60.0)
@@ -364,7 +392,7 @@ async def test_worker_outlives_a_round_that_fails(
         await until(lambda: Job.filter(id=job.id, done_at=START).exists())
         worker.stop()
         await running
-    assert [(log["log_level"], "exc_info" in log) for log in logs if log["event"] == "worker.round_failed"] == [
+    assert [(log["log_level"], "exc_info" in log) for log in logs if log["event"] == "worker.look_failed"] == [
         (level, level == "error")
     ]
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import re
 import sqlite3
 import stat
 import subprocess
@@ -243,8 +244,8 @@ class TestCommand:
             run([sys.executable, "-m", "adapters.database", *words.split()], cwd=tmp_path)
         made = sorted(file.name for file in (tmp_path / "migrations").glob("0*.py"))
         assert made == ["0001_initial.py", "0002_later.py"]
-        ours = Path(migrations.__file__).with_name("0001_initial.py")
-        assert (tmp_path / "migrations" / "0001_initial.py").read_text() == ours.read_text()
+        tables = re.findall(r"'table': '(\w+)'", (tmp_path / "migrations" / "0001_initial.py").read_text())
+        assert {"users", "sessions", "trials", "jobs"} < set(tables)
 
     def test_a_normal_start(self, sqlite_url: str) -> None:
         """Asking what is pending imports neither the migration framework nor the other database's driver."""

@@ -106,6 +106,8 @@ async def test_nothing_needs_to_be_set(programs: Programs) -> None:
         ["Limits,", "bus", "memory://", "(this", "process)"],
         ["Mail", "outbox://var/outbox"],
         ["read", "it", "at", f"{where}/dev/outbox"],
+        ["Embeddings", "local://"],
+        ["Vectors", "embedded://"],
         ["Jobs", "in", "this", "process"],
         ["Demo", "account", "demo@example.com", first.demo_password],
         ["Ctrl-C", "stops", "it."],
@@ -194,14 +196,17 @@ async def test_stop_lets_a_job_end(programs: Programs, serve_smtp: Serve) -> Non
 
     setattr(server, "handle_DATA", slowly)  # ruff: ignore[set-attr-with-constant] -- the server asks this object
     program = await programs.serve(MAIL_URL=f"smtp://127.0.0.1:{server.port}?tls=none").listening()
+    await register(program)
     await asyncio.wait_for(begun.wait(), 10)
     program.process.send_signal(signal.SIGTERM)
     await program.deaf()
     assert program.process.poll() is None
     go_on.set()
     assert await program.ended() == 0
-    assert [message["To"] for message in server.messages] == ["demo@example.com"]
-    assert rows(programs, "SELECT attempts, done_at IS NOT NULL, last_error FROM jobs") == [(1, 1, None)]
+    assert [message["To"] for message in server.messages] == ["ada@example.com"]
+    assert rows(programs, "SELECT attempts, done_at IS NOT NULL, last_error FROM jobs WHERE kind = 'mail.welcome'") == [
+        (1, 1, None)
+    ]
 
 
 WRONG = "Porchlight cannot start with these settings:"
@@ -308,7 +313,7 @@ async def test_any_asgi_server_can_run_it(programs: Programs) -> None:
     await register(program)
     await until(lambda: letters(programs) == ["ada@example.com"])
     await program.stop(signal.SIGINT)
-    assert rows(programs, "SELECT attempts, done_at IS NOT NULL FROM jobs") == [(1, 1)]
+    assert rows(programs, "SELECT attempts, done_at IS NOT NULL FROM jobs WHERE kind = 'mail.welcome'") == [(1, 1)]
     assert "Traceback" not in program.err
 
 
@@ -337,14 +342,15 @@ async def test_letter_outlives_a_server_killed_in_the_middle_of_trying(programs:
     folder.rename(folder.with_name("moved"))
     folder.touch()
     await register(first)
-    failed = "SELECT last_error LIKE 'Unavailable: %' FROM jobs ORDER BY id"
+    failed = "SELECT last_error LIKE 'Unavailable: %' FROM jobs WHERE kind = 'mail.welcome' ORDER BY id"
     await until(lambda: rows(programs, failed)[-1] == (1,))
     await first.stop(signal.SIGKILL)
     folder.unlink()
     second = await programs.serve().listening()
     await until(lambda: letters(programs) == ["ada@example.com"], 10)
     assert await second.stop() == 0
-    assert rows(programs, "SELECT attempts, done_at IS NOT NULL FROM jobs ORDER BY id") == [(1, 1), (2, 1)]
+    done = "SELECT attempts, done_at IS NOT NULL FROM jobs WHERE kind = 'mail.welcome' ORDER BY id"
+    assert rows(programs, done) == [(1, 1), (2, 1)]
 
 
 async def test_change_in_one_process_reaches_a_countdown_in_another(programs: Programs, shared: dict[str, str]) -> None:
@@ -403,11 +409,13 @@ async def test_commands_tell_wrong_settings_and_a_lost_database(programs: Progra
 
 async def test_start_imports_no_vendor(programs: Programs) -> None:
     """What an empty environment does not use costs its start nothing."""
-    vendors = {"stripe", "openai", "weaviate", "redis", "numpy", "asyncpg", "jinja2", "aiosmtplib", "hypothesis"}
+    vendors = {"stripe", "openai", "weaviate", "redis", "asyncpg", "jinja2", "aiosmtplib", "hypothesis"}
     program = await programs.run("-X", "importtime", str(ROOT / "server.py"), PORT=str(free_port()), **SEEN).listening()
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in program.err.splitlines()}
     assert {"strawberry", "tortoise", "uvicorn"} <= imported
     assert imported & vendors == set()
+    alone = programs.run("-c", "import server, sys; sys.exit('numpy' in sys.modules)")
+    assert await alone.ended() == 0, "numpy is for after the start"
 
 
 async def test_log_at_debug_holds_no_secret(programs: Programs) -> None:

@@ -95,7 +95,6 @@ def test_empty_value_counts_as_absent(value: str) -> None:
         ("MAIL_URL", "smtp://u:p@h:25?tls=none", "smtp://u:p@h:25?tls=none"),
         ("STRIPE_WEBHOOK_SECRET", "whsec_new, whsec_old,", ("whsec_new", "whsec_old")),
         ("STRIPE_API_BASE", "http://127.0.0.1:12111", "http://127.0.0.1:12111"),
-        ("VECTORS_URL", "weaviate://h:8080?grpc=50051", "weaviate://h:8080?grpc=50051"),
         ("SECRET_KEY", f"{KEY}, {KEY[::-1]}x", (KEY, f"{KEY[::-1]}x")),
         ("RATE_LIMITS", "OFF", False),
         ("RATE_LIMITS", "on", True),
@@ -218,7 +217,6 @@ def test_settings_show_no_secret() -> None:
             "DATABASE_URL": f"postgres://u:{HIDDEN}@h/n",
             "REDIS_URL": f"redis://:{HIDDEN}@h",
             "MAIL_URL": f"smtp://u:{HIDDEN}@h",
-            "VECTORS_URL": f"weaviate://u:{HIDDEN}@h",
             "SECRET_KEY": HIDDEN,
             "STRIPE_API_KEY": HIDDEN,
             "STRIPE_WEBHOOK_SECRET": HIDDEN,
@@ -311,7 +309,6 @@ def test_introspection_follows_graphiql(graphiql: str, profile: str, open_: bool
         ({"PAYMENTS_URL": "stripe://"}, ["STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRET"]),
         ({"PAYMENTS_URL": "stripe://", "STRIPE_API_KEY": "k"}, ["STRIPE_WEBHOOK_SECRET"]),
         ({"PAYMENTS_URL": "stripe://", "STRIPE_WEBHOOK_SECRET": ",", "STRIPE_API_KEY": "k"}, ["STRIPE_WEBHOOK_SECRET"]),
-        ({"EMBEDDINGS_URL": "openai://m"}, ["OPENAI_API_KEY"]),
         ({"VISION_URL": "openai://m"}, ["OPENAI_API_KEY"]),
     ],
 )

@@ -29,7 +29,7 @@ class Operations:
         return json_answer({"status": "ok"})
 
     async def readyz(self, _: Request) -> Response:
-        """200 while requests can be served; 503 while draining or without the database.
+        """200 while requests can be served; 503 without the database, and while one process drains.
 
         A lost Redis is told as degraded and does not take the process out of rotation: it serves within bounds.
         """

@@ -10,6 +10,8 @@ from starlette.requests import Request
 
 from web.runtime import Operation
 
+MAX_DOCUMENT = 20_000
+"""Characters of a document: tokens may be long, and reading them takes the time of everybody."""
 MAX_BODY = 1_048_576
 """Bytes of a request body."""
 BODY_TIMEOUT = 20.0
@@ -83,6 +85,9 @@ def operation_in(members: dict[str, Any]) -> Operation:
         raise BadRequestError(HTTPStatus.OK, "PersistedQueryNotSupported", "PERSISTED_QUERY_NOT_SUPPORTED")
     if not isinstance(query, str) or not query.strip():
         raise BadRequestError(HTTPStatus.BAD_REQUEST, "query is missing, or is not a text.")
+    if len(query) > MAX_DOCUMENT:
+        message = f"A document has at most {MAX_DOCUMENT:,} characters."
+        raise BadRequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message, "QUERY_TOO_COMPLEX")
     if variables is not None and not isinstance(variables, dict):
         raise BadRequestError(HTTPStatus.BAD_REQUEST, "variables is not an object.")
     if name is not None and not isinstance(name, str):

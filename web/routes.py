@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -67,7 +68,8 @@ def _routes(app: App, runtime: Runtime, sockets: Sockets) -> list[BaseRoute]:
         Route("/.well-known/jwks.json", operations.jwks),
     ]
     if isinstance(app.mail, OutboxMail) and not app.settings.production:
-        pages = OutboxPages(app.mail)
+        names = frozenset(urlsplit(origin).hostname or "" for origin in app.settings.origins)
+        pages = OutboxPages(app.mail, names)
         routes += [Route("/dev/outbox", pages.index), Route("/dev/outbox/{name}", pages.letter)]
     return routes
 

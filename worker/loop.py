@@ -17,7 +17,8 @@ from services.jobs import Outcome
 
 Task = Callable[[App, Any], Awaitable[None]]
 
-BATCH = 10
+SLOTS = 10
+"""Jobs that one worker does at a time."""
 LOOK_EVERY = 1.0
 """Seconds between looks at the table when nobody wakes the worker."""
 DEADLINE = jobs.LEASE.total_seconds() * 0.8
@@ -39,6 +40,7 @@ class Worker:
         self._deadline = deadline
         self._wake = asyncio.Event()
         self._stopping = False
+        self._running: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Work until `stop`; what has begun is brought to its end."""
@@ -46,8 +48,9 @@ class Worker:
         try:
             with self._app.database.bound():
                 while not self._stopping:
-                    if not await self._round():
+                    if not await self._fill():
                         await self._rest()
+                await asyncio.gather(*self._running)
         finally:
             unsubscribe()
 
@@ -59,21 +62,30 @@ class Worker:
     async def drain(self) -> int:
         """Run everything that is due now, and what comes of it; how many jobs that was."""
         count = 0
-        while done := await self._batch():
-            count += done
+        while claimed := await jobs.claim(self._app, SLOTS):
+            await asyncio.gather(*map(self._perform, claimed))
+            count += len(claimed)
         return count
 
-    async def _round(self) -> int:
-        try:
-            return await self._batch()
-        except Exception as error:  # ruff: ignore[blind-except] -- the worker outlives whatever ends a round
-            self._report("worker.round_failed", error)
+    async def _fill(self) -> int:
+        """Begin as many due jobs as there is room for, so that none waits for another's end; how many that was."""
+        room = SLOTS - len(self._running)
+        if not room:
             return 0
-
-    async def _batch(self) -> int:
-        claimed = await jobs.claim(self._app, BATCH)
-        await asyncio.gather(*(self._perform(job) for job in claimed))
+        try:
+            claimed = await jobs.claim(self._app, room)
+        except Exception as error:  # ruff: ignore[blind-except] -- the worker outlives whatever ends a look
+            self._report("worker.look_failed", error)
+            return 0
+        for job in claimed:
+            task = asyncio.create_task(self._perform(job))
+            self._running.add(task)
+            task.add_done_callback(self._ended)
         return len(claimed)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._running.discard(task)
+        self._wake.set()
 
     async def _perform(self, job: Job) -> None:
         """Run one job and write down how it went. When even that fails, the lease hands the job over."""

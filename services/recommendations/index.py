@@ -78,4 +78,5 @@ class ItemIndex:
         await self._vectors.put(space, found)
         self._held = set(found)
         self.ready = bool(found)
-        log.info("items.indexed", items=len(found))
+        if found:
+            log.info("items.indexed", items=len(found))

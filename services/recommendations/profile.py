@@ -6,6 +6,7 @@ import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from core.errors import BadUserInput
+from models.accounts import User
 from models.recommendations import Interest, InterestSource, Item
 from services.recommendations.catalogue import normalised
 
@@ -45,6 +46,7 @@ async def set_interests(app: App, user_id: int, topics: Sequence[str]) -> list[I
         for topic, vector in zip(cleaned, vectors, strict=True)
     ]
     async with app.database.transaction():
+        await User.filter(id=user_id).select_for_update().first()  # statements of one person take turns
         await Interest.filter(user_id=user_id, source=InterestSource.STATED).delete()
         await Interest.bulk_create(
             rows,

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from datetime import datetime
+from itertools import islice
 
 import structlog
 
@@ -24,6 +25,8 @@ CHANNEL = "trials.changed"
 SLOTS = 3600
 RECENT = 1024
 """Changes remembered for a countdown that is just opening: its row may have been read before the change."""
+ROWS_AT_ONCE = 1000
+"""Ids that one query asks for: PostgreSQL takes no more than 32,767."""
 RETRY = 1.0
 """Seconds until rows are asked for again when the database did not answer."""
 
@@ -144,6 +147,9 @@ class Countdown:
         watched.boundary = next_change(watched.trial, self._clock.now())
         if watched.boundary is not None:
             heapq.heappush(self._boundaries, (watched.boundary, watched.trial.id))
+        if len(self._boundaries) > 2 * len(self._watched) + RECENT:
+            self._boundaries = [(each.boundary, pk) for pk, each in self._watched.items() if each.boundary is not None]
+            heapq.heapify(self._boundaries)
 
     def _replace(self, watched: _Watched, trial: Trial) -> None:
         watched.trial = trial
@@ -208,7 +214,10 @@ class Countdown:
             while True:
                 await self._news.wait()
                 self._news.clear()
-                wanted, self._stale = self._stale, set()
+                wanted = set(islice(self._stale, ROWS_AT_ONCE))
+                self._stale -= wanted
+                if self._stale:
+                    self._news.set()
                 try:
                     rows = await Trial.filter(id__in=wanted)
                 except Exception:
