@@ -19,6 +19,8 @@ BUILT = ROOT / "web" / "static" / "graphiql"
 OLDEST_NODE = 18
 LONGEST_STEP = 300
 """Seconds."""
+SHOWN_LINES = 6
+"""Of what a failed step printed: npm and esbuild begin with the reason."""
 
 Command = list[str | Path]
 
@@ -115,7 +117,8 @@ def run(command: Command, folder: Path, failure: str) -> str:
             check=True,
         )
     except subprocess.CalledProcessError as error:
-        raise BuildError(f"{error.stdout.strip()}\n{failure}") from error
+        beginning = "\n".join(error.stdout.strip().splitlines()[:SHOWN_LINES])
+        raise BuildError(f"{beginning}\n{failure}") from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise BuildError(f"{error}\n{failure}") from error
     return done.stdout
