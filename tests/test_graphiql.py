@@ -226,7 +226,7 @@ class Workshop:
         """Put Node and npm into a folder."""
         folder.mkdir(parents=True, exist_ok=True)
         self.write(folder / "node", f'test "$1" = --version && echo {version} || {{ mkdir "$2"; echo > "$2/page"; }}')
-        self.write(folder / "npm", "echo ci >> npm-ran")
+        self.write(folder / "npm", "echo $1 >> npm-ran")
 
     @staticmethod
     def write(program: Path, script: str) -> None:
