@@ -4,6 +4,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help serve test worker migrate admin lint types check schema lock runtime development
+.PHONY: test-browser browser chromium graphiql
 
 PY := .venv/bin/python
 ARGS =
@@ -22,13 +23,17 @@ override EMAIL :=
 endif
 
 help: ## Print this help.
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 serve: runtime ## Start Porchlight on http://localhost:8000, with everything embedded.
+	@$(PY) -m web.graphiql.build || true
 	@$(PY) server.py
 
 test: development ## Run all tests and the coverage gate; ARGS="-k trials" goes to pytest, without the gate.
 	$(PY) -m pytest -n 2 $(if $(strip $(ARGS)),$(ARGS),--cov --cov-report=term)
+
+test-browser: chromium development browser graphiql ## Drive GraphiQL in headless Chromium; ARGS goes to pytest.
+	$(PY) -m pytest tests/browser $(ARGS)
 
 worker: runtime ## Run jobs outside the server (JOBS=external), on PostgreSQL and Redis.
 	@$(PY) -m worker
@@ -62,12 +67,25 @@ LOCK = $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --gener
 lock: development ## Lock requirements*.in into requirements*.txt, with hashes.
 	$(LOCK) $(ARGS) requirements.in -o requirements.txt
 	$(LOCK) $(ARGS) requirements-dev.in -o requirements-dev.txt
+	$(LOCK) $(ARGS) requirements-node.in -o requirements-node.txt
+	$(LOCK) $(ARGS) -c requirements-dev.txt requirements-browser.in -o requirements-browser.txt
 
 runtime:
 	$(call install,requirements.txt,requirements.txt)
 
 development:
 	$(call install,requirements-dev.txt,requirements.txt requirements-dev.txt)
+
+browser:
+	$(call install,requirements-browser.txt,requirements-browser.txt)
+
+graphiql: runtime
+	@$(PY) -m web.graphiql.build
+
+chromium:
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+	echo 'The browser tests need Chromium, and none is here.' >&2; \
+	echo 'Install it (Debian: apt-get install chromium), then run make again.' >&2; exit 1
 
 # $(call install,LOCK,STAMPS) puts what the file LOCK holds into .venv, unless .venv keeps an equal copy of it: the
 # copies in STAMPS are written last. `unfinished` stands in .venv while pip works, so an installation that was cut off

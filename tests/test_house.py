@@ -24,6 +24,8 @@ LARGER: dict[str, str] = {}
 # Tests that may be left out, and why: "tests/test_vectors.py".
 MAY_BE_LEFT_OUT: dict[str, str] = {}
 
+LOCKS = ["requirements", "requirements-dev", "requirements-node", "requirements-browser"]
+
 # The contract that docs/contract.graphql repeats. A new contract changes this line and the copy in one commit.
 CONTRACT_SHA256 = "5da444520fd05ca436310ef0aa2f01568cca8de0ad85bbff1f0af451931d239f"
 
@@ -234,7 +236,7 @@ def test_make_alone_explains_every_target() -> None:
     printed = subprocess.run(["make"], cwd=ROOT, env=outer, check=True, capture_output=True, text=True).stdout
     assert dict(line.split(maxsplit=2)[1:] for line in printed.splitlines()) == helped
     called = {name for line in re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE) for name in line.split()}
-    assert called - {"runtime", "development"} == set(helped)
+    assert called - {"runtime", "development", "browser", "chromium", "graphiql"} == set(helped)
 
 
 def test_links_between_papers_lead_somewhere() -> None:
@@ -261,7 +263,7 @@ def test_every_paper_is_in_the_index() -> None:
     assert papers <= set(LINK.findall(text("docs/README.md")))
 
 
-@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
+@pytest.mark.parametrize("name", LOCKS)
 def test_lock_is_in_step_with_what_is_asked_for(name: str) -> None:
     """Each requirement is locked at a version that meets it; `make lock` mends this."""
     pins = locked(f"{name}.txt")
@@ -273,10 +275,10 @@ def test_lock_is_in_step_with_what_is_asked_for(name: str) -> None:
     assert unmet == []
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", LOCKS)
 def test_lock_holds_hashes_and_no_address(name: str) -> None:
     """Every pin has a hash, and nothing says where packages come from."""
-    content = text(name)
+    content = text(f"{name}.txt")
     assert "://" not in content
     assert "--find-links" not in content
     entries = re.split(r"\n(?=\S)", content)

@@ -1,15 +1,14 @@
 """`/dev/outbox`: the mail that was sent, while the outbox folder serves and never in production."""
 
 import asyncio
-from pathlib import Path
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from adapters.mail import OutboxMail
+from web.pages import page
 
-TEMPLATES = Path(__file__).parent / "templates"
 SHOWN = 100
 # A letter's HTML is shown in a frame without scripts, forms or our origin.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-src 'self'; frame-ancestors 'self'"
@@ -26,7 +25,7 @@ class OutboxPages:
         """The newest letters first. Raises a 404 for a host that is not ours."""
         self._require_own_host(request)
         letters = await asyncio.to_thread(self._mail.messages, SHOWN)
-        return _page("outbox.html", letters=letters, letter=None)
+        return page("outbox.html", POLICY, letters=letters, letter=None)
 
     async def letter(self, request: Request) -> Response:
         """One letter. Raises a 404 for a name that is none."""
@@ -34,19 +33,9 @@ class OutboxPages:
         letter = await asyncio.to_thread(self._mail.message, request.path_params["name"])
         if letter is None:
             raise HTTPException(404)
-        return _page("outbox.html", letters=[], letter=letter)
+        return page("outbox.html", POLICY, letters=[], letter=letter)
 
     def _require_own_host(self, request: Request) -> None:
         """A foreign name that points to this machine (DNS rebinding) must not let its page read the letters."""
         if request.url.hostname not in self._hosts:
             raise HTTPException(404)
-
-
-def _page(template: str, **values: object) -> Response:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # ruff: ignore[import-outside-top-level] -- start time
-
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=True)
-    return HTMLResponse(
-        environment.get_template(template).render(values),
-        headers={"Content-Security-Policy": POLICY, "Cache-Control": "no-store"},
-    )

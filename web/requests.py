@@ -112,15 +112,28 @@ def accepted_media_type(accept: str | None) -> str | None:
     """
     if not accept or not accept.strip():
         return JSON
-    offers: dict[str, float] = {}
-    for part in accept.split(",")[:50]:
-        media_type, *parameters = (word.strip().lower() for word in part.split(";"))
-        offers[media_type] = max(offers.get(media_type, 0.0), _quality(parameters))
+    offers = _offers(accept)
     anything = offers.get("application/*", offers.get("*/*", 0.0))
     json, result = offers.get(JSON, anything), offers.get(RESULT, anything)
     if max(json, result) <= 0:
         return None
     return RESULT if result > json or (result == json and RESULT in offers) else JSON
+
+
+def prefers_html(accept: str | None) -> bool:
+    """Whether a page is asked for by name and before JSON, as browsers do and other clients do not."""
+    offers = _offers(accept or "")
+    named = max(offers.get(media_type, 0.0) for media_type in (JSON, RESULT, "application/*"))
+    return offers.get("text/html", 0.0) > named and offers["text/html"] >= offers.get("*/*", 0.0)
+
+
+def _offers(accept: str) -> dict[str, float]:
+    """The media types of an Accept header with their quality."""
+    offers: dict[str, float] = {}
+    for part in accept.split(",")[:50]:
+        media_type, *parameters = (word.strip().lower() for word in part.split(";"))
+        offers[media_type] = max(offers.get(media_type, 0.0), _quality(parameters))
+    return offers
 
 
 def _quality(parameters: list[str]) -> float:

@@ -16,6 +16,7 @@ from strawberry import Schema
 from adapters.mail import OutboxMail
 from services.app import App
 from web.answers import problem
+from web.graphiql.page import graphiql_routes
 from web.graphql import GraphQLEndpoint
 from web.middleware import Envelope, Faults
 from web.operations import Operations
@@ -59,6 +60,7 @@ def build_site(app: App, schema: Schema, opened: Callable[[], AbstractAsyncConte
 def _routes(app: App, runtime: Runtime, sockets: Sockets) -> list[BaseRoute]:
     operations = Operations(app)
     routes: list[BaseRoute] = [
+        *graphiql_routes(offered=app.settings.introspection),
         Route("/graphql", GraphQLEndpoint(runtime).answer, methods=["GET", "POST"]),
         WebSocketRoute("/graphql", sockets.serve),
         Route("/auth/register", RegistrationEndpoint(runtime).answer, methods=["POST"]),

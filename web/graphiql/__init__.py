@@ -1,0 +1,1 @@
+"""GraphiQL with its explorer, for the browsers of developers: the page, and the build of its frontend."""
