@@ -54,7 +54,7 @@ async def test_process_that_answers_is_alive(porchlight: Porchlight) -> None:
 
 async def test_ready_tells_each_part(porchlight: Porchlight) -> None:
     """Requests are served, and nothing is missing."""
-    parts = {"database": "ok", "limits": "ok", "bus": "ok"}
+    parts = {"database": "ok", "limits": "ok", "bus": "ok", "recommendations": "preparing"}
     assert await ready(porchlight) == (200, {"status": "ready", "parts": parts})
 
 
@@ -87,11 +87,16 @@ async def test_lost_redis_is_told_and_leaves_the_process_in_rotation(
     """Limits and events are kept in memory meanwhile: degraded, and ready."""
     settings = settings_for(sqlite_url, restartable_valkey.url, f"outbox://{tmp_path / 'outbox'}")
     async with running(settings, clock) as porchlight:
-        assert (await ready(porchlight))[1]["parts"] == {"database": "ok", "limits": "ok", "bus": "ok"}
+        assert (await ready(porchlight))[1]["parts"] == {
+            "database": "ok",
+            "limits": "ok",
+            "bus": "ok",
+            "recommendations": "preparing",
+        }
         await restartable_valkey.kill()
         await until(lambda: porchlight.app.bus.degraded)
         await porchlight.register()
-        parts = {"database": "ok", "limits": "degraded", "bus": "degraded"}
+        parts = {"database": "ok", "limits": "degraded", "bus": "degraded", "recommendations": "preparing"}
         assert await ready(porchlight) == (200, {"status": "ready", "parts": parts})
         assert (await samples(porchlight))["porchlight_degraded"] == {("limits",): 1.0, ("bus",): 1.0}
 

@@ -45,6 +45,7 @@ class Operations:
             "database": database,
             "limits": "degraded" if app.limits.degraded else "ok",
             "bus": "degraded" if app.bus.degraded else "ok",
+            "recommendations": "ok" if app.items.ready else "preparing",
         }
         ready = database == "ok" and not app.draining
         status = "draining" if app.draining else "ready" if ready else "unavailable"
