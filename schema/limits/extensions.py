@@ -1,21 +1,36 @@
 """The limits, and what else Strawberry asks of extensions, hooked into each operation."""
 
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import lru_cache
 
-from graphql import NoSchemaIntrospectionCustomRule
-from strawberry.extensions import SchemaExtension
+from graphql import NoSchemaIntrospectionCustomRule, parse
+from strawberry.extensions import SchemaExtension, ValidationCache
 from strawberry.types.graphql import OperationType
 
 from schema.limits.documents import judge
 
 MAX_TOKENS = 2_000
+KNOWN_DOCUMENTS = 128
+"""Documents that are parsed and validated once. With 20,000 characters each at most, their number bounds the memory."""
+
+_parse = lru_cache(KNOWN_DOCUMENTS)(parse)
 
 
-class DocumentLimits(SchemaExtension):
-    """Refuses documents beyond the limits with QUERY_TOO_COMPLEX."""
+class DocumentLimits(ValidationCache):
+    """Refuses documents beyond the limits with QUERY_TOO_COMPLEX, and reads the others once."""
+
+    def __init__(self) -> None:
+        super().__init__(maxsize=KNOWN_DOCUMENTS)
 
     def on_operation(self) -> Iterator[None]:
         self.execution_context.parse_options["max_tokens"] = MAX_TOKENS
+        yield
+
+    def on_parse(self) -> Iterator[None]:
+        context = self.execution_context
+        with suppress(Exception):  # what cannot be parsed is parsed again, where its error is told
+            context.graphql_document = _parse(context.query or "", **context.parse_options)
         yield
 
     def on_validate(self) -> Iterator[None]:
@@ -23,7 +38,10 @@ class DocumentLimits(SchemaExtension):
         assert context.graphql_document is not None
         named = context._provided_operation_name  # ruff: ignore[private-member-access] -- the public one guesses
         context.pre_execution_errors = judge(context.graphql_document, context.variables or {}, named)
-        yield
+        if context.pre_execution_errors:
+            yield
+        else:
+            yield from super().on_validate()
 
 
 class TellsWhatRuns(SchemaExtension):

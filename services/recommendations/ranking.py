@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from models.recommendations import Interest
     from services.app import App
 
-CANDIDATES = 500
+CANDIDATES = 200
 """Items that are ranked for one interest: the longest list that a person may page through."""
 SAME_CATEGORY = 0.25
 """Added to the similarity of an item in the very category that was stated, so that these come first."""
