@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve test worker migrate admin lint types check schema lock runtime development
+.PHONY: help serve test worker migrate admin lint types check schema lock bench runtime development
 
 PY := .venv/bin/python
 ARGS =
@@ -54,6 +54,9 @@ check: lint types test ## Run every gate, then all tests: what a change must pas
 schema: development ## Print the schema into schema/schema.graphql.
 	@$(PY) -m resolvers.schema_file
 
+bench: development ## Measure the speed in both profiles and write docs/performance.md; ARGS=--quick tries it out.
+	@$(PY) -m benchmarks $(ARGS)
+
 # The locked files hold hashes and no addresses, so that any index and any folder of wheels may serve them.
 # ARGS=--upgrade moves to newer versions.
 LOCK = $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -62,6 +65,7 @@ LOCK = $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --gener
 lock: development ## Lock requirements*.in into requirements*.txt, with hashes.
 	$(LOCK) $(ARGS) requirements.in -o requirements.txt
 	$(LOCK) $(ARGS) requirements-dev.in -o requirements-dev.txt
+	$(LOCK) $(ARGS) requirements-node.in -o requirements-node.txt
 
 runtime:
 	$(call install,requirements.txt,requirements.txt)
