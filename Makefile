@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve test worker migrate admin lint types check schema lock runtime development
+.PHONY: help serve test worker migrate admin lint types check schema lock bench runtime development
 .PHONY: test-browser browser chromium graphiql
 
 PY := .venv/bin/python
@@ -58,6 +58,9 @@ check: lint types test ## Run every gate, then all tests: what a change must pas
 
 schema: development ## Print the schema into schema/schema.graphql.
 	@$(PY) -m resolvers.schema_file
+
+bench: development ## Measure the speed in both profiles and write docs/performance.md; ARGS=--quick tries it out.
+	@$(PY) -m benchmarks $(ARGS)
 
 # The locked files hold hashes and no addresses, so that any index and any folder of wheels may serve them.
 # ARGS=--upgrade moves to newer versions.

@@ -71,17 +71,24 @@ def finished(work: Coroutine[Any, Any, Any]) -> Any:
         return thread.submit(asyncio.run, work).result()
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Generator[PostgresServer]:
-    """One server for the tests of this process."""
+@contextmanager
+def running(options: str = "") -> Generator[PostgresServer]:
+    """A server. `options` are for the one of Debian, whose settings are ours to choose."""
     if url := os.environ.get("TEST_DATABASE_URL"):
         yield PostgresServer(url)
     elif binaries := sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
-        with _debian(binaries[-1].parent) as url:
+        with _debian(binaries[-1].parent, options) as url:
             yield PostgresServer(url)
     else:
         with _embedded() as url:
             yield PostgresServer(url)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Generator[PostgresServer]:
+    """One server for the tests of this process. It need not outlive a crash of the machine."""
+    with running("-c fsync=off -c synchronous_commit=off") as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -145,7 +152,7 @@ def empty_database_url(request: pytest.FixtureRequest) -> str:
 
 
 @contextmanager
-def _debian(binaries: Path) -> Generator[str]:
+def _debian(binaries: Path, more: str) -> Generator[str]:
     folder = Path(tempfile.mkdtemp(prefix="porchlight-postgres-"))
     as_user = []
     if os.geteuid() == 0:  # The server refuses to run as root.
@@ -153,7 +160,7 @@ def _debian(binaries: Path) -> Generator[str]:
         as_user = ["runuser", "-u", "postgres", "--"]
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    options = f"-c listen_addresses=127.0.0.1 -p {port} -k {folder} -c fsync=off -c synchronous_commit=off"
+    options = f"-c listen_addresses=127.0.0.1 -p {port} -k {folder} {more}"
     control = [*as_user, str(binaries / "pg_ctl"), "-D", str(folder / "data")]
     try:
         _run([*as_user, str(binaries / "initdb"), "-D", str(folder / "data"), "-A", "trust", "-U", "postgres", "-N"])

@@ -1,0 +1,1 @@
+"""How fast Porchlight is, measured from outside: `make bench`."""
