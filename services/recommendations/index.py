@@ -26,10 +26,14 @@ log = structlog.get_logger(__name__)
 
 
 class ItemIndex:
-    """Keeps `vectors` in step with the rows of the present space. `ready` once it holds some."""
+    """Keeps `vectors` in step with the rows of the present space. `ready` once it holds some.
+
+    `categories` holds the category of each item that it knows.
+    """
 
     def __init__(self, embeddings: Embeddings, vectors: Vectors, database: Database, bus: Bus) -> None:
         self.ready = False
+        self.categories: dict[int, str] = {}
         self._embeddings = embeddings
         self._vectors = vectors
         self._database = database
@@ -72,8 +76,9 @@ class ItemIndex:
         space = self._embeddings.space
         rows = await ItemVector.filter(
             model=space.model, version=space.version, dimension=space.dimension, item__retired_at=None
-        ).values_list("item_id", "vector")
-        found = {item_id: np.frombuffer(vector, dtype=np.float32) for item_id, vector in rows}
+        ).values_list("item_id", "vector", "item__category")
+        found = {item_id: np.frombuffer(vector, dtype=np.float32) for item_id, vector, _ in rows}
+        self.categories = {item_id: category for item_id, _, category in rows}
         await self._vectors.remove(self._held - found.keys())
         await self._vectors.put(space, found)
         self._held = set(found)

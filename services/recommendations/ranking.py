@@ -83,8 +83,7 @@ async def _excluded(user_id: int, *, seen: bool) -> set[int]:
 
 async def _by_interests(app: App, interests: list[Interest], page: Page, wanted: Filter, without: set[int]) -> Slate:
     among = await _matching(wanted)
-    members = await _members({each.category for each in interests if each.category})
-    ranked = await _ranked(app, interests, members, among, without)
+    ranked = await _ranked(app, interests, among, without)
     chosen = _window([(-score, item_id) for item_id, (score, _) in ranked.items()], page)
     items = {item.id: item for item in await Item.filter(id__in=[item_id for _, item_id in chosen], retired_at=None)}
     rows = [
@@ -103,17 +102,18 @@ async def _by_interests(app: App, interests: list[Interest], page: Page, wanted:
 
 
 async def _ranked(
-    app: App, interests: list[Interest], members: dict[int, str], among: set[int] | None, without: set[int]
+    app: App, interests: list[Interest], among: set[int] | None, without: set[int]
 ) -> dict[int, tuple[float, int]]:
     """Score and best interest of each candidate."""
     import numpy as np  # ruff: ignore[import-outside-top-level] -- start time
 
     queries = np.stack([np.frombuffer(each.vector, dtype=np.float32) for each in interests])
     found = await app.vectors.search(app.embeddings.space, queries, limit=CANDIDATES, among=among, without=without)
+    categories = app.items.categories
     ranked: dict[int, tuple[float, int]] = {}
     for number, (interest, neighbours) in enumerate(zip(interests, found, strict=True)):
         for neighbour in neighbours:
-            bonus = SAME_CATEGORY if interest.category and members.get(neighbour.id) == interest.category else 0.0
+            bonus = SAME_CATEGORY if interest.category and categories.get(neighbour.id) == interest.category else 0.0
             score = round(interest.weight * (neighbour.score + bonus), PRECISION)
             if neighbour.id not in ranked or score > ranked[neighbour.id][0]:
                 ranked[neighbour.id] = (score, number)
@@ -158,10 +158,3 @@ async def _matching(wanted: Filter) -> set[int] | None:
         query = query.filter(category__in=wanted.categories)
     found = await query.values_list("id", "tags")
     return {item_id for item_id, tags in found if not wanted.tags or set(wanted.tags) & set(tags)}
-
-
-async def _members(categories: set[str]) -> dict[int, str]:
-    """The category of each item in one of them."""
-    if not categories:
-        return {}
-    return dict(await Item.filter(category__in=categories, retired_at=None).values_list("id", "category"))
