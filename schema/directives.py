@@ -5,6 +5,7 @@ Strawberry runs the extension that is listed last first, hence the reversal; a t
 """
 
 import inspect
+from abc import ABC, abstractmethod
 from enum import StrEnum
 from functools import cached_property
 from ipaddress import IPv4Address, ip_address, ip_network
@@ -79,16 +80,16 @@ class RateLimitDirective:
     by: RateLimitKey = RateLimitKey.CLIENT
 
 
-class Guard(FieldExtension):
+class Guard(FieldExtension, ABC):
     """Appends its directive to the field, and lets a call pass or raises a Rejection."""
 
+    @abstractmethod
     def directive(self) -> object:
         """What the schema prints."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def check(self, context: Context, field: str, arguments: dict[str, Any]) -> None:
         """Return to let the call pass. Raises Rejection."""
-        raise NotImplementedError
 
     def apply(self, field: StrawberryField) -> None:
         """Called by each schema that is built: a second one in the process finds the directive there."""

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -334,8 +335,25 @@ async def test_addresses_and_headers_have_a_length(porchlight: Porchlight) -> No
     )
     assert long.startswith(b"HTTP/1.1 414")
     assert b'"code":"BAD_USER_INPUT"' in long
-    large = await porchlight.http.post("/graphql", json=TYPENAME, headers={"x-large": "x" * 200_000})
+    large = await porchlight.http.post("/graphql", json=TYPENAME, headers={"x-large": "x" * 100_000})
     assert (large.status_code, large.json()["code"]) == (431, "BAD_USER_INPUT")
+
+
+async def test_a_head_that_never_ends_is_cut_off(porchlight: Porchlight) -> None:
+    """Nobody fills the memory with headers that are never complete."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", porchlight.port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n")
+    taken = 0
+    with suppress(ConnectionError):
+        async with asyncio.timeout(20):
+            while taken < 100_000_000 and not reader.at_eof():
+                writer.write(b"x: " + b"y" * 60_000 + b"\r\n")
+                await writer.drain()
+                taken += 60_000
+                await asyncio.sleep(0)
+    assert taken < 100_000_000
+    writer.close()
+    assert (await porchlight.http.get("/healthz")).status_code == 200
 
 
 async def test_no_address_changes_anything(porchlight: Porchlight) -> None:

@@ -101,7 +101,7 @@ class Reporting(BaseDBAsyncClient):
 
     async def affected(self, statement: str, values: list[Any]) -> int:
         """Run one INSERT, UPDATE or DELETE and tell how many rows it changed, cascades not counted."""
-        raise NotImplementedError
+        raise NotImplementedError  # each dialect has its own way of counting
 
 
 def refuse_ended(client: TransactionalDBClient) -> None:
