@@ -5,6 +5,7 @@
     ├── Rejection        the operation may not run: a top-level error with a code
     │   ├── Unauthenticated
     │   ├── Forbidden
+    │   ├── StepUpRequired
     │   ├── RateLimited(retry_after)
     │   ├── NotFound
     │   └── BadUserInput
@@ -48,6 +49,13 @@ class Forbidden(Rejection):
 
     code = "FORBIDDEN"
     message = "You may not do this."
+
+
+class StepUpRequired(Rejection):
+    """The viewer must show again who they are, with the strongest factor that the account has."""
+
+    code = "STEP_UP_REQUIRED"
+    message = "Confirm that it is you, then try again."
 
 
 class NotFound(Rejection):

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jwt
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -39,7 +42,18 @@ class AccessClaims:
 
     user_id: int
     session_key: str
+    counter: int
+    """Number of the refresh token that it was given out with."""
     expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Authentication:
+    """How and when the session's user has shown who they are (OpenID Connect Core, section 2; RFC 8176)."""
+
+    assurance: int
+    methods: tuple[str, ...]
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -92,7 +106,29 @@ class KeyRing:
         """The keyed hashes of `data` in hexadecimal, newest secret first: for looking up a stored one."""
         return [_mac(secret, purpose, data).hex() for secret in self._secrets]
 
-    def access_token(self, *, user_id: int, session_key: str, counter: int, issued_at: datetime) -> str:
+    def seal(self, plain: bytes, purpose: str) -> str:
+        """Encrypted and authenticated (AES-256-GCM), for this purpose alone."""
+        nonce = os.urandom(12)
+        sealed = AESGCM(derived_key(self._secrets[0], "seal")).encrypt(nonce, plain, purpose.encode())
+        return base64.urlsafe_b64encode(nonce + sealed).decode()
+
+    def unseal(self, sealed: str, purpose: str) -> bytes:
+        """What was sealed for this purpose. Raises InvalidTokenError."""
+        raw = base64.urlsafe_b64decode(sealed)
+        for secret in self._secrets:
+            try:
+                return AESGCM(derived_key(secret, "seal")).decrypt(raw[:12], raw[12:], purpose.encode())
+            except InvalidTag:
+                continue
+        raise InvalidTokenError
+
+    def identity(self, purpose: str, data: str) -> str:
+        """A keyed hash in hexadecimal that stays the same for as long as the database lives."""
+        return self.mac(f"identity/{purpose}", data).hex()
+
+    def access_token(
+        self, *, user_id: int, session_key: str, counter: int, issued_at: datetime, authentication: Authentication
+    ) -> str:
         """A signed token of ten minutes (RFC 9068). The same arguments give the same token."""
         issued = int(issued_at.timestamp())
         claims = {
@@ -101,6 +137,9 @@ class KeyRing:
             "sub": str(user_id),
             "sid": session_key,
             "jti": f"{session_key}.{counter}",
+            "acr": str(authentication.assurance),
+            "amr": list(authentication.methods),
+            "auth_time": int(authentication.at.timestamp()),
             "iat": issued,
             "exp": issued + int(ACCESS_LIFETIME.total_seconds()),
         }
@@ -113,7 +152,12 @@ class KeyRing:
             raise InvalidTokenError
         try:
             claims = self._verified(token)
-            read = AccessClaims(int(claims["sub"]), str(claims["sid"]), datetime.fromtimestamp(claims["exp"], UTC))
+            read = AccessClaims(
+                user_id=int(claims["sub"]),
+                session_key=str(claims["sid"]),
+                counter=int(str(claims["jti"]).rpartition(".")[2]),
+                expires_at=datetime.fromtimestamp(claims["exp"], UTC),
+            )
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:
             raise InvalidTokenError from error
         if read.expires_at <= now:
@@ -127,7 +171,9 @@ class KeyRing:
         if key is None or header.get("typ") != TOKEN_TYPE:
             raise InvalidTokenError
         # The library would ask the machine's clock; the caller checks the expiry against ours.
-        options = Options(require=["exp", "iat", "sub", "sid"], verify_exp=False, verify_iat=False, verify_nbf=False)
+        options = Options(
+            require=["exp", "iat", "sub", "sid", "jti"], verify_exp=False, verify_iat=False, verify_nbf=False
+        )
         return jwt.decode(
             token,
             key.public,

@@ -1,13 +1,18 @@
 """What is stored: Tortoise tables, one file a noun, with no decisions beyond constraints."""
 
 from models.accounts import Role, User
+from models.audit import AuditEvent
 from models.devices import Device
 from models.jobs import Job
+from models.keys import Key, KeyUse
+from models.mfa import Passkey, RecoveryCode, Totp
+from models.one_time_tokens import OneTimeToken, Purpose
 from models.recommendations import Interaction, InteractionKind, Interest, InterestSource, Item, ItemVector
 from models.sessions import Session
-from models.trials import Trial
+from models.trials import Trial, TrialClaim
 
 __all__ = [
+    "AuditEvent",
     "Device",
     "Interaction",
     "InteractionKind",
@@ -16,8 +21,16 @@ __all__ = [
     "Item",
     "ItemVector",
     "Job",
+    "Key",
+    "KeyUse",
+    "OneTimeToken",
+    "Passkey",
+    "Purpose",
+    "RecoveryCode",
     "Role",
     "Session",
+    "Totp",
     "Trial",
+    "TrialClaim",
     "User",
 ]

@@ -23,8 +23,21 @@ class User(Model):
     email_key = fields.CharField(max_length=320, unique=True)
     email_verified_at = fields.DatetimeField(null=True)
     name = fields.CharField(max_length=100, null=True)
+    name_key = fields.CharField(max_length=400, null=True)
+    """The name as `users(search:)` compares it: NFKC and without case."""
+    locale = fields.CharField(max_length=35, null=True)
+    timezone = fields.CharField(max_length=64, null=True)
     password_hash = fields.CharField(max_length=255)
+    password_needs_factor = fields.BooleanField(default=False, db_default=False)
+    """Whether the password is shorter than one that stands alone may be."""
     role = fields.CharEnumField(Role, max_length=16, default=Role.USER)
+    factor_failures = fields.IntField(default=0, db_default=0)
+    """Second factors that failed in a row, whatever their kind."""
+    factor_retry_at = fields.DatetimeField(null=True)
+    """Until then no second factor is looked at."""
+    suspended_at = fields.DatetimeField(null=True)
+    deletion_at = fields.DatetimeField(null=True)
+    """When the account goes, once its owner has asked for it."""
     created_at = fields.DatetimeField()
 
     class Meta:

@@ -20,6 +20,8 @@ class Device(Model):
     timezone = fields.CharField(max_length=64, null=True)
     first_seen_at = fields.DatetimeField()
     last_seen_at = fields.DatetimeField()
+    trusted_until = fields.DatetimeField(null=True)
+    """Until then the device stands for the second factor."""
 
     class Meta:
         table = "devices"

@@ -22,3 +22,16 @@ class Trial(Model):
 
     class Meta:
         table = "trials"
+
+
+class TrialClaim(Model):
+    """That a person has had a trial: a keyed hash, kept when the account and the trial are gone."""
+
+    id = fields.BigIntField(primary_key=True)
+    person_hash = fields.CharField(max_length=64, unique=True)
+    user_id = fields.IntField()
+    """Whose registration claimed it; no foreign key, for it outlives the account."""
+    claimed_at = fields.DatetimeField()
+
+    class Meta:
+        table = "trial_claims"

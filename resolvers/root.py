@@ -11,34 +11,52 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types.base import get_object_definition
 
 from core.errors import Refusal
-from resolvers.accounts import AccountsMutation, AccountsQuery
+from resolvers.accounts.signing_in import SigningInMutation, SigningInQuery
 from resolvers.billing import BillingQuery
 from resolvers.nodes import NodesQuery
 from resolvers.recommendations import RecommendationsMutation, RecommendationsQuery, RecommendationsSubscription
 from resolvers.sessions import SessionsMutation
 from resolvers.trials import TrialsMutation, TrialsSubscription
 from schema import accounts, billing, sessions, trials
+from schema.accounts import signing_in
 from schema.directives import Auth, Public
 from schema.errors import Error, RefusalHandler
 from schema.limits import DocumentLimits, NoIntrospection, TellsWhatRuns
 
 
 @strawberry.type(description="What can be asked.")
-class Query(AccountsQuery, BillingQuery, NodesQuery, RecommendationsQuery):
+class Query(
+    BillingQuery,
+    NodesQuery,
+    RecommendationsQuery,
+    SigningInQuery,
+):
     """All queries."""
 
 
 @strawberry.type(description="What can be done.")
-class Mutation(AccountsMutation, RecommendationsMutation, SessionsMutation, TrialsMutation):
+class Mutation(
+    RecommendationsMutation,
+    SessionsMutation,
+    SigningInMutation,
+    TrialsMutation,
+):
     """All mutations."""
 
 
 @strawberry.type(description="What can be followed live.")
-class Subscription(RecommendationsSubscription, TrialsSubscription):
+class Subscription(
+    RecommendationsSubscription,
+    TrialsSubscription,
+):
     """All subscriptions."""
 
 
-REFUSALS: dict[type[Refusal], type[Error]] = {**accounts.REFUSALS, **sessions.REFUSALS, **trials.REFUSALS}
+REFUSALS: dict[type[Refusal], type[Error]] = {
+    **sessions.REFUSALS,
+    **signing_in.REFUSALS,
+    **trials.REFUSALS,
+}
 
 
 class UnguardedFieldError(Exception):

@@ -17,11 +17,11 @@ from strawberry.schema_directive import Location
 from strawberry.types.field import StrawberryField
 
 from core.emails import email_key
-from core.errors import Forbidden, RateLimited, Unauthenticated
+from core.errors import Forbidden, RateLimited, StepUpRequired, Unauthenticated
 from models.accounts import Role
 from schema.context import Context
 from schema.enums import described
-from services import access
+from services import access, mfa
 
 IPV4_PREFIX = 24
 IPV6_PREFIX = 64
@@ -120,19 +120,31 @@ class Public(Guard):
 
 
 class Auth(Guard):
-    """Only a viewer who has the role may call. Raises Unauthenticated, Forbidden."""
+    """Only a viewer who has the role may call, and has shown recently who they are where that is asked.
 
-    def __init__(self, requires: Role = Role.USER) -> None:
+    `assurance` 2 is the strongest factor that the account has, used within `max_age` seconds; staff need a real second
+    factor. Raises Unauthenticated, Forbidden, StepUpRequired.
+    """
+
+    def __init__(self, requires: Role = Role.USER, *, assurance: int = 1, max_age: int | None = None) -> None:
         self.requires = requires
+        self.assurance = assurance
+        self.max_age = max_age
 
     def directive(self) -> object:
-        return AuthDirective(requires=self.requires)
+        max_age = strawberry.UNSET if self.max_age is None else self.max_age
+        return AuthDirective(requires=self.requires, assurance=self.assurance, max_age=max_age)
 
     async def check(self, context: Context, field: str, arguments: dict[str, Any]) -> None:
-        if context.viewer is None:
+        viewer = context.viewer
+        if viewer is None:
             raise Unauthenticated
-        if not access.has_role(context.viewer.user, self.requires):
+        if not access.has_role(viewer.user, self.requires):
             raise Forbidden
+        if self.assurance > 1:
+            has_factor = await mfa.has_factor(viewer.user.id)
+            if not access.is_assured(viewer, self.max_age, context.now, has_factor=has_factor):
+                raise StepUpRequired
 
 
 class RateLimit(Guard):

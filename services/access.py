@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from core.errors import Unauthenticated
@@ -38,6 +39,26 @@ async def viewer_of(app: App, session_key: str, user_id: int) -> Viewer:
     if session is None or not sessions.is_live(session, app.clock.now()):
         raise Unauthenticated("This session has ended.")
     return Viewer(session.user, session)
+
+
+def is_assured(viewer: Viewer, max_age: int | None, now: datetime, *, has_factor: bool) -> bool:
+    """Whether the viewer has used the strongest factor of their account, within `max_age` seconds.
+
+    That is a second factor where the account has one (`has_factor`), else the password. Staff need a second factor.
+    """
+    session = viewer.session
+    if has_factor or is_staff(viewer.user):
+        proven_at = session.factor_at if session.assurance > 1 else None
+    else:
+        proven_at = session.password_at
+    if proven_at is None:
+        return False
+    return max_age is None or now - proven_at <= timedelta(seconds=max_age)
+
+
+def is_staff(user: User) -> bool:
+    """Whether the user may do more than their own account allows."""
+    return user.role is not Role.USER
 
 
 def has_role(user: User, required: Role) -> bool:

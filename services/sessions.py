@@ -11,7 +11,7 @@ import structlog
 from tortoise.expressions import F
 
 from core.errors import Refusal
-from core.tokens import ACCESS_LIFETIME, InvalidTokenError
+from core.tokens import ACCESS_LIFETIME, Authentication, InvalidTokenError
 from models.sessions import Session
 
 if TYPE_CHECKING:
@@ -59,7 +59,24 @@ class Tokens:
     token_type: str = "Bearer"  # ruff: ignore[hardcoded-password-string] -- a scheme's name (RFC 6750)
 
 
-async def start(app: App, user: User, device: Device | None, client: Client) -> tuple[Session, Tokens]:
+@dataclass(frozen=True)
+class Proof:
+    """How somebody has shown who they are. `methods` are named by RFC 8176.
+
+    `password` and `factor` say which of the two is fresh; `assurance` is 2 when two factors were, or one passkey that
+    verified its user.
+    """
+
+    methods: tuple[str, ...]
+    assurance: int = 1
+    password: bool = False
+    factor: bool = False
+
+
+PASSWORD = Proof(methods=("pwd",), password=True)
+
+
+async def start(app: App, user: User, device: Device | None, client: Client, proof: Proof) -> tuple[Session, Tokens]:
     """Begin a session, inside the caller's transaction."""
     now = app.clock.now()
     session = await Session.create(
@@ -68,6 +85,11 @@ async def start(app: App, user: User, device: Device | None, client: Client) -> 
         device=device,
         salt=secrets.token_bytes(16),
         counter=1,
+        assurance=proof.assurance,
+        methods=" ".join(proof.methods),
+        password_at=now if proof.password else None,
+        factor_at=now if proof.factor else None,
+        last_seen_at=now,
         ip=client.ip,
         user_agent=client.user_agent[:255] if client.user_agent else None,
         created_at=now,
@@ -81,10 +103,20 @@ def tokens_of(app: App, session: Session) -> Tokens:
     """The session's present tokens. They follow from the row: the same row gives the same tokens."""
     issued_at = session.rotated_at
     access = app.keys.access_token(
-        user_id=session.user_id, session_key=session.key, counter=session.counter, issued_at=issued_at
+        user_id=session.user_id,
+        session_key=session.key,
+        counter=session.counter,
+        issued_at=issued_at,
+        authentication=authentication_of(session),
     )
     refresh = app.keys.refresh_token(session_key=session.key, salt=session.salt, counter=session.counter)
     return Tokens(access, issued_at.replace(microsecond=0) + ACCESS_LIFETIME, refresh, refreshable_until(session))
+
+
+def authentication_of(session: Session) -> Authentication:
+    """How and when the session's user has last shown who they are."""
+    at = max(at for at in (session.created_at, session.password_at, session.factor_at) if at is not None)
+    return Authentication(session.assurance, tuple(session.methods.split()), at)
 
 
 def refreshable_until(session: Session) -> datetime:

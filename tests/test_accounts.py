@@ -234,13 +234,20 @@ async def test_known_numbers_of_queries(porchlight: Porchlight) -> None:
     """What each operation costs in statements, the brackets of transactions not counted."""
     with porchlight.counting_queries() as statements:
         person = await porchlight.register()
-    assert shapes(statements) == ["INSERT users", "INSERT sessions", "INSERT trials", "SELECT trials", "INSERT jobs"]
+    assert shapes(statements) == [
+        "INSERT users",
+        "INSERT sessions",
+        "INSERT trials",
+        "SELECT trials",
+        "INSERT jobs",
+        "INSERT audit_events",
+    ]
     with porchlight.counting_queries() as statements:
         await porchlight.ask("{ me { email trial { status plan { name } } } }", token=person.access_token)
     assert shapes(statements) == ["SELECT sessions", "SELECT trials"]
     with porchlight.counting_queries() as statements:
         await refused(porchlight, LOGIN, email=person.email, password=PASSWORD)
-    assert shapes(statements) == ["SELECT users", "INSERT sessions"]
+    assert shapes(statements) == ["SELECT users", "INSERT sessions", "INSERT audit_events"]
     with porchlight.counting_queries() as statements:
         await porchlight.refresh(person.refresh_token)
     assert shapes(statements) == ["SELECT sessions", "UPDATE sessions", "SELECT sessions"]

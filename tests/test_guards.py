@@ -123,7 +123,8 @@ def said_by(guard: Any) -> str:
         case Public():
             return "@public"
         case Auth():
-            return f"@auth(requires: {guard.requires.name}, assurance: 1)"
+            age = f", maxAge: {guard.max_age}" if guard.max_age is not None else ""
+            return f"@auth(requires: {guard.requires.name}, assurance: {guard.assurance}{age})"
         case RateLimit():
             return f"@rateLimit(max: {guard.max}, window: {guard.window}, by: {guard.by.name})"
     raise AssertionError(guard)

@@ -14,6 +14,7 @@ from core.settings import Settings
 from models import Job, Trial, User
 from services import accounts, notifications
 from services.app import App, open_app
+from services.notifications import letters as composing
 from services.sessions import Client
 from tests.clock import START, ManualClock
 from tests.conftest import Start
@@ -294,7 +295,7 @@ async def test_letters_come_from_where_the_links_lead(
 def test_template_without_its_value_is_a_bug() -> None:
     """A letter with a gap in it is not sent."""
     with pytest.raises(UndefinedError):
-        notifications._templates().get_template("welcome.txt").render(user=None)
+        composing._templates().get_template("welcome.txt").render(user=None)
 
 
 async def test_empty_outbox_says_what_to_do(porchlight: Porchlight) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from core.emails import InvalidEmail, email_key, parse_email
 from core.errors import Unavailable
 from core.passwords import QUEUE_PER_WORKER, Passwords
-from core.tokens import AUDIENCE, InvalidTokenError, KeyRing, derived_key
+from core.tokens import AUDIENCE, Authentication, InvalidTokenError, KeyRing, derived_key
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 ISSUER = "https://porchlight.example"
@@ -35,6 +35,7 @@ def signed(secret: str = NEW, *, kid: str | None = None, typ: str | None = "at+j
         "aud": AUDIENCE,
         "sub": "7",
         "sid": SESSION,
+        "jti": f"{SESSION}.1",
         "iat": int(NOW.timestamp()),
         "exp": int(NOW.timestamp()) + 600,
     } | changes
@@ -49,7 +50,9 @@ def test_a_token_of_ours_is_read(ring: KeyRing) -> None:
     for token in (
         signed(NEW),
         signed(OLD),
-        ring.access_token(user_id=7, session_key=SESSION, counter=1, issued_at=NOW),
+        ring.access_token(
+            user_id=7, session_key=SESSION, counter=1, issued_at=NOW, authentication=Authentication(1, ("pwd",), NOW)
+        ),
     ):
         claims = ring.read_access_token(token, NOW)
         assert (claims.user_id, claims.session_key, claims.expires_at) == (7, SESSION, NOW + timedelta(minutes=10))
@@ -69,6 +72,8 @@ def test_a_token_of_ours_is_read(ring: KeyRing) -> None:
         signed(iss="https://elsewhere.example"),
         signed(exp=None),
         signed(sid=None),
+        signed(jti=None),
+        signed(jti="no counter"),
         signed(sub=None),
         signed(sub="not a number"),
         signed(exp=int(NOW.timestamp())),

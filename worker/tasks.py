@@ -4,6 +4,7 @@ from services import notifications, recommendations
 from worker.loop import Task
 
 TASKS: dict[str, Task] = {
+    notifications.NOTICE: notifications.send_notice,
     notifications.WELCOME: notifications.send_welcome,
     recommendations.PREPARE: recommendations.prepare,
 }

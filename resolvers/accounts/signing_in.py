@@ -4,7 +4,15 @@ from typing import Annotated
 
 import strawberry
 
-from schema.accounts import LoginInput, LoginResult, LoginSuccess, RegisterInput, RegisterResult, RegisterSuccess, User
+from schema.accounts import User
+from schema.accounts.signing_in import (
+    LoginInput,
+    LoginResult,
+    LoginSuccess,
+    RegisterInput,
+    RegisterResult,
+    RegisterSuccess,
+)
 from schema.context import Info
 from schema.directives import Auth, Public, RateLimit, RateLimitKey, guards
 from schema.sessions import Tokens
@@ -13,7 +21,7 @@ from services import accounts
 
 
 @strawberry.type
-class AccountsQuery:
+class SigningInQuery:
     """Who is asking."""
 
     @strawberry.field(extensions=guards(Public()), description="The viewer; null, without an error, for nobody.")
@@ -23,7 +31,7 @@ class AccountsQuery:
 
 
 @strawberry.type
-class AccountsMutation:
+class SigningInMutation:
     """Coming and going."""
 
     @strawberry.mutation(

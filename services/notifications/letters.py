@@ -1,7 +1,8 @@
-"""Letters to users. A letter is a job; what is sent is rendered when it is sent."""
+"""Composing and sending letters: a template in text and HTML, an address, an id that repeats."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -11,51 +12,42 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from models.accounts import User
-from models.trials import Trial
-from services import jobs
-
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+    from models.accounts import User
     from services.app import App
 
 TEMPLATES = Path(__file__).parent / "templates"
-WELCOME = "mail.welcome"
 
 
-async def welcome(app: App, user: User) -> None:
-    """Write the job of the welcome letter, inside the caller's transaction."""
-    await jobs.enqueue(app, WELCOME, {"user_id": user.id}, dedup_key=f"{WELCOME}:{user.id}")
+@dataclass(frozen=True)
+class Mailbox:
+    """Where a letter goes: an address as written, and its key."""
+
+    written: str
+    key: str
 
 
-async def send_welcome(app: App, payload: dict[str, Any]) -> None:
-    """Deliver the welcome letter. Nobody is there to read it when the account has gone: then nothing is sent.
+async def deliver(
+    app: App, user: User, *, name: str, subject: str, key: str, to: Mailbox | None = None, **values: Any
+) -> None:
+    """Render the template `name` and hand it to the mail server, to the user's own address unless `to` says another.
 
-    The Message-ID follows from the user, so that a second try is recognised as the same letter.
+    The Message-ID follows from `name` and `key`, so that a second try is recognised as the same letter.
     Raises Unavailable when the mail server may take it later, MailRejected when it never will.
     """
-    user = await User.get_or_none(id=payload["user_id"])
-    if user is None:
-        return
-    trial = await Trial.get_or_none(user_id=user.id)
-    plan = app.catalogue.plans[trial.plan_key] if trial else None
-    message = _letter(app, user, name="welcome", subject="Welcome to Porchlight", user=user, trial=trial, plan=plan)
-    await app.mail.send(message)
-
-
-def _letter(app: App, to: User, *, name: str, subject: str, **values: Any) -> EmailMessage:
     host = mail_host(app.settings.public_url)
-    values |= {"public_url": app.settings.public_url, "subject": subject}
+    values |= {"public_url": app.settings.public_url, "subject": subject, "user": user}
     message = EmailMessage()
     message["Subject"] = subject
     message["From"] = Address("Porchlight", "hello", host)
-    message["To"] = _recipient(to)
+    message["To"] = _recipient(to or Mailbox(user.email, user.email_key))
     message["Date"] = format_datetime(app.clock.now())
-    message["Message-ID"] = f"<{name}.{to.id}.{app.keys.mac('message-id', f'{name}.{to.id}').hex()[:16]}@{host}>"
+    message["Message-ID"] = f"<{name}.{key}.{app.keys.mac('message-id', f'{name}.{key}').hex()[:16]}@{host}>"
     message.set_content(_templates().get_template(f"{name}.txt").render(values))
     message.add_alternative(_templates().get_template(f"{name}.html").render(values), subtype="html")
-    return message
+    await app.mail.send(message)
 
 
 def mail_host(public_url: str) -> str:
@@ -68,9 +60,9 @@ def mail_host(public_url: str) -> str:
     return f"[IPv6:{address}]" if address.version == 6 else f"[{address}]"  # ruff: ignore[magic-value-comparison] -- the version's own number
 
 
-def _recipient(user: User) -> Address:
+def _recipient(mailbox: Mailbox) -> Address:
     """The mailbox as written, its domain in ASCII: every server takes it unless the mailbox itself is in Unicode."""
-    return Address(username=user.email.rpartition("@")[0], domain=user.email_key.rpartition("@")[2])
+    return Address(username=mailbox.written.rpartition("@")[0], domain=mailbox.key.rpartition("@")[2])
 
 
 @cache

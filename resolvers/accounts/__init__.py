@@ -1,0 +1,1 @@
+"""Accounts: the viewer, coming and going, and what owners and administrators do."""

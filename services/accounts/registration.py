@@ -1,0 +1,89 @@
+"""Registering: the account, its first session, its trial and its welcome letter, all of them or nothing."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING
+
+from tortoise.exceptions import IntegrityError
+
+from core.emails import Email, InvalidEmail, parse_email
+from core.errors import BadUserInput, Refusal
+from core.passwords import InvalidPassword, checked
+from models.accounts import Role, User
+from services import audit, jobs, notifications, trials
+from services.accounts.signing_in import SignedIn, begin_session
+from services.audit import Action
+from services.sessions import PASSWORD
+
+if TYPE_CHECKING:
+    from models.trials import Trial
+    from services.app import App
+    from services.devices import Description
+    from services.sessions import Client
+
+__all__ = ["EmailTaken", "InvalidEmail", "InvalidPassword", "cleaned_name", "name_key", "register"]
+
+LONGEST_NAME = 100
+
+
+class EmailTaken(Refusal):
+    """Somebody has registered with this address. The one place that tells so: ADR 0006."""
+
+    message = "There is an account with this e-mail address. Sign in instead."
+
+
+async def register(
+    app: App, *, email: str, password: str, name: str | None, device: Description | None, client: Client
+) -> tuple[SignedIn, Trial | None]:
+    """Make an account, its first session, its trial and its welcome letter: all of them or nothing.
+
+    The trial is None when the person has had one under another address.
+    Raises InvalidEmail, InvalidPassword, EmailTaken, Unavailable, BadUserInput.
+    """
+    address = parse_email(email)
+    password_hash = await app.passwords.hash(checked(password))
+    try:
+        async with app.database.transaction():
+            user = await _create_user(app, address, password_hash, cleaned_name(name))
+            signed_in = await begin_session(app, user, device, client, PASSWORD)
+            trial = await trials.begin(app, user, address)
+            await _tell_of(app, user, client)
+    except IntegrityError as error:
+        if await User.exists(email_key=address.key):
+            raise EmailTaken from error
+        raise
+    await jobs.wake(app)
+    return signed_in, trial
+
+
+def cleaned_name(name: str | None) -> str | None:
+    """A display name in NFKC, trimmed; None when nothing is left. Raises BadUserInput."""
+    if name is None:
+        return None
+    cleaned = unicodedata.normalize("NFKC", name[: LONGEST_NAME * 4]).strip()
+    if len(cleaned) > LONGEST_NAME or not cleaned.isprintable():
+        raise BadUserInput(f"name has at most {LONGEST_NAME} characters, all of them printable.")
+    return cleaned or None
+
+
+def name_key(name: str | None) -> str | None:
+    """A display name as it is searched for: without case, whichever the script."""
+    return unicodedata.normalize("NFKC", name.casefold()) if name else None
+
+
+async def _create_user(app: App, address: Email, password_hash: str, name: str | None) -> User:
+    return await User.create(
+        email=address.written,
+        email_key=address.key,
+        name=name,
+        name_key=name_key(name),
+        password_hash=password_hash,
+        role=Role.USER,
+        created_at=app.clock.now(),
+    )
+
+
+async def _tell_of(app: App, user: User, client: Client) -> None:
+    await notifications.welcome(app, user)
+    await audit.record(app, Action.REGISTERED, actor=user, client=client)

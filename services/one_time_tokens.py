@@ -1,0 +1,81 @@
+"""Tokens that work once, for one purpose, until they expire."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from tortoise.expressions import F
+
+from models.one_time_tokens import OneTimeToken, Purpose
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from services.app import App
+
+LONGEST = 128
+"""Characters. Ours have 43; nothing longer is looked up."""
+
+
+async def issue(
+    app: App,
+    purpose: Purpose,
+    *,
+    lifetime: timedelta,
+    user_id: int | None = None,
+    address: str | None = None,
+    data: Any = None,
+) -> str:
+    """A new token of 256 random bits, of which the database keeps a keyed hash."""
+    token = secrets.token_urlsafe(32)
+    now = app.clock.now()
+    await OneTimeToken.create(
+        purpose=purpose,
+        key_hash=app.keys.mac(_hashed_as(purpose), token).hex(),
+        user_id=user_id,
+        address=address,
+        data=data,
+        created_at=now,
+        expires_at=now + lifetime,
+    )
+    return token
+
+
+async def find(app: App, purpose: Purpose, token: str) -> OneTimeToken | None:
+    """The unspent token of this purpose, with its user; None for anything else."""
+    return await _valid(app, purpose, token).first().select_related("user") if _plausible(token) else None
+
+
+async def spend(app: App, row: OneTimeToken) -> bool:
+    """Use a found token up. One UPDATE decides: of two who come at once, one is told so."""
+    now = app.clock.now()
+    return bool(await OneTimeToken.filter(id=row.id, used_at=None, expires_at__gt=now).update(used_at=now))
+
+
+async def attempt(app: App, row: OneTimeToken, limit: int) -> int | None:
+    """Count one try at what the token asks for; how many are left after it, or None when there was none left."""
+    now = app.clock.now()
+    open_ = OneTimeToken.filter(id=row.id, used_at=None, expires_at__gt=now, attempts__lt=limit)
+    if not await open_.update(attempts=F("attempts") + 1):
+        return None
+    fresh = await OneTimeToken.get(id=row.id)
+    return max(0, limit - fresh.attempts)
+
+
+async def void(app: App, user_id: int, *purposes: Purpose) -> None:
+    """Make a user's outstanding tokens of these purposes useless."""
+    await OneTimeToken.filter(user_id=user_id, purpose__in=purposes, used_at=None).update(used_at=app.clock.now())
+
+
+def _valid(app: App, purpose: Purpose, token: str) -> Any:
+    hashes = app.keys.macs(_hashed_as(purpose), token)
+    return OneTimeToken.filter(purpose=purpose, key_hash__in=hashes, used_at=None, expires_at__gt=app.clock.now())
+
+
+def _hashed_as(purpose: Purpose) -> str:
+    return f"one-time-token/{purpose}"
+
+
+def _plausible(token: str) -> bool:
+    return 0 < len(token) <= LONGEST and token.isascii()
