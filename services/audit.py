@@ -1,3 +1,4 @@
+# ruff: file-ignore[hardcoded-password-string] -- names of events, none of which is a password
 """The audit log: what happened to accounts, written in the transactions that cause it."""
 
 from __future__ import annotations
@@ -18,6 +19,39 @@ class Action(StrEnum):
 
     REGISTERED = "account.registered"
     SIGNED_IN = "account.signed_in"
+    SIGN_IN_FAILED = "account.sign_in_failed"
+    SIGNED_OUT = "account.signed_out"
+    ROLE_ASSIGNED = "account.role_assigned"
+    SUSPENDED = "account.suspended"
+    RESTORED = "account.restored"
+    PROFILE_UPDATED = "account.profile_updated"
+    EXPORTED = "account.exported"
+    DELETION_REQUESTED = "account.deletion_requested"
+    DELETION_CANCELED = "account.deletion_canceled"
+    DELETED = "account.deleted"
+    EMAIL_VERIFIED = "email.verified"
+    EMAIL_CHANGE_REQUESTED = "email.change_requested"
+    EMAIL_CHANGED = "email.changed"
+    PASSWORD_CHANGED = "password.changed"
+    PASSWORD_RESET_REQUESTED = "password.reset_requested"
+    PASSWORD_RESET = "password.reset"
+    MAGIC_LINK_REQUESTED = "magic_link.requested"
+    SESSION_REVOKED = "session.revoked"
+    SESSION_REPORTED = "session.reported"
+    TOKEN_REUSED = "session.token_reused"
+    DEVICE_ADDED = "device.added"
+    DEVICE_TRUSTED = "device.trusted"
+    DEVICE_FORGOTTEN = "device.forgotten"
+    MFA_FAILED = "mfa.failed"
+    STEPPED_UP = "mfa.stepped_up"
+    TOTP_CONFIRMED = "mfa.totp_confirmed"
+    MFA_DISABLED = "mfa.disabled"
+    RECOVERY_CODES_MADE = "mfa.recovery_codes_made"
+    RECOVERY_CODE_USED = "mfa.recovery_code_used"
+    PASSKEY_ADDED = "passkey.added"
+    PASSKEY_REMOVED = "passkey.removed"
+    TRIAL_EXTENDED = "trial.extended"
+    KEYS_ROTATED = "keys.rotated"
 
 
 async def record(

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from services.app import App
 
 CHANNEL = "sessions.revoked"
+CHANGED = "users.changed"
+"""Its messages are ids of users whose sessions or rights have changed."""
 IDLE_LIFETIME = timedelta(days=14)
 ABSOLUTE_LIFETIME = timedelta(days=90)
 GRACE = timedelta(seconds=30)
@@ -166,6 +168,22 @@ async def revoke(app: App, session: Session, *, reason: str) -> None:
     )
     if changed:
         await app.bus.publish(CHANNEL, session.key)
+
+
+async def revoke_all(app: App, user_id: int, *, reason: str, keep: Session | None = None) -> int:
+    """End all sessions of a user but the one to `keep`; how many those were.
+
+    Inside a transaction the caller tells the processes afterwards, with `tell_of`.
+    """
+    standing = Session.filter(user_id=user_id, revoked_at=None)
+    if keep is not None:
+        standing = standing.exclude(id=keep.id)
+    return int(await standing.update(revoked_at=app.clock.now(), revoked_reason=reason))
+
+
+async def tell_of(app: App, user_id: int) -> None:
+    """Tell every process that what this user may do has changed: each looks at the user's sessions anew."""
+    await app.bus.publish(CHANGED, str(user_id))
 
 
 async def ended_among(app: App, keys: list[str]) -> list[str]:

@@ -80,12 +80,12 @@ def test_a_token_of_ours_is_read(ring: KeyRing) -> None:
         signed(exp=10**20),
         jwt.encode({"sub": "7"}, "", algorithm="none"),
         jwt.encode(
-            {"sub": "7", "sid": SESSION, "exp": 9e9, "iat": 0, "aud": AUDIENCE, "iss": ISSUER},
+            {"sub": "7", "sid": SESSION, "jti": f"{SESSION}.1", "exp": 9e9, "iat": 0, "aud": AUDIENCE, "iss": ISSUER},
             "k" * 32,
             headers={"typ": "at+jwt"},
         ),
     ],
-    ids=range(17),
+    ids=range(19),
 )
 def test_any_other_token_is_refused(ring: KeyRing, token: str) -> None:
     """Forged, expired, of another kind, incomplete, or no token at all: one answer."""
@@ -97,7 +97,10 @@ def test_a_public_key_signs_nothing(ring: KeyRing) -> None:
     """The classic confusion: our public key used as an HMAC secret."""
     public = ring.jwks()["keys"][0]
     forged = jwt.api_jwt.PyJWT().encode(
-        {"sub": "7", "sid": SESSION, "iat": 0, "exp": 9_999_999_999, "aud": AUDIENCE, "iss": ISSUER},
+        {
+            "sub": "7", "sid": SESSION, "jti": f"{SESSION}.1", "iat": 0, "exp": 9_999_999_999,
+            "aud": AUDIENCE, "iss": ISSUER,
+        },
         public["x"], algorithm="HS256", headers={"kid": public["kid"], "typ": "at+jwt"},
     )  # fmt: skip
     with pytest.raises(InvalidTokenError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
+from enum import StrEnum, auto
 from typing import TYPE_CHECKING, Any
 
 from models.accounts import User
@@ -24,8 +24,21 @@ NOTICE = "mail.notice"
 class Notice(StrEnum):
     """What happened."""
 
-    NEW_DEVICE = "NEW_DEVICE"
-    TOKEN_REUSED = "TOKEN_REUSED"  # ruff: ignore[hardcoded-password-string] -- an event, not a password
+    NEW_DEVICE = auto()
+    TOKEN_REUSED = auto()
+    PASSWORD_CHANGED = auto()
+    EMAIL_CHANGE_REQUESTED = auto()
+    EMAIL_CHANGED = auto()
+    ADDRESS_IN_USE = auto()
+    FACTOR_ADDED = auto()
+    FACTOR_REMOVED = auto()
+    RECOVERY_CODE_USED = auto()
+    ROLE_CHANGED = auto()
+    SUSPENDED = auto()
+    RESTORED = auto()
+    EXPORTED = auto()
+    DELETION_REQUESTED = auto()
+    DELETED = auto()
 
 
 @dataclass(frozen=True)
@@ -46,6 +59,8 @@ class Text:
     offer: Offer | None = None
 
 
+IF_NOT_YOU = "If it was not you, reset your password at once: that signs every device out."
+
 TEXTS: dict[Notice, Text] = {
     Notice.NEW_DEVICE: Text(
         "A new sign-in to your account",
@@ -58,6 +73,44 @@ TEXTS: dict[Notice, Text] = {
         "A sign-in of yours was used from two places, as happens when it has been copied. We have ended it. Sign in "
         "again, and change your password if you do not know why.",
     ),
+    Notice.PASSWORD_CHANGED: Text("Your password has been changed", f"Your password has been changed. {IF_NOT_YOU}"),
+    Notice.EMAIL_CHANGE_REQUESTED: Text(
+        "Your e-mail address is to be changed",
+        "Somebody who is signed in to your account has asked to move it to another address. It moves when that "
+        f"address is confirmed. {IF_NOT_YOU}",
+    ),
+    Notice.EMAIL_CHANGED: Text(
+        "Your e-mail address has been changed", "Your account has moved to another e-mail address, as was asked."
+    ),
+    Notice.ADDRESS_IN_USE: Text(
+        "Your address was given for another account",
+        "Somebody has asked to move another account to this address, which is yours already. Nothing has changed.",
+    ),
+    Notice.FACTOR_ADDED: Text(
+        "A second factor has been added", f"Your account has a new way to confirm a sign-in. {IF_NOT_YOU}"
+    ),
+    Notice.FACTOR_REMOVED: Text(
+        "A second factor has been removed", f"A way to confirm sign-ins to your account is gone. {IF_NOT_YOU}"
+    ),
+    Notice.RECOVERY_CODE_USED: Text(
+        "A recovery code has been used", f"One of your recovery codes has been used, and is spent. {IF_NOT_YOU}"
+    ),
+    Notice.ROLE_CHANGED: Text(
+        "Your role has been changed", "An administrator has changed what you may do. Sign in again to go on."
+    ),
+    Notice.SUSPENDED: Text(
+        "Your account has been suspended", "Your account has been suspended. Write to us if this is a mistake."
+    ),
+    Notice.RESTORED: Text("Your account has been restored", "Your account is open again. You can sign in."),
+    Notice.EXPORTED: Text(
+        "Your data has been exported", f"Somebody who is signed in has asked for a copy of your data. {IF_NOT_YOU}"
+    ),
+    Notice.DELETION_REQUESTED: Text(
+        "Your account is going to be deleted",
+        "Your account will be deleted, with everything in it, as was asked. Until then you can keep it.",
+        Offer(Purpose.CANCEL_DELETION, "Keep my account", timedelta(days=30)),
+    ),
+    Notice.DELETED: Text("Your account has been deleted", "Your account is gone, with what it held."),
 }
 
 
