@@ -23,5 +23,6 @@ class SessionsMutation:
         info: Info,
         refresh_token: Annotated[str | None, strawberry.argument(description="The token of the last answer.")] = None,
     ) -> RefreshSessionResult | None:
-        tokens = await sessions.refresh(info.context.app, refresh_token or "")
-        return RefreshSessionSuccess(tokens=Tokens.of(tokens))
+        context = info.context
+        token = context.cookies.refresh if context.cookies else refresh_token
+        return RefreshSessionSuccess(tokens=Tokens.handed(context, await sessions.refresh(context.app, token or "")))

@@ -9,7 +9,8 @@ import strawberry
 from core.errors import NotFound, Unauthenticated
 from loaders import Loaders
 from models.accounts import Role
-from services import access
+from schema.cookies import Cookies
+from services import access, accounts
 from services.access import Viewer
 from services.app import App
 from services.sessions import Client
@@ -22,6 +23,8 @@ class Context:
     app: App
     client: Client
     viewer: Viewer | None = None
+    cookies: Cookies | None = None
+    """In cookie mode, what came in and what goes out; else None."""
     loaders: Loaders = field(default_factory=Loaders)
     begun: bool = False
     """Whether execution has begun: what fails before that was refused by parsing, limits or validation."""
@@ -39,6 +42,20 @@ class Context:
         if self.viewer is None:
             raise Unauthenticated
         return self.viewer
+
+    def enter(self, signed_in: accounts.SignedIn) -> str | None:
+        """Make who has signed in the viewer of the rest; the device token, unless a cookie keeps it."""
+        self.viewer = signed_in.viewer
+        if self.cookies is None:
+            return signed_in.device_token
+        self.cookies.device_token = signed_in.device_token
+        return None
+
+    def leave(self) -> None:
+        """Make nobody the viewer of the rest."""
+        self.viewer = None
+        if self.cookies is not None:
+            self.cookies.end()
 
     def renew(self) -> None:
         """Forget what was read: the next event of a subscription sees rows as they are then."""

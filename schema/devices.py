@@ -1,7 +1,10 @@
 """What a client says of its device."""
 
+from dataclasses import replace
+
 import strawberry
 
+from schema.context import Context
 from services import devices
 
 
@@ -26,3 +29,12 @@ class DeviceInput:
             locale=self.locale,
             timezone=self.timezone,
         )
+
+
+def device_of(context: Context, said: DeviceInput | None) -> devices.Description | None:
+    """What the client says of its device, with the token that its cookie keeps in cookie mode. Raises BadUserInput."""
+    kept = context.cookies.device if context.cookies else None
+    if said is None:
+        return devices.Description(device_token=kept) if kept else None
+    description = said.described()
+    return description if description.device_token or not kept else replace(description, device_token=kept)

@@ -6,6 +6,7 @@ from typing import Annotated
 import strawberry
 
 from core.errors import Refusal
+from schema.context import Context
 from schema.errors import Error
 from services import sessions
 
@@ -21,8 +22,11 @@ class Tokens:
     token_type: str = strawberry.field(description="`Bearer`.")
 
     @classmethod
-    def of(cls, tokens: sessions.Tokens) -> "Tokens":
-        """The tokens as the API tells them."""
+    def handed(cls, context: Context, tokens: sessions.Tokens) -> "Tokens | None":
+        """The tokens as the API tells them; None when cookies carry them."""
+        if context.cookies is not None:
+            context.cookies.keep(tokens)
+            return None
         return cls(
             access_token=tokens.access_token,
             access_token_expires_at=tokens.access_token_expires_at,

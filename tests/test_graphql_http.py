@@ -453,7 +453,7 @@ async def test_origins_are_allowed_by_list(start: Start) -> None:
     allowed = await preflight("https://app.example.com")
     assert allowed.status_code == 200
     assert allowed.headers["access-control-allow-origin"] == "https://app.example.com"
-    assert "access-control-allow-credentials" not in allowed.headers
+    assert allowed.headers["access-control-allow-credentials"] == "true"  # for cookie mode
     read = await porchlight.http.post("/graphql", json=TYPENAME, headers={"origin": "https://app.example.com"})
     assert read.headers["access-control-allow-origin"] == "https://app.example.com"
     assert {part.strip() for part in read.headers["vary"].split(",")} == {"Accept", "Origin"}

@@ -8,9 +8,13 @@ from strawberry.types.graphql import OperationType
 
 from core.errors import PorchlightError, Unauthenticated
 from schema.context import Context
+from schema.cookies import Cookies
 from schema.errors import failure
+from services import access
+from services.access import Viewer
 from web.answers import errors_answer, json_answer
 from web.client import client_of
+from web.cookies import CookieJar
 from web.requests import (
     JSON,
     RESULT,
@@ -32,6 +36,7 @@ class GraphQLEndpoint:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
+        self._jar = CookieJar(runtime.app.settings)
 
     async def answer(self, request: Request) -> Response:
         """Answer one request."""
@@ -40,25 +45,41 @@ class GraphQLEndpoint:
             return _refusal(BadRequestError(HTTPStatus.NOT_ACCEPTABLE, f"Answers are {RESULT} or {JSON}."), JSON)
         try:
             operation = await self._operation(request)
-            answer = await self._run(request, operation)
+            context = await self._context(request)
+            answer = await self._run(request, operation, context)
         except (BadRequestError, WrongMethodError, PorchlightError) as error:
             return _refusal(error, media_type)
-        return json_answer(answer.content, _status(answer, media_type), media_type=media_type, headers=ANY_ACCEPT)
+        response = json_answer(answer.content, _status(answer, media_type), media_type=media_type, headers=ANY_ACCEPT)
+        if context.cookies is not None:
+            self._jar.write(context.cookies, response, context.now)
+        return response
 
     async def _operation(self, request: Request) -> Operation:
         if request.method == "POST":
             return operation_in(await read_json_object(request))
         return operation_in_url(request)
 
-    async def _run(self, request: Request, operation: Operation) -> Answer:
-        runtime = self._runtime
-        context = Context(
+    async def _context(self, request: Request) -> Context:
+        runtime, cookies = self._runtime, self._jar.read(request)
+        return Context(
             app=runtime.app,
             client=client_of(request, runtime.app.settings.trusted_proxies),
-            viewer=await runtime.viewer(request.headers.get("authorization")),
+            viewer=await self._viewer(request.headers.get("authorization"), cookies),
+            cookies=cookies,
         )
+
+    async def _viewer(self, authorization: str | None, cookies: Cookies | None) -> Viewer | None:
+        """Who asks. A cookie outlives its session, so one that is not valid any more makes nobody the viewer."""
+        if cookies is None or authorization is not None:
+            return await self._runtime.viewer(authorization)
+        try:
+            return await access.authenticate(self._runtime.app, cookies.access) if cookies.access else None
+        except Unauthenticated:
+            return None
+
+    async def _run(self, request: Request, operation: Operation, context: Context) -> Answer:
         allowed = QUERIES_AND_MUTATIONS if request.method == "POST" else QUERIES
-        return await runtime.execute(operation, context, allowed=allowed, transport="http")
+        return await self._runtime.execute(operation, context, allowed=allowed, transport="http")
 
 
 def _status(answer: Answer, media_type: str) -> int:

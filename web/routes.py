@@ -15,6 +15,7 @@ from strawberry import Schema
 
 from adapters.mail import OutboxMail
 from services.app import App
+from web import cookies
 from web.answers import problem
 from web.graphiql.page import graphiql_routes
 from web.graphql import GraphQLEndpoint
@@ -50,7 +51,8 @@ def build_site(app: App, schema: Schema, opened: Callable[[], AbstractAsyncConte
             CORSMiddleware,
             allow_origins=app.settings.allowed_origins,
             allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "X-Request-Id"],
+            allow_headers=["Authorization", "Content-Type", "X-Request-Id", cookies.HEADER],
+            allow_credentials=True,
             expose_headers=["X-Request-Id", "Retry-After"],
             max_age=600,
         )

@@ -14,6 +14,7 @@ from schema.accounts.signing_in import (
     RegisterSuccess,
 )
 from schema.context import Info
+from schema.devices import device_of
 from schema.directives import Auth, Public, RateLimit, RateLimitKey, guards
 from schema.sessions import Tokens
 from schema.trials import Trial
@@ -48,15 +49,14 @@ class SigningInMutation:
             email=input.email,
             password=input.password,
             name=input.name,
-            device=input.device.described() if input.device else None,
+            device=device_of(info.context, input.device),
             client=info.context.client,
         )
-        info.context.viewer = signed_in.viewer
         return RegisterSuccess(
             user=User.of(signed_in.user),
             trial=Trial.of(trial, info.context.now) if trial else None,
-            tokens=Tokens.of(signed_in.tokens),
-            device_token=signed_in.device_token,
+            tokens=Tokens.handed(info.context, signed_in.tokens),
+            device_token=info.context.enter(signed_in),
         )
 
     @strawberry.mutation(
@@ -76,16 +76,13 @@ class SigningInMutation:
             info.context.app,
             email=input.email,
             password=input.password,
-            device=input.device.described() if input.device else None,
+            device=device_of(info.context, input.device),
             client=info.context.client,
         )
-        info.context.viewer = signed_in.viewer
-        return LoginSuccess(
-            user=User.of(signed_in.user), tokens=Tokens.of(signed_in.tokens), device_token=signed_in.device_token
-        )
+        return LoginSuccess.of(info.context, signed_in)
 
     @strawberry.mutation(extensions=guards(Auth()), description="End the viewer's session on every device it serves.")
     async def logout(self, info: Info) -> bool | None:
         await accounts.logout(info.context.app, info.context.signed_in)
-        info.context.viewer = None
+        info.context.leave()
         return True

@@ -6,6 +6,7 @@ import strawberry
 
 from core.errors import Refusal
 from schema.accounts.user import User
+from schema.context import Context
 from schema.devices import DeviceInput
 from schema.errors import Error
 from schema.sessions import Tokens
@@ -38,8 +39,10 @@ class RegisterSuccess:
 
     user: User = strawberry.field(description="The new user, who is now the viewer.")
     trial: Trial | None = strawberry.field(description="Null when this person has had a trial before.")
-    tokens: Tokens | None = strawberry.field(description="The new session's tokens.")
-    device_token: str | None = strawberry.field(description="Keep it: it recognises this device at its next sign-in.")
+    tokens: Tokens | None = strawberry.field(description="The new session's tokens; null in cookie mode.")
+    device_token: str | None = strawberry.field(
+        description="Keep it: it recognises this device at its next sign-in. Null in cookie mode."
+    )
 
 
 @strawberry.type(description="The session has begun.")
@@ -47,8 +50,19 @@ class LoginSuccess:
     """What `login` gives."""
 
     user: User = strawberry.field(description="The user, who is now the viewer.")
-    tokens: Tokens | None = strawberry.field(description="The new session's tokens.")
-    device_token: str | None = strawberry.field(description="Keep it: it recognises this device at its next sign-in.")
+    tokens: Tokens | None = strawberry.field(description="The new session's tokens; null in cookie mode.")
+    device_token: str | None = strawberry.field(
+        description="Keep it: it recognises this device at its next sign-in. Null in cookie mode."
+    )
+
+    @classmethod
+    def of(cls, context: Context, signed_in: accounts.SignedIn) -> "LoginSuccess":
+        """The session that has begun, whose user is the viewer from here on."""
+        return cls(
+            user=User.of(signed_in.user),
+            tokens=Tokens.handed(context, signed_in.tokens),
+            device_token=context.enter(signed_in),
+        )
 
 
 @strawberry.type(description="There is an account with this address.")

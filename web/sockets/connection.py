@@ -16,6 +16,7 @@ from schema.errors import failure
 from services import access
 from services.access import Viewer
 from services.sessions import Client
+from web.cookies import CookieJar
 from web.requests import BadRequestError, operation_in
 from web.runtime import Answer, Operation, Runtime
 
@@ -143,6 +144,8 @@ class Socket:
         if payload is not None and not isinstance(payload, dict):
             raise CloseError(4400, "The payload of connection_init is an object")
         given = (payload or {}).get("Authorization") or self._websocket.headers.get("authorization")
+        if given is None and (kept := CookieJar(self._runtime.app.settings).access_token(self._websocket)):
+            given = f"Bearer {kept}"
         if given is not None:
             await self._authenticate(given)
         self._acknowledged = True
