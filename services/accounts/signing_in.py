@@ -76,8 +76,10 @@ async def enter(app: App, user: User, device: Description | None, client: Client
     async with app.database.transaction():
         signed_in = await begin_session(app, user, device, client, proof)
         await audit.record(app, Action.SIGNED_IN, actor=user, client=client, methods=proof.methods)
-        await _tell_of_device(app, signed_in, client)
-    await jobs.wake(app)
+        if signed_in.new_device:
+            await _meet_device(app, signed_in, client)
+    if signed_in.new_device:
+        await jobs.wake(app)
     return signed_in
 
 
@@ -85,10 +87,6 @@ async def begin_session(app: App, user: User, device: Description | None, client
     """Recognise the device and start the session, inside the caller's transaction."""
     recognised = await devices.recognise(app, user, device, client.user_agent)
     session, tokens = await sessions.start(app, user, recognised.device, client, proof)
-    if recognised.new:
-        await sessions.make_room(app, user.id)
-        subject = f"Device:{recognised.device.id}"
-        await audit.record(app, Action.DEVICE_ADDED, actor=user, subject=subject, client=client)
     return SignedIn(user, session, tokens, recognised.token, recognised.device, recognised.new)
 
 
@@ -97,14 +95,16 @@ async def logout(app: App, viewer: Viewer, client: Client) -> None:
     await sessions.sign_out(app, viewer, client)
 
 
-async def _tell_of_device(app: App, signed_in: SignedIn, client: Client) -> None:
-    """Ask the owner by mail whether a first sign-in from a device was theirs."""
-    if signed_in.new_device:
-        await notifications.notify(
-            app,
-            signed_in.user.id,
-            Notice.NEW_DEVICE,
-            dedup_key=signed_in.session.key,
-            details=devices.circumstances(app, signed_in.device, client),
-            token_data={"session": signed_in.session.key},
-        )
+async def _meet_device(app: App, signed_in: SignedIn, client: Client) -> None:
+    """Write down a device that is new to the account, and ask the owner by mail whether the sign-in was theirs."""
+    user, device, session = signed_in.user, signed_in.device, signed_in.session
+    await sessions.make_room(app, user.id)
+    await audit.record(app, Action.DEVICE_ADDED, actor=user, subject=f"Device:{device.id}", client=client)
+    await notifications.notify(
+        app,
+        user.id,
+        Notice.NEW_DEVICE,
+        dedup_key=session.key,
+        details=devices.circumstances(app, device, client),
+        token_data={"session": session.key},
+    )
