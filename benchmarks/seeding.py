@@ -97,6 +97,8 @@ async def _users(app: App, count: int) -> list[User]:
             user_id=user.id,
             salt=bytes(16),
             counter=1,
+            seen_counter=1,
+            last_seen_at=now,
             created_at=now,
             rotated_at=now,
             expires_at=now + sessions.ABSOLUTE_LIFETIME,

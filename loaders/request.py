@@ -2,7 +2,11 @@
 
 from strawberry.dataloader import DataLoader
 
+from loaders.devices import devices_by_id
+from loaders.sessions import sessions_by_id
 from loaders.trials import trials_by_id, trials_by_user
+from models.devices import Device
+from models.sessions import Session
 from models.trials import Trial
 
 
@@ -10,5 +14,7 @@ class Loaders:
     """Rows that this request has read, each once."""
 
     def __init__(self) -> None:
+        self.device_by_id: DataLoader[int, Device | None] = DataLoader(devices_by_id)
+        self.session_by_id: DataLoader[int, Session | None] = DataLoader(sessions_by_id)
         self.trial_by_id: DataLoader[int, Trial | None] = DataLoader(trials_by_id)
         self.trial_by_user: DataLoader[int, Trial | None] = DataLoader(trials_by_user)

@@ -10,11 +10,13 @@ from core.errors import Rejection
 from schema.accounts import User
 from schema.billing import Plan
 from schema.context import Context, Info
+from schema.devices import Device
 from schema.directives import Public, guards
 from schema.nodes import Node
 from schema.recommendations import Item
+from schema.sessions import Session
 from schema.trials import Trial
-from services import recommendations
+from services import recommendations, sessions
 
 
 async def _user(context: Context, key: str) -> Node | None:
@@ -31,6 +33,24 @@ async def _trial(context: Context, key: str) -> Node | None:
     return Trial.of(row, context.now)
 
 
+async def _session(context: Context, key: str) -> Node | None:
+    number = int_key(key)
+    row = await context.loaders.session_by_id.load(number) if number else None
+    if row is None or not sessions.is_live(row, context.now):
+        return None
+    context.require_sight_of(row.user_id)
+    return Session.of(row, context.viewer)
+
+
+async def _device(context: Context, key: str) -> Node | None:
+    number = int_key(key)
+    row = await context.loaders.device_by_id.load(number) if number else None
+    if row is None:
+        return None
+    context.require_sight_of(row.user_id)
+    return Device.of(row, context.now)
+
+
 async def _plan(context: Context, key: str) -> Node | None:
     plan = context.app.catalogue.plans.get(key)
     return Plan.of(plan) if plan else None
@@ -44,6 +64,8 @@ async def _item(_: Context, key: str) -> Node | None:
 
 BY_TYPE: dict[str, Callable[[Context, str], Awaitable[Node | None]]] = {
     "User": _user,
+    "Session": _session,
+    "Device": _device,
     "Trial": _trial,
     "Plan": _plan,
     "Item": _item,

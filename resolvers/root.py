@@ -13,9 +13,10 @@ from strawberry.types.base import get_object_definition
 from core.errors import Refusal
 from resolvers.accounts.signing_in import SigningInMutation, SigningInQuery
 from resolvers.billing import BillingQuery
+from resolvers.devices import DevicesMutation
 from resolvers.nodes import NodesQuery
 from resolvers.recommendations import RecommendationsMutation, RecommendationsQuery, RecommendationsSubscription
-from resolvers.sessions import SessionsMutation
+from resolvers.sessions import SessionsMutation, SessionsSubscription
 from resolvers.trials import TrialsMutation, TrialsSubscription
 from schema import accounts, billing, sessions, trials
 from schema.accounts import signing_in
@@ -36,6 +37,7 @@ class Query(
 
 @strawberry.type(description="What can be done.")
 class Mutation(
+    DevicesMutation,
     RecommendationsMutation,
     SessionsMutation,
     SigningInMutation,
@@ -47,6 +49,7 @@ class Mutation(
 @strawberry.type(description="What can be followed live.")
 class Subscription(
     RecommendationsSubscription,
+    SessionsSubscription,
     TrialsSubscription,
 ):
     """All subscriptions."""

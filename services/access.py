@@ -24,18 +24,42 @@ class Viewer:
     session: Session
 
 
+class Suspended(Unauthenticated):
+    """The viewer's account has been suspended."""
+
+    message = "This account has been suspended."
+
+
 async def authenticate(app: App, access_token: str) -> Viewer:
-    """The viewer that an access token stands for. One query. Raises Unauthenticated."""
+    """The viewer that an access token stands for. Raises Unauthenticated, Suspended.
+
+    One query, and one UPDATE once a minute or at the first use of a token. What was read is read again when the row
+    changed before that use could be written down: a token that nobody has used may be replaced at any moment.
+    """
     try:
         claims = app.keys.read_access_token(access_token, app.clock.now())
     except InvalidTokenError as error:
         raise Unauthenticated("The access token is not valid.") from error
-    return await viewer_of(app, claims.session_key, claims.user_id)
+    while True:
+        viewer = await viewer_of(app, claims.session_key, claims.user_id)
+        if sessions.is_superseded(viewer.session, claims.counter):
+            raise Unauthenticated("This access token has been replaced.")
+        if await sessions.see(app, viewer.session, claims.counter):
+            return viewer
+
+
+async def renewed(app: App, viewer: Viewer) -> Viewer:
+    """The viewer with role and session as they are now. Raises Unauthenticated, Suspended."""
+    fresh = await viewer_of(app, viewer.session.key, viewer.user.id)
+    await sessions.see(app, fresh.session)
+    return fresh
 
 
 async def viewer_of(app: App, session_key: str, user_id: int) -> Viewer:
-    """The viewer of a session that stands. One query. Raises Unauthenticated."""
+    """The viewer of a session that stands. One query. Raises Unauthenticated, Suspended."""
     session = await Session.get_or_none(key=session_key, user_id=user_id).select_related("user")
+    if session is not None and session.user.suspended_at is not None:
+        raise Suspended
     if session is None or not sessions.is_live(session, app.clock.now()):
         raise Unauthenticated("This session has ended.")
     return Viewer(session.user, session)
@@ -59,6 +83,11 @@ def is_assured(viewer: Viewer, max_age: int | None, now: datetime, *, has_factor
 def is_staff(user: User) -> bool:
     """Whether the user may do more than their own account allows."""
     return user.role is not Role.USER
+
+
+def may_less(now: Role, before: Role) -> bool:
+    """Whether a user's role has been lowered: something that `before` allowed is not allowed any more."""
+    return before is not Role.USER and now not in {before, Role.ADMIN}
 
 
 def has_role(user: User, required: Role) -> bool:

@@ -20,6 +20,7 @@ from core.settings import Settings, SettingsError
 from core.tokens import KeyRing
 from services.billing import Catalogue, read_catalogue
 from services.recommendations.index import ItemIndex
+from services.sessions import CHANGED
 from services.signals import Signals
 from services.trials.countdown import Countdown
 
@@ -64,6 +65,7 @@ class App:
     countdown: Countdown
     items: ItemIndex
     recommendations_changed: Signals
+    sessions_changed: Signals
     metrics: Metrics = field(default_factory=Metrics)
     draining: bool = False
 
@@ -137,6 +139,7 @@ def assemble(settings: Settings, ports: Ports | None = None, clock: Clock | None
         countdown=Countdown(clock, ports.database, ports.bus),
         items=ItemIndex(ports.embeddings, ports.vectors, ports.database, ports.bus),
         recommendations_changed=Signals(ports.bus, "recommendations.changed"),
+        sessions_changed=Signals(ports.bus, CHANGED),
     )
 
 
@@ -177,6 +180,8 @@ async def opened(app: App) -> AsyncGenerator[None, None]:
         await app.countdown.open()
         app.recommendations_changed.open()
         stack.callback(app.recommendations_changed.close)
+        app.sessions_changed.open()
+        stack.callback(app.sessions_changed.close)
         stack.push_async_callback(app.items.close)
         await app.items.open()
         yield

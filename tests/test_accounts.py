@@ -42,10 +42,10 @@ async def test_registering_makes_user_session_trial_and_letter(porchlight: Porch
     assert person.registered["trial"]["secondsLeft"] == 14 * 86_400
     assert person.registered["tokens"]["accessTokenExpiresAt"] == "2026-03-02T09:10:00+00:00"
     assert person.registered["tokens"]["refreshTokenExpiresAt"] == "2026-03-16T09:00:00+00:00"
-    assert person.registered["deviceToken"] is None
+    assert len(person.registered["deviceToken"]) == 43
     me = (await porchlight.ask(ME, token=person.access_token))["me"]
     assert me == {**user, "trial": {"status": "ACTIVE"}}
-    assert await counts(porchlight) == {"User": 1, "Session": 1, "Trial": 1, "Device": 0, "Job": 1}
+    assert await counts(porchlight) == {"User": 1, "Session": 1, "Trial": 1, "Device": 1, "Job": 1}
 
 
 async def test_me_is_null_for_nobody(porchlight: Porchlight) -> None:
@@ -133,7 +133,7 @@ async def test_ten_registrations_of_one_address_at_once_make_one_account(porchli
     results = await asyncio.gather(*(porchlight.ask(*attempt) for _ in range(10)))
     kinds = sorted(result["register"]["__typename"] for result in results)
     assert kinds == ["EmailTaken"] * 9 + ["RegisterSuccess"]
-    assert await counts(porchlight) == {"User": 1, "Session": 1, "Trial": 1, "Device": 0, "Job": 1}
+    assert await counts(porchlight) == {"User": 1, "Session": 1, "Trial": 1, "Device": 1, "Job": 1}
 
 
 async def test_one_person_has_one_trial_under_ten_addresses_at_once(porchlight: Porchlight) -> None:
@@ -143,7 +143,7 @@ async def test_one_person_has_one_trial_under_ten_addresses_at_once(porchlight: 
     ]
     people = await asyncio.gather(*(porchlight.register(address) for address in addresses))
     assert sum(person.registered["trial"] is not None for person in people) == 1
-    assert await counts(porchlight) == {"User": 10, "Session": 10, "Trial": 1, "Device": 0, "Job": 10}
+    assert await counts(porchlight) == {"User": 10, "Session": 10, "Trial": 1, "Device": 10, "Job": 10}
 
 
 async def test_signing_in(porchlight: Porchlight) -> None:
@@ -236,6 +236,7 @@ async def test_known_numbers_of_queries(porchlight: Porchlight) -> None:
         person = await porchlight.register()
     assert shapes(statements) == [
         "INSERT users",
+        "INSERT devices",
         "INSERT sessions",
         "INSERT trials",
         "SELECT trials",
@@ -245,12 +246,30 @@ async def test_known_numbers_of_queries(porchlight: Porchlight) -> None:
     with porchlight.counting_queries() as statements:
         await porchlight.ask("{ me { email trial { status plan { name } } } }", token=person.access_token)
     assert shapes(statements) == ["SELECT sessions", "SELECT trials"]
+    device = {"deviceToken": person.registered["deviceToken"]}
+    with porchlight.counting_queries() as statements:
+        await refused(porchlight, LOGIN, email=person.email, password=PASSWORD, device=device)
+    assert shapes(statements) == [
+        "SELECT users",
+        "UPDATE devices",
+        "SELECT devices",
+        "INSERT sessions",
+        "INSERT audit_events",
+    ]
     with porchlight.counting_queries() as statements:
         await refused(porchlight, LOGIN, email=person.email, password=PASSWORD)
-    assert shapes(statements) == ["SELECT users", "INSERT sessions", "INSERT audit_events"]
+    assert shapes(statements) == [
+        "SELECT users",
+        "INSERT devices",
+        "INSERT sessions",
+        "INSERT audit_events",
+        "SELECT devices",
+        "INSERT audit_events",
+        "INSERT jobs",
+    ]
     with porchlight.counting_queries() as statements:
         await porchlight.refresh(person.refresh_token)
-    assert shapes(statements) == ["SELECT sessions", "UPDATE sessions", "SELECT sessions"]
+    assert shapes(statements) == ["SELECT sessions", "UPDATE sessions", "UPDATE devices"]
 
 
 def shapes(statements: list[str]) -> list[str]:

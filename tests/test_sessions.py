@@ -8,7 +8,10 @@ import pytest
 
 from core.tokens import InvalidTokenError
 from models import Session
+from models.accounts import Role
 from services import sessions
+from services.app import App
+from services.sessions import State, refreshing
 from tests.clock import ManualClock
 from tests.conftest import Start
 from tests.porchlight import Person, Porchlight
@@ -149,14 +152,13 @@ async def test_a_refresh_that_meets_a_revocation_is_refused(
 ) -> None:
     """The session ends between the look at its row and the rotation: the rotation does not happen."""
     person = await porchlight.register()
-    look = Session.get_or_none
+    go_on = refreshing._go_on
 
-    async def look_then_end(**which: Any) -> Session | None:
-        session = await look(**which)
-        await Session.filter(**which).update(revoked_at=porchlight.clock.now(), revoked_reason="LOGOUT")
-        return session
+    async def end_before(app: App, session: Session, *given: Any, **more: Any) -> bool:
+        await sessions.revoke(app, session, reason="LOGOUT")
+        return await go_on(app, session, *given, **more)
 
-    monkeypatch.setattr(Session, "get_or_none", look_then_end)
+    monkeypatch.setattr(refreshing, "_go_on", end_before)
     assert (await porchlight.refresh(person.refresh_token))["__typename"] == "SessionRevoked"
     session = await session_of(porchlight, person)
     assert (session.counter, session.revoked_reason) == (1, "LOGOUT")
@@ -170,13 +172,17 @@ async def test_tokens_follow_from_the_row(porchlight: Porchlight) -> None:
     assert (tokens.access_token, tokens.refresh_token) == (person.access_token, person.refresh_token)
 
 
-async def test_ended_sessions_are_found_among_many(porchlight: Porchlight) -> None:
+async def test_states_of_sessions_are_found_among_many(porchlight: Porchlight) -> None:
     """What sockets ask after messages may have been lost."""
     person, other = await porchlight.register(), await porchlight.register("grace@example.com")
     await porchlight.ask("mutation { logout }", token=other.access_token)
     keys = [who.refresh_token.split(".")[1] for who in (person, other)]
     with porchlight.app.database.bound():
-        assert await sessions.ended_among(porchlight.app, [*keys, "unknown"]) == [keys[1], "unknown"]
+        states = await sessions.states_of(porchlight.app, [*keys, "unknown"])
+    assert states == {
+        keys[0]: State(live=True, role=Role.USER, suspended=False),
+        keys[1]: State(live=False, role=Role.USER, suspended=False),
+    }
 
 
 async def test_keys_rotate_without_signing_anybody_out(start: Start) -> None:

@@ -13,6 +13,8 @@ from core.passwords import Passwords
 from models import Session, User
 from services import sessions
 from services.app import App
+from services.sessions import State
+from tests.clock import settle
 from tests.conftest import Start
 from tests.porchlight import PASSWORD, REGISTER, Connection, Porchlight
 from tests.services.valkey import until
@@ -127,7 +129,7 @@ def tell_again(porchlight: Porchlight) -> None:
 
 
 async def test_a_session_that_expires_takes_its_sockets_along(porchlight: Porchlight) -> None:
-    """Nobody tells of it: the clock does, within a minute. An access token's end changes nothing."""
+    """Nobody tells of it: the clock does, within seconds. An access token's end changes nothing."""
     person = await porchlight.register()
     async with porchlight.connect(token=person.access_token) as connection:
         await porchlight.clock.advance(timedelta(minutes=11))
@@ -139,24 +141,25 @@ async def test_a_session_that_expires_takes_its_sockets_along(porchlight: Porchl
 
 
 async def test_a_review_that_fails_is_repeated(porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A database that is away for a minute does not let ended sessions live on."""
+    """A database that is away for a moment does not let ended sessions live on."""
     person = await porchlight.register()
-    review = sessions.ended_among
+    look = sessions.states_of
     failed = asyncio.Event()
 
-    async def once_away(app: App, keys: list[str]) -> list[str]:
+    async def once_away(app: App, keys: list[str]) -> dict[str, State]:
         if not failed.is_set():
             failed.set()
             raise ConnectionResetError
-        return await review(app, keys)
+        return await look(app, keys)
 
-    monkeypatch.setattr(sessions, "ended_among", once_away)
+    monkeypatch.setattr(sessions, "states_of", once_away)
     async with porchlight.connect(token=person.access_token) as connection:
         with porchlight.app.database.bound():
             await Session.all().update(revoked_at=porchlight.clock.now())
-        await porchlight.clock.advance(timedelta(minutes=1))
-        assert failed.is_set()
-        await porchlight.clock.advance(timedelta(minutes=1))
+        await porchlight.clock.advance(timedelta(seconds=registry.REVIEW_INTERVAL))
+        await asyncio.wait_for(failed.wait(), 5)
+        await settle()
+        await porchlight.clock.advance(timedelta(seconds=registry.REVIEW_INTERVAL))
         assert await connection.closed() == ENDED
 
 

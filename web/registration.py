@@ -69,7 +69,7 @@ class RegistrationEndpoint:
         )
         if answer.codes:
             return _fault(answer.content["errors"][0])
-        return _result(answer.content["data"]["register"])
+        return _result(answer.content["data"]["register"], described="device" in variables["input"])
 
 
 def _input(members: dict[str, Any]) -> dict[str, Any]:
@@ -94,7 +94,8 @@ def _fault(error: dict[str, Any]) -> Response:
     return problem(status, PROBLEM_CODES.get(code, code), error["message"], **extensions)
 
 
-def _result(result: dict[str, Any]) -> Response:
+def _result(result: dict[str, Any], *, described: bool) -> Response:
+    """The contract's members; whoever described a device is told its token too."""
     kind = result["__typename"]
     if kind != "RegisterSuccess":
         reasons = {"reasons": result["reasons"]} if "reasons" in result else {}
@@ -111,7 +112,7 @@ def _result(result: dict[str, Any]) -> Response:
             "token_type": tokens["tokenType"],
         },
     }
-    if result["deviceToken"]:
+    if described:
         content["device_token"] = result["deviceToken"]
     return json_answer(content, HTTPStatus.CREATED)
 

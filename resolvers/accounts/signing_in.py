@@ -83,6 +83,6 @@ class SigningInMutation:
 
     @strawberry.mutation(extensions=guards(Auth()), description="End the viewer's session on every device it serves.")
     async def logout(self, info: Info) -> bool | None:
-        await accounts.logout(info.context.app, info.context.signed_in)
+        await accounts.logout(info.context.app, info.context.signed_in, info.context.client)
         info.context.leave()
         return True

@@ -10,11 +10,13 @@ from models.accounts import Role as RoleRow
 from models.accounts import User as UserRow
 from schema.connections import After, Before, First, Last
 from schema.context import Info
+from schema.devices import DeviceConnection
 from schema.enums import described
 from schema.nodes import Node
 from schema.recommendations import Interest, RecommendationConnection, RecommendationFilter
+from schema.sessions import SessionConnection
 from schema.trials import Trial, trial_of_user
-from services import recommendations
+from services import devices, recommendations, sessions
 from services.pages import page_of
 
 Role = described(
@@ -40,6 +42,23 @@ class User(Node):
     role: Role = strawberry.field(description="What the user may do.")  # type: ignore[valid-type]
     created_at: datetime = strawberry.field(description="When the account was made.")
     pk: strawberry.Private[int]
+
+    @strawberry.field(description="The sessions of the user that stand, those that began last first.")
+    async def sessions(
+        self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> SessionConnection | None:
+        info.context.require_sight_of(self.pk)
+        page = page_of(first, after, last, before)
+        found = await sessions.page_of_user(info.context.app, self.pk, page)
+        return SessionConnection.of(found, self.pk, info.context.viewer)
+
+    @strawberry.field(description="The devices that the user has signed in from, the newest first.")
+    async def devices(
+        self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> DeviceConnection | None:
+        info.context.require_sight_of(self.pk)
+        found = await devices.page_of_user(self.pk, page_of(first, after, last, before))
+        return DeviceConnection.of(found, self.pk, info.context.now)
 
     @strawberry.field(description="The user's free trial; null when there never was one.")
     async def trial(self, info: Info) -> Trial | None:

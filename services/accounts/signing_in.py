@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from core.emails import InvalidEmail, parse_email
 from core.errors import Refusal
 from models.accounts import User
-from services import audit, devices, sessions
+from services import audit, devices, jobs, notifications, sessions
 from services.access import Viewer
 from services.audit import Action
+from services.notifications import Notice
 from services.sessions import PASSWORD
 
 if TYPE_CHECKING:
+    from models.devices import Device
     from models.sessions import Session
     from services.app import App
     from services.devices import Description
@@ -39,7 +41,9 @@ class SignedIn:
     user: User
     session: Session
     tokens: Tokens
-    device_token: str | None
+    device_token: str
+    device: Device
+    new_device: bool
 
     @property
     def viewer(self) -> Viewer:
@@ -72,16 +76,35 @@ async def enter(app: App, user: User, device: Description | None, client: Client
     async with app.database.transaction():
         signed_in = await begin_session(app, user, device, client, proof)
         await audit.record(app, Action.SIGNED_IN, actor=user, client=client, methods=proof.methods)
+        if signed_in.new_device:
+            await _meet_device(app, signed_in, client)
+    if signed_in.new_device:
+        await jobs.wake(app)
     return signed_in
 
 
 async def begin_session(app: App, user: User, device: Description | None, client: Client, proof: Proof) -> SignedIn:
     """Recognise the device and start the session, inside the caller's transaction."""
-    known, device_token = await devices.recognise(app, user, device) if device else (None, None)
-    session, tokens = await sessions.start(app, user, known, client, proof)
-    return SignedIn(user, session, tokens, device_token)
+    recognised = await devices.recognise(app, user, device, client.user_agent)
+    session, tokens = await sessions.start(app, user, recognised.device, client, proof)
+    return SignedIn(user, session, tokens, recognised.token, recognised.device, recognised.new)
 
 
-async def logout(app: App, viewer: Viewer) -> None:
+async def logout(app: App, viewer: Viewer, client: Client) -> None:
     """End the viewer's session."""
-    await sessions.revoke(app, viewer.session, reason="LOGOUT")
+    await sessions.sign_out(app, viewer, client)
+
+
+async def _meet_device(app: App, signed_in: SignedIn, client: Client) -> None:
+    """Write down a device that is new to the account, and ask the owner by mail whether the sign-in was theirs."""
+    user, device, session = signed_in.user, signed_in.device, signed_in.session
+    await sessions.make_room(app, user.id)
+    await audit.record(app, Action.DEVICE_ADDED, actor=user, subject=f"Device:{device.id}", client=client)
+    await notifications.notify(
+        app,
+        user.id,
+        Notice.NEW_DEVICE,
+        dedup_key=session.key,
+        details=devices.circumstances(app, device, client),
+        token_data={"session": session.key},
+    )

@@ -30,6 +30,9 @@ MAX_OPERATIONS = 100
 """Operations that one socket may have open."""
 MAX_ID = 128
 """Characters of an operation's id."""
+ENDED = (4401, "The session has ended")
+SUSPENDED = (4403, "The account has been suspended")
+LOWERED = (4403, "The role has changed")
 
 log = structlog.get_logger(__name__)
 
@@ -237,14 +240,25 @@ class Socket:
         return None
 
     async def _present_viewer(self) -> Viewer | None:
-        """The viewer with role and session as they are now; the socket ends when the session has."""
+        """The viewer with role and session as they are now; the socket ends when the session has.
+
+        A role that is lowered ends it too: what it has open was begun with the other one.
+        """
         if self.viewer is None:
             return None
         try:
-            return await access.viewer_of(self._runtime.app, self.viewer.session.key, self.viewer.user.id)
-        except Unauthenticated:
-            await self.close(4401, "The session has ended")
+            fresh = await access.renewed(self._runtime.app, self.viewer)
+        except access.Suspended:
+            await self.close(*SUSPENDED)
             raise
+        except Unauthenticated:
+            await self.close(*ENDED)
+            raise
+        if access.may_less(fresh.user.role, self.viewer.user.role):
+            await self.close(*LOWERED)
+            raise Unauthenticated
+        self.viewer = fresh
+        return fresh
 
     async def _refuse(self, operation_id: str, message: str, extensions: dict[str, Any]) -> None:
         errors = [{"message": message, "extensions": extensions}]

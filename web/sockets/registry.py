@@ -1,42 +1,55 @@
-"""The open sockets of this process, by session."""
+"""The open sockets of this process, by session and by user."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 
 import structlog
 from starlette.websockets import WebSocket
 
-from services import sessions
+from services import access, sessions
+from services.sessions import State
 from web.client import client_of
 from web.runtime import Runtime
-from web.sockets.connection import Socket
+from web.sockets.connection import ENDED, LOWERED, SUSPENDED, Socket
 
 PROTOCOL = "graphql-transport-ws"
-REVIEW_INTERVAL = 60.0
-"""Seconds between two looks at the sessions of all sockets, on the app's clock."""
+REVIEW_INTERVAL = 3.0
+"""Seconds between two looks at the sessions of all sockets, on the app's clock.
+
+A socket outlives its session by at most 5 s (docs/sessions.md): these, and the time that a look takes.
+"""
 REVIEWED_AT_ONCE = 1_000
 
 log = structlog.get_logger(__name__)
 
 
 class Sockets:
-    """The open sockets of this process, by session, so that a session that ends takes its sockets along."""
+    """The open sockets of this process, so that a session that ends takes its sockets along."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._by_session: dict[str, set[Socket]] = {}
+        self._by_user: dict[int, dict[str, None]] = {}
+        """The sessions that a user has sockets of."""
         self._closing: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def watching(self) -> AsyncGenerator[None, None]:
-        """Watch for sessions that end: the bus tells of those that are ended, the clock of those that expire."""
-        unsubscribe = self._runtime.app.bus.subscribe(sessions.CHANNEL, self._revoked, resync=self.review)
+        """Watch for sessions that end and users who may do less.
+
+        The bus tells of them. The regular look finds what no message told of: sessions that run out, messages that
+        were lost.
+        """
+        bus = self._runtime.app.bus
+        ended = bus.subscribe(sessions.CHANNEL, self._ended, resync=self.review)
+        changed = bus.subscribe(sessions.CHANGED, self._changed)
         reviewing = asyncio.create_task(self._review_regularly())
         try:
             yield
         finally:
-            unsubscribe()
+            ended()
+            changed()
             reviewing.cancel()
 
     async def serve(self, websocket: WebSocket) -> None:
@@ -60,20 +73,35 @@ class Sockets:
 
     def _joined(self, socket: Socket) -> None:
         assert socket.viewer is not None
-        self._by_session.setdefault(socket.viewer.session.key, set()).add(socket)
+        session = socket.viewer.session
+        self._by_session.setdefault(session.key, set()).add(socket)
+        self._by_user.setdefault(session.user_id, {})[session.key] = None
 
     def _left(self, socket: Socket) -> None:
         if socket.viewer is None:
             return
-        key = socket.viewer.session.key
-        members = self._by_session.get(key, set())
+        session = socket.viewer.session
+        members = self._by_session.get(session.key, set())
         members.discard(socket)
-        if not members:
-            self._by_session.pop(key, None)
+        if members:
+            return
+        self._by_session.pop(session.key, None)
+        theirs = self._by_user.get(session.user_id, {})
+        theirs.pop(session.key, None)
+        if not theirs:
+            self._by_user.pop(session.user_id, None)
 
-    def _revoked(self, session_key: str) -> None:
-        for socket in list(self._by_session.get(session_key, ())):
-            closing = asyncio.create_task(socket.end(4401, "The session has ended"))
+    def _ended(self, session_key: str) -> None:
+        self._close(self._by_session.get(session_key, ()), *ENDED)
+
+    async def _changed(self, user_id: str) -> None:
+        keys = list(self._by_user.get(int(user_id), ()))
+        if keys:
+            await self._look_at(keys)
+
+    def _close(self, sockets: Iterable[Socket], code: int, reason: str) -> None:
+        for socket in tuple(sockets):
+            closing = asyncio.create_task(socket.end(code, reason))
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
 
@@ -86,9 +114,28 @@ class Sockets:
                 log.warning("sockets.review_failed", exc_info=True)
 
     async def review(self) -> None:
-        """Look at every session again: some expire without a word, and messages may have been lost."""
+        """Look at every session again, in batches of a bounded size."""
         keys = list(self._by_session)
+        for start in range(0, len(keys), REVIEWED_AT_ONCE):
+            await self._look_at(keys[start : start + REVIEWED_AT_ONCE])
+
+    async def _look_at(self, keys: list[str]) -> None:
+        """Close the sockets of those of these sessions that stand no more, or whose user may do less."""
         with self._runtime.app.database.bound():
-            for start in range(0, len(keys), REVIEWED_AT_ONCE):
-                for key in await sessions.ended_among(self._runtime.app, keys[start : start + REVIEWED_AT_ONCE]):
-                    self._revoked(key)
+            states = await sessions.states_of(self._runtime.app, keys)
+        for key in keys:
+            for socket in tuple(self._by_session.get(key, ())):
+                if end := _end_of(socket, states.get(key)):
+                    self._close([socket], *end)
+
+
+def _end_of(socket: Socket, now: State | None) -> tuple[int, str] | None:
+    """Code and reason with which a socket has to close; None when it may stay."""
+    assert socket.viewer is not None
+    if now is None:
+        return ENDED
+    if now.suspended:
+        return SUSPENDED
+    if access.may_less(now.role, socket.viewer.user.role):
+        return LOWERED
+    return None if now.live else ENDED

@@ -1,0 +1,108 @@
+"""What is seen of sessions: when they were last used, which stand, how they end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from tortoise.expressions import Q
+
+from models.accounts import Role
+from models.sessions import Session
+from services.pages import Page, Rows, cut
+from services.sessions.life import standing
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from services.app import App
+
+SEEN_EVERY = timedelta(minutes=1)
+"""How often at most a session's use is written down."""
+OVERLAP = timedelta(minutes=1)
+"""How far the clocks of two processes may be apart."""
+
+
+@dataclass(frozen=True)
+class State:
+    """How a session stands, and what its user may do now."""
+
+    live: bool
+    role: Role
+    suspended: bool
+
+
+async def see(app: App, session: Session, counter: int = 0) -> bool:
+    """Write down that the session is used, with the access token that came with refresh token number `counter`.
+
+    One UPDATE at the most, once a minute or at the first use of a token. False when the row has changed before the
+    first use could be written down: then what was read of it does not count.
+    """
+    now = app.clock.now()
+    unchanged = Session.filter(id=session.id, counter=session.counter, revoked_at=None)
+    if counter > session.seen_counter:
+        fresh = unchanged.filter(seen_counter__lt=counter)
+        return bool(await fresh.update(seen_counter=counter, last_seen_at=now))
+    if session.last_seen_at is None or now - session.last_seen_at >= SEEN_EVERY:
+        due = unchanged.filter(Q(last_seen_at=None) | Q(last_seen_at__lte=now - SEEN_EVERY))
+        await due.update(last_seen_at=now)
+    return True
+
+
+async def page_of_user(app: App, user_id: int, page: Page) -> Rows[Session]:
+    """The standing sessions of a user, those that began last first."""
+    query = Session.filter(standing(app.clock.now()), user_id=user_id)
+    if page.after:
+        query = query.filter(id__lt=page.after[1])
+    if page.before:
+        query = query.filter(id__gt=page.before[1])
+    return cut(await query.order_by("-id" if page.forward else "id").limit(page.size + 1), page)
+
+
+async def count_of_user(app: App, user_id: int) -> int:
+    """How many sessions of a user stand."""
+    return await Session.filter(standing(app.clock.now()), user_id=user_id).count()
+
+
+async def states_of(app: App, keys: Sequence[str]) -> dict[str, State]:
+    """How these sessions and their users stand. One query of few columns, for sockets ask often.
+
+    A second one when some do not stand: whether their users may do less, too. Unknown ones are left out.
+    """
+    known = Session.filter(standing(app.clock.now()), key__in=list(keys))
+    states = {key: State(live=True, role=role, suspended=suspended) for key, role, suspended in await _users_of(known)}
+    missing = [key for key in keys if key not in states]
+    if missing:
+        rows = await _users_of(Session.filter(key__in=missing))
+        states |= {key: State(live=False, role=role, suspended=suspended) for key, role, suspended in rows}
+    return states
+
+
+async def _users_of(which: Any) -> list[tuple[str, Role, bool]]:
+    rows = await which.values_list("key", "user__role", "user__suspended_at")
+    return [(key, Role(role), suspended_at is not None) for key, role, suspended_at in rows]
+
+
+async def watch(app: App, user_id: int) -> AsyncGenerator[Session, None]:
+    """Each session of the user that is ended from now on. One that runs out is ended by nobody, and not told."""
+    since = app.clock.now() - OVERLAP
+    told = {session.id for session in await _ended_since(since, user_id)}
+    return _ends(app, user_id, since, told)
+
+
+async def _ends(app: App, user_id: int, since: datetime, told: set[int]) -> AsyncGenerator[Session, None]:
+    changes = app.sessions_changed.changes(str(user_id))
+    try:
+        async for _ in changes:
+            for session in await _ended_since(since, user_id):
+                if session.id not in told:
+                    told.add(session.id)
+                    yield session
+    finally:
+        await changes.aclose()
+
+
+async def _ended_since(since: datetime, user_id: int) -> list[Session]:
+    return await Session.filter(user_id=user_id, revoked_at__gte=since).order_by("revoked_at", "id")
