@@ -51,7 +51,7 @@ async def begin(
     """A half session for who has given `proof`: the refusal that the caller raises."""
     # A device token lets in on a trusted device, so it is stored sealed.
     half = json.dumps({"proof": asdict(proof), "device": asdict(device) if device else None})
-    data = app.keys.seal(half.encode(), SEALED_FOR)
+    data = {"sealed": app.keys.seal(half.encode(), SEALED_FOR)}
     async with app.database.transaction():
         token = await one_time_tokens.issue(app, Purpose.MFA, lifetime=LIFETIME, user_id=user.id, data=data)
         await audit.record(app, Action.MFA_ASKED, user_id=user.id, client=client, methods=list(proof.methods))
@@ -60,6 +60,6 @@ async def begin(
 
 def opened(app: App, data: Any) -> HalfSession:
     """What `begin` has kept with the token."""
-    half = json.loads(app.keys.unseal(data, SEALED_FOR))
+    half = json.loads(app.keys.unseal(data["sealed"], SEALED_FOR))
     proof = Proof(**{**half["proof"], "methods": tuple(half["proof"]["methods"])})
     return HalfSession(proof, Description(**half["device"]) if half["device"] else None)
