@@ -3,6 +3,7 @@
 from strawberry.dataloader import DataLoader
 
 from loaders.devices import devices_by_id
+from loaders.mfa import mfa_enabled_by_user, recovery_codes_left_by_user
 from loaders.sessions import sessions_by_id
 from loaders.trials import trials_by_id, trials_by_user
 from models.devices import Device
@@ -16,5 +17,7 @@ class Loaders:
     def __init__(self) -> None:
         self.device_by_id: DataLoader[int, Device | None] = DataLoader(devices_by_id)
         self.session_by_id: DataLoader[int, Session | None] = DataLoader(sessions_by_id)
+        self.mfa_enabled_by_user: DataLoader[int, bool] = DataLoader(mfa_enabled_by_user)
+        self.recovery_codes_left_by_user: DataLoader[int, int] = DataLoader(recovery_codes_left_by_user)
         self.trial_by_id: DataLoader[int, Trial | None] = DataLoader(trials_by_id)
         self.trial_by_user: DataLoader[int, Trial | None] = DataLoader(trials_by_user)

@@ -14,11 +14,12 @@ from core.errors import Refusal
 from resolvers.accounts.signing_in import SigningInMutation, SigningInQuery
 from resolvers.billing import BillingQuery
 from resolvers.devices import DevicesMutation
+from resolvers.mfa import MfaMutation
 from resolvers.nodes import NodesQuery
 from resolvers.recommendations import RecommendationsMutation, RecommendationsQuery, RecommendationsSubscription
 from resolvers.sessions import SessionsMutation, SessionsSubscription
 from resolvers.trials import TrialsMutation, TrialsSubscription
-from schema import accounts, billing, sessions, trials
+from schema import accounts, billing, mfa, sessions, trials
 from schema.accounts import signing_in
 from schema.directives import Auth, Public
 from schema.errors import Error, RefusalHandler
@@ -38,6 +39,7 @@ class Query(
 @strawberry.type(description="What can be done.")
 class Mutation(
     DevicesMutation,
+    MfaMutation,
     RecommendationsMutation,
     SessionsMutation,
     SigningInMutation,
@@ -56,6 +58,7 @@ class Subscription(
 
 
 REFUSALS: dict[type[Refusal], type[Error]] = {
+    **mfa.REFUSALS,
     **sessions.REFUSALS,
     **signing_in.REFUSALS,
     **trials.REFUSALS,

@@ -65,13 +65,16 @@ async def viewer_of(app: App, session_key: str, user_id: int) -> Viewer:
     return Viewer(session.user, session)
 
 
-def is_assured(viewer: Viewer, max_age: int | None, now: datetime, *, has_factor: bool) -> bool:
+def is_assured(
+    viewer: Viewer, max_age: int | None, now: datetime, *, has_factor: bool, adding_factor: bool = False
+) -> bool:
     """Whether the viewer has used the strongest factor of their account, within `max_age` seconds.
 
-    That is a second factor where the account has one (`has_factor`), else the password. Staff need a second factor.
+    That is a second factor where the account has one (`has_factor`), else the password. Staff need a second factor,
+    but for `adding_factor`: without that, who has become staff could never add their first one.
     """
     session = viewer.session
-    if has_factor or is_staff(viewer.user):
+    if has_factor or (is_staff(viewer.user) and not adding_factor):
         proven_at = session.factor_at if session.assurance > 1 else None
     else:
         proven_at = session.password_at

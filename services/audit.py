@@ -42,6 +42,7 @@ class Action(StrEnum):
     DEVICE_ADDED = "device.added"
     DEVICE_TRUSTED = "device.trusted"
     DEVICE_FORGOTTEN = "device.forgotten"
+    MFA_ASKED = "mfa.asked"
     MFA_FAILED = "mfa.failed"
     STEPPED_UP = "mfa.stepped_up"
     TOTP_CONFIRMED = "mfa.totp_confirmed"

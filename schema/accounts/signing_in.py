@@ -8,10 +8,11 @@ from core.errors import Refusal
 from schema.accounts.user import User
 from schema.context import Context
 from schema.devices import DeviceInput
+from schema.enums import described
 from schema.errors import Error
 from schema.sessions import Tokens
 from schema.trials import Trial
-from services import accounts
+from services import accounts, mfa
 
 
 @strawberry.input(description="What a new user gives.")
@@ -97,12 +98,36 @@ class AccountSuspended(Error):
     """Somebody on the staff has suspended it."""
 
 
+MfaMethod = described(
+    mfa.MfaMethod,
+    "A kind of second factor.",
+    {
+        "TOTP": "A code of an authenticator app: six digits.",
+        "RECOVERY_CODE": "One of the codes that were given out for the day on which the other factors are lost.",
+        "PASSKEY": "A passkey of the device or of a security key.",
+    },
+)
+
+
+@strawberry.type(description="The sign-in needs the account's second factor. Told only after the right password.")
+class MfaRequired(Error):
+    """Half a session."""
+
+    mfa_token: str = strawberry.field(description="For `completeMfa` and nothing else: for ten minutes and five tries.")
+    methods: list[MfaMethod] = strawberry.field(description="What may be given now.")  # type: ignore[valid-type]
+
+    @classmethod
+    def of(cls, refusal: Any) -> "MfaRequired":
+        """The refusal as data."""
+        return cls(message=refusal.message, mfa_token=refusal.mfa_token, methods=refusal.methods)
+
+
 RegisterResult = Annotated[
     RegisterSuccess | EmailTaken | InvalidEmail | InvalidPassword,
     strawberry.union("RegisterResult", description="What `register` answers."),
 ]
 LoginResult = Annotated[
-    LoginSuccess | InvalidCredentials | AccountSuspended,
+    LoginSuccess | InvalidCredentials | MfaRequired | AccountSuspended,
     strawberry.union("LoginResult", description="What `login` answers."),
 ]
 
@@ -112,4 +137,5 @@ REFUSALS: dict[type[Refusal], type[Error]] = {
     accounts.InvalidPassword: InvalidPassword,
     accounts.InvalidCredentials: InvalidCredentials,
     accounts.AccountSuspended: AccountSuspended,
+    mfa.MfaRequired: MfaRequired,
 }

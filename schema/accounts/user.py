@@ -64,6 +64,16 @@ class User(Node):
     async def trial(self, info: Info) -> Trial | None:
         return await trial_of_user(self.pk, info)
 
+    @strawberry.field(description="Whether a sign-in asks for a second factor: an authenticator app or a passkey.")
+    async def mfa_enabled(self, info: Info) -> bool | None:
+        info.context.require_sight_of(self.pk)
+        return await info.context.loaders.mfa_enabled_by_user.load(self.pk)
+
+    @strawberry.field(description="How many recovery codes have not been used.")
+    async def recovery_codes_left(self, info: Info) -> int | None:
+        info.context.require_sight_of(self.pk)
+        return await info.context.loaders.recovery_codes_left_by_user.load(self.pk)
+
     @strawberry.field(description="What the user cares for, the strongest first.")
     async def interests(self, info: Info) -> list[Interest] | None:
         info.context.require_sight_of(self.pk)

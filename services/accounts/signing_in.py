@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from core.emails import InvalidEmail, parse_email
 from core.errors import Refusal
 from models.accounts import User
-from services import audit, devices, jobs, notifications, sessions
+from services import audit, devices, jobs, mfa, notifications, sessions
 from services.access import Viewer
 from services.audit import Action
+from services.mfa import half_sessions
 from services.notifications import Notice
 from services.sessions import PASSWORD
 
@@ -54,7 +55,8 @@ class SignedIn:
 async def login(app: App, *, email: str, password: str, device: Description | None, client: Client) -> SignedIn:
     """Begin a session for the right address and password.
 
-    Raises InvalidCredentials, AccountSuspended, Unavailable. Unknown addresses take the same work as wrong passwords.
+    Raises InvalidCredentials, AccountSuspended, MfaRequired, Unavailable. Unknown addresses take the same work as
+    wrong passwords.
     """
     try:
         user = await User.get_or_none(email_key=parse_email(email).key)
@@ -70,9 +72,16 @@ async def login(app: App, *, email: str, password: str, device: Description | No
 
 
 async def enter(app: App, user: User, device: Description | None, client: Client, proof: Proof) -> SignedIn:
-    """Begin a session for who has given `proof` of being `user`. Raises AccountSuspended."""
+    """Begin a session for who has given `proof` of being `user`.
+
+    Raises AccountSuspended, and MfaRequired where the account has a second factor that `proof` does not include and
+    the device is not trusted.
+    """
     if user.suspended_at is not None:
         raise AccountSuspended
+    methods = await mfa.methods_of(user.id) if proof.assurance == 1 else []
+    if methods and not await mfa.is_trusted(app, user, device):
+        raise await half_sessions.begin(app, user, methods, device, client, proof)
     async with app.database.transaction():
         signed_in = await begin_session(app, user, device, client, proof)
         await audit.record(app, Action.SIGNED_IN, actor=user, client=client, methods=proof.methods)

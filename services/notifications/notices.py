@@ -32,6 +32,7 @@ class Notice(StrEnum):
     ADDRESS_IN_USE = auto()
     FACTOR_ADDED = auto()
     FACTOR_REMOVED = auto()
+    FACTOR_FAILED = auto()
     RECOVERY_CODE_USED = auto()
     ROLE_CHANGED = auto()
     SUSPENDED = auto()
@@ -91,6 +92,11 @@ TEXTS: dict[Notice, Text] = {
     ),
     Notice.FACTOR_REMOVED: Text(
         "A second factor has been removed", f"A way to confirm sign-ins to your account is gone. {IF_NOT_YOU}"
+    ),
+    Notice.FACTOR_FAILED: Text(
+        "Somebody may know your password",
+        "Your account's second factor was asked for, and the answer was wrong five times in a row. Only who knows your "
+        f"password, or is signed in, gets as far as that. {IF_NOT_YOU}",
     ),
     Notice.RECOVERY_CODE_USED: Text(
         "A recovery code has been used", f"One of your recovery codes has been used, and is spent. {IF_NOT_YOU}"

@@ -1,0 +1,39 @@
+"""Trusted devices: for 30 days they stand for the second factor at sign-in, and nowhere else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from models.devices import Device
+from services import audit
+from services.audit import Action
+
+if TYPE_CHECKING:
+    from models.accounts import User
+    from models.sessions import Session
+    from services.app import App
+    from services.devices import Description
+    from services.sessions import Client
+
+TRUST = timedelta(days=30)
+
+
+async def is_trusted(app: App, user: User, said: Description | None) -> bool:
+    """Whether this user's device with this token is trusted. What a client says beside its token counts nothing."""
+    if said is None or not said.device_token:
+        return False
+    hashes = app.keys.macs("device-token", said.device_token)
+    return await Device.exists(user_id=user.id, key_hash__in=hashes, trusted_until__gt=app.clock.now())
+
+
+async def trust(app: App, user: User, session: Session, client: Client) -> None:
+    """Trust the session's device from now on, inside the caller's transaction."""
+    until = app.clock.now() + TRUST
+    await Device.filter(id=session.device_id).update(trusted_until=until)
+    await audit.record(app, Action.DEVICE_TRUSTED, actor=user, subject=f"Device:{session.device_id}", client=client)
+
+
+async def distrust_all(user_id: int) -> None:
+    """Ask for the second factor again on each of the user's devices."""
+    await Device.filter(user_id=user_id, trusted_until__isnull=False).update(trusted_until=None)
