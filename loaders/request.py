@@ -2,7 +2,9 @@
 
 from strawberry.dataloader import DataLoader
 
+from loaders.accounts import users_by_id
 from loaders.trials import trials_by_id, trials_by_user
+from models.accounts import User
 from models.trials import Trial
 
 
@@ -12,3 +14,4 @@ class Loaders:
     def __init__(self) -> None:
         self.trial_by_id: DataLoader[int, Trial | None] = DataLoader(trials_by_id)
         self.trial_by_user: DataLoader[int, Trial | None] = DataLoader(trials_by_user)
+        self.user_by_id: DataLoader[int, User | None] = DataLoader(users_by_id)

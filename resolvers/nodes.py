@@ -8,18 +8,34 @@ import strawberry
 from core.cursors import decode_id, int_key
 from core.errors import Rejection
 from schema.accounts import User
+from schema.audit import AuditEvent, require_sight_of_events
 from schema.billing import Plan
 from schema.context import Context, Info
 from schema.directives import Public, guards
 from schema.nodes import Node
 from schema.recommendations import Item
 from schema.trials import Trial
-from services import recommendations
+from services import audit, recommendations
 
 
 async def _user(context: Context, key: str) -> Node | None:
-    viewer = context.signed_in
-    return User.of(viewer.user) if int_key(key) == viewer.user.id else None
+    number = int_key(key)
+    if number is None:
+        return None
+    context.require_sight_of(number)
+    if context.is_viewer(number):
+        return User.of(context.signed_in.user)
+    row = await context.loaders.user_by_id.load(number)
+    return User.of(row) if row else None
+
+
+async def _audit_event(context: Context, key: str) -> Node | None:
+    number = int_key(key)
+    row = await audit.event(number) if number and context.viewer else None
+    if row is None:
+        return None
+    await require_sight_of_events(context, row.user_id)
+    return AuditEvent.of(row)
 
 
 async def _trial(context: Context, key: str) -> Node | None:
@@ -44,6 +60,7 @@ async def _item(_: Context, key: str) -> Node | None:
 
 BY_TYPE: dict[str, Callable[[Context, str], Awaitable[Node | None]]] = {
     "User": _user,
+    "AuditEvent": _audit_event,
     "Trial": _trial,
     "Plan": _plan,
     "Item": _item,

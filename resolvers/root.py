@@ -11,14 +11,16 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types.base import get_object_definition
 
 from core.errors import Refusal
+from resolvers.accounts.administration import AdministrationMutation, AdministrationQuery
 from resolvers.accounts.signing_in import SigningInMutation, SigningInQuery
+from resolvers.audit import AuditQuery
 from resolvers.billing import BillingQuery
 from resolvers.nodes import NodesQuery
 from resolvers.recommendations import RecommendationsMutation, RecommendationsQuery, RecommendationsSubscription
 from resolvers.sessions import SessionsMutation
 from resolvers.trials import TrialsMutation, TrialsSubscription
 from schema import accounts, billing, sessions, trials
-from schema.accounts import signing_in
+from schema.accounts import administration, signing_in
 from schema.directives import Auth, Public
 from schema.errors import Error, RefusalHandler
 from schema.limits import DocumentLimits, NoIntrospection, TellsWhatRuns
@@ -26,6 +28,8 @@ from schema.limits import DocumentLimits, NoIntrospection, TellsWhatRuns
 
 @strawberry.type(description="What can be asked.")
 class Query(
+    AdministrationQuery,
+    AuditQuery,
     BillingQuery,
     NodesQuery,
     RecommendationsQuery,
@@ -36,6 +40,7 @@ class Query(
 
 @strawberry.type(description="What can be done.")
 class Mutation(
+    AdministrationMutation,
     RecommendationsMutation,
     SessionsMutation,
     SigningInMutation,
@@ -53,6 +58,7 @@ class Subscription(
 
 
 REFUSALS: dict[type[Refusal], type[Error]] = {
+    **administration.REFUSALS,
     **sessions.REFUSALS,
     **signing_in.REFUSALS,
     **trials.REFUSALS,

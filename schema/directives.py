@@ -142,9 +142,27 @@ class Auth(Guard):
         if not access.has_role(viewer.user, self.requires):
             raise Forbidden
         if self.assurance > 1:
-            has_factor = await mfa.has_factor(viewer.user.id)
-            if not access.is_assured(viewer, self.max_age, context.now, has_factor=has_factor):
-                raise StepUpRequired
+            await self.require_assurance(context)
+
+    async def require_assurance(self, context: Context) -> None:
+        """Raise StepUpRequired unless the viewer has shown recently enough who they are."""
+        await context.require_assurance(self.max_age)
+
+
+class Enrolling(Auth):
+    """`@auth(assurance: 2, maxAge: …)` on the fields that add a second factor.
+
+    The first one of an account asks for the password, of staff too: they could never have one otherwise.
+    """
+
+    def __init__(self, *, max_age: int) -> None:
+        super().__init__(assurance=2, max_age=max_age)
+
+    async def require_assurance(self, context: Context) -> None:
+        viewer = context.signed_in
+        has_factor = await mfa.has_factor(viewer.user.id)
+        if not access.may_enroll(viewer, self.max_age, context.now, has_factor=has_factor):
+            raise StepUpRequired
 
 
 class RateLimit(Guard):
