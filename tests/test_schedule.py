@@ -78,14 +78,15 @@ async def test_eight_workers_enqueue_one(settings: Settings, clock: ManualClock)
 
 async def test_worker_keeps_its_schedule(app: App, clock: ManualClock) -> None:
     """While it runs, by the app's clock; what fails to be written is written at the next look."""
-    count, failures = 0, [Unavailable("Gone.")]
+    failures = [Unavailable("Gone.")]
 
-    async def counting(_: App, __: Any) -> None:
-        nonlocal count
-        count += 1
+    async def nothing(_: App, __: Any) -> None:
         await asyncio.sleep(0)
 
-    worker = Worker(app, {"test": counting}, schedule=[EVERY_MINUTE])
+    async def done(count: int) -> bool:
+        return await Job.filter(done_at__isnull=False).count() == count
+
+    worker = Worker(app, {"test": nothing}, schedule=[EVERY_MINUTE])
     enqueue = worker._schedule.enqueue
 
     async def failing() -> None:
@@ -96,10 +97,10 @@ async def test_worker_keeps_its_schedule(app: App, clock: ManualClock) -> None:
     worker._schedule.enqueue = failing  # type: ignore[method-assign]
     with capture_logs() as logs:
         running = asyncio.create_task(worker.run())
-        await until(lambda: count == 1)
+        await until(lambda: done(1))
         await clock.advance(timedelta(minutes=1))
         await jobs.wake(app)
-        await until(lambda: count == 2)
+        await until(lambda: done(2))
         worker.stop()
         await running
     assert [line["event"] for line in logs if line["log_level"] != "info"] == ["worker.look_failed"]
