@@ -10,7 +10,8 @@ import pytest
 from core.cursors import encode_id
 from core.errors import NotFound
 from models import AuditEvent, Job, Role, Session, Totp, User
-from schema.directives import Enrolling
+from schema.context import Context
+from schema.directives import Auth, Enrolling
 from services import access, accounts, mfa
 from services.access import PERMISSIONS, Permission
 from services.accounts import AccountClosed, LastAdministrator, administration
@@ -187,13 +188,34 @@ async def test_first_factor_of_staff_asks_for_the_password(porchlight: Porchligh
         viewer.session.assurance, viewer.session.factor_at = 2, now
         assert access.may_enroll(viewer, 600, now, has_factor=True)
         assert access.is_assured(viewer, None, later, has_factor=True)
-    assert Enrolling(max_age=600).directive() == administration_guard()
 
 
-def administration_guard() -> object:
-    from schema.directives import Auth
-
-    return Auth(assurance=2, max_age=600).directive()
+async def test_fields_that_add_a_factor_say_what_all_others_say(porchlight: Porchlight, clock: ManualClock) -> None:
+    """The same directive is printed; the password passes for the first factor alone, and only while it is fresh."""
+    admin = await porchlight.register()
+    with porchlight.app.database.bound():
+        await User.filter(id=admin.user_id).update(role=Role.ADMIN)
+        viewer = await access.authenticate(porchlight.app, admin.access_token)
+    context = Context(app=porchlight.app, client=Client(), viewer=viewer)
+    enrolling, other = Enrolling(max_age=600), Auth(assurance=2, max_age=600)
+    assert enrolling.directive() == other.directive()
+    with porchlight.app.database.bound():
+        await enrolling.check(context, "enrollTotp", {})
+        with pytest.raises(StepUpRequired):
+            await other.check(context, "changePassword", {})
+        await Totp.create(user_id=admin.user_id, sealed_secret="x", created_at=START, confirmed_at=START)
+        with pytest.raises(StepUpRequired):
+            await enrolling.check(context, "enrollTotp", {})
+        await Totp.all().delete()
+        viewer.session.password_at = clock.now() - timedelta(seconds=601)
+        with pytest.raises(StepUpRequired):
+            await enrolling.check(context, "enrollTotp", {})
+        viewer.session.password_at = None
+        with pytest.raises(StepUpRequired):
+            await enrolling.check(context, "enrollTotp", {})
+        context.viewer = None
+        with pytest.raises(Unauthenticated):
+            await enrolling.check(context, "enrollTotp", {})
 
 
 @pytest.mark.parametrize("global_id", NO_IDS)
@@ -247,6 +269,8 @@ async def test_a_role_is_given_and_the_user_signs_in_again(porchlight: Porchligh
     assert await notices(porchlight) == [(ada.user_id, "role_changed")]
     again = await login(porchlight, ada.email)
     assert await porchlight.ask(ME, token=again["tokens"]["accessToken"]) == {"me": {"role": "SUPPORT"}}
+    assert await assign(porchlight, admin, ada, Role.ADMIN) == "AssignRoleSuccess"
+    assert (await row_of(porchlight, ada)).role is Role.ADMIN
     assert (await porchlight.post(ME, token=admin.access_token)).status_code == 200
 
 
