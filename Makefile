@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help serve test worker migrate admin lint types check schema lock bench runtime development
-.PHONY: test-browser browser chromium graphiql
+.PHONY: audit-verify test-browser browser chromium graphiql
 
 PY := .venv/bin/python
 ARGS =
@@ -20,6 +20,12 @@ override EMAIL := $(value EMAIL)
 export EMAIL
 else
 override EMAIL :=
+endif
+ifeq ($(origin HEAD),command line)
+override HEAD := $(value HEAD)
+export HEAD
+else
+override HEAD :=
 endif
 
 help: ## Print this help.
@@ -44,6 +50,9 @@ migrate: runtime ## Bring the database of DATABASE_URL up to date; SQLite does s
 admin: runtime ## Give the account EMAIL=ada@example.com the role of administrator.
 	@test -n "$$EMAIL" || { echo 'Say whose account: make admin EMAIL=ada@example.com' >&2; exit 2; }
 	@$(PY) -m worker.admin "$$EMAIL"
+
+audit-verify: runtime ## See that nobody has changed the audit log; HEAD=… compares with the head of an earlier run.
+	@$(PY) -m worker.audit "$$HEAD"
 
 lint: development ## Check style, formatting and the direction of imports.
 	$(PY) -m ruff check .

@@ -24,6 +24,7 @@ from services import demo, recommendations
 from services.app import App, Ports, assemble, open_app, opened
 from web.routes import build_site
 from worker.loop import Worker
+from worker.schedule import SCHEDULE
 from worker.tasks import TASKS
 
 DRAIN_SECONDS = 20
@@ -56,7 +57,7 @@ async def working(app: App) -> AsyncGenerator[None, None]:
     if app.settings.jobs == "external":
         yield
         return
-    worker = Worker(app, TASKS)
+    worker = Worker(app, TASKS, schedule=SCHEDULE)
     task = asyncio.create_task(worker.run())
     try:
         yield

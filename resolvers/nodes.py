@@ -8,6 +8,7 @@ import strawberry
 from core.cursors import decode_id, int_key
 from core.errors import Rejection
 from schema.accounts import User
+from schema.audit import AuditEvent, require_sight_of_events
 from schema.billing import Plan
 from schema.context import Context, Info
 from schema.devices import Device
@@ -16,12 +17,27 @@ from schema.nodes import Node
 from schema.recommendations import Item
 from schema.sessions import Session
 from schema.trials import Trial
-from services import recommendations, sessions
+from services import audit, recommendations, sessions
 
 
 async def _user(context: Context, key: str) -> Node | None:
-    viewer = context.signed_in
-    return User.of(viewer.user) if int_key(key) == viewer.user.id else None
+    number = int_key(key)
+    if number is None:
+        return None
+    context.require_sight_of(number)
+    if context.is_viewer(number):
+        return User.of(context.signed_in.user)
+    row = await context.loaders.user_by_id.load(number)
+    return User.of(row) if row else None
+
+
+async def _audit_event(context: Context, key: str) -> Node | None:
+    number = int_key(key)
+    row = await audit.event(number) if number and context.viewer else None
+    if row is None:
+        return None
+    await require_sight_of_events(context, row.user_id)
+    return AuditEvent.of(row)
 
 
 async def _trial(context: Context, key: str) -> Node | None:
@@ -66,6 +82,7 @@ BY_TYPE: dict[str, Callable[[Context, str], Awaitable[Node | None]]] = {
     "User": _user,
     "Session": _session,
     "Device": _device,
+    "AuditEvent": _audit_event,
     "Trial": _trial,
     "Plan": _plan,
     "Item": _item,

@@ -11,7 +11,9 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types.base import get_object_definition
 
 from core.errors import Refusal
+from resolvers.accounts.administration import AdministrationMutation, AdministrationQuery
 from resolvers.accounts.signing_in import SigningInMutation, SigningInQuery
+from resolvers.audit import AuditQuery
 from resolvers.billing import BillingQuery
 from resolvers.devices import DevicesMutation
 from resolvers.mfa import MfaMutation
@@ -20,7 +22,7 @@ from resolvers.recommendations import RecommendationsMutation, RecommendationsQu
 from resolvers.sessions import SessionsMutation, SessionsSubscription
 from resolvers.trials import TrialsMutation, TrialsSubscription
 from schema import accounts, billing, mfa, sessions, trials
-from schema.accounts import signing_in
+from schema.accounts import administration, signing_in
 from schema.directives import Auth, Public
 from schema.errors import Error, RefusalHandler
 from schema.limits import DocumentLimits, NoIntrospection, TellsWhatRuns
@@ -28,6 +30,8 @@ from schema.limits import DocumentLimits, NoIntrospection, TellsWhatRuns
 
 @strawberry.type(description="What can be asked.")
 class Query(
+    AdministrationQuery,
+    AuditQuery,
     BillingQuery,
     NodesQuery,
     RecommendationsQuery,
@@ -38,6 +42,7 @@ class Query(
 
 @strawberry.type(description="What can be done.")
 class Mutation(
+    AdministrationMutation,
     DevicesMutation,
     MfaMutation,
     RecommendationsMutation,
@@ -58,6 +63,7 @@ class Subscription(
 
 
 REFUSALS: dict[type[Refusal], type[Error]] = {
+    **administration.REFUSALS,
     **mfa.REFUSALS,
     **sessions.REFUSALS,
     **signing_in.REFUSALS,

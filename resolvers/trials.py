@@ -6,14 +6,12 @@ from typing import Annotated
 import strawberry
 
 from core.cursors import decode_int_id
-from core.errors import BadUserInput, NotFound
+from core.errors import NotFound
 from models.accounts import Role
 from schema.context import Info
 from schema.directives import Auth, RateLimit, guards
 from schema.trials import ExtendTrialResult, ExtendTrialSuccess, Trial, TrialTick
-from services import trials
-
-LONGEST_REASON = 500
+from services import audit, trials
 
 
 @strawberry.type
@@ -29,15 +27,24 @@ class TrialsMutation:
         info: Info,
         user_id: Annotated[strawberry.ID, strawberry.argument(description="Whose trial.")],
         days: Annotated[int, strawberry.argument(description="From 1 to 365.")],
-        reason: Annotated[str, strawberry.argument(description="Why, for the record; at most 500 characters.")],
+        reason: Annotated[
+            str,
+            strawberry.argument(description="Why, for the record, which the user may read; at most 500 characters."),
+        ],
     ) -> ExtendTrialResult | None:
         owner = decode_int_id(user_id, "User")
         if owner is None:
             raise NotFound
-        if not reason.strip() or len(reason) > LONGEST_REASON:
-            raise BadUserInput(f"reason has from 1 to {LONGEST_REASON} characters.")
-        trial = await trials.extend(info.context.app, owner, days, reason=reason, actor=info.context.signed_in.user)
-        return ExtendTrialSuccess(trial=Trial.of(trial, info.context.now))
+        context = info.context
+        trial = await trials.extend(
+            context.app,
+            owner,
+            days,
+            reason=audit.checked_reason(reason),
+            actor=context.signed_in.user,
+            client=context.client,
+        )
+        return ExtendTrialSuccess(trial=Trial.of(trial, context.now))
 
 
 @strawberry.type

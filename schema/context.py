@@ -6,12 +6,11 @@ from typing import Any, TypeAlias
 
 import strawberry
 
-from core.errors import NotFound, Unauthenticated
+from core.errors import NotFound, StepUpRequired, Unauthenticated
 from loaders import Loaders
-from models.accounts import Role
 from schema.cookies import Cookies
-from services import access, accounts
-from services.access import Viewer
+from services import access, accounts, mfa
+from services.access import Permission, Viewer
 from services.app import App
 from services.sessions import Client
 
@@ -61,11 +60,25 @@ class Context:
         """Forget what was read: the next event of a subscription sees rows as they are then."""
         self.loaders = Loaders()
 
-    def require_sight_of(self, user_id: int) -> None:
-        """Raise NotFound unless the viewer is this user, or supports them."""
-        viewer = self.viewer
-        if viewer is None or not (viewer.user.id == user_id or access.has_role(viewer.user, Role.SUPPORT)):
+    def may(self, permission: Permission) -> bool:
+        """Whether there is a viewer who has this permission."""
+        return self.viewer is not None and access.has_permission(self.viewer.user, permission)
+
+    def is_viewer(self, user_id: int) -> bool:
+        """Whether this user is the viewer."""
+        return self.viewer is not None and self.viewer.user.id == user_id
+
+    def require_sight_of(self, user_id: int, permission: Permission = Permission.READ_USERS) -> None:
+        """Raise NotFound unless the viewer is this user, or may do this for others."""
+        if not (self.is_viewer(user_id) or self.may(permission)):
             raise NotFound
+
+    async def require_assurance(self, max_age: int | None = None) -> None:
+        """Raise StepUpRequired unless the viewer has shown, `max_age` seconds ago at most, who they are."""
+        viewer = self.signed_in
+        has_factor = await mfa.has_factor(viewer.user.id)
+        if not access.is_assured(viewer, max_age, self.now, has_factor=has_factor):
+            raise StepUpRequired
 
 
 Info: TypeAlias = strawberry.Info[Context, Any]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum, auto
 from typing import TYPE_CHECKING
 
 from core.errors import Unauthenticated
@@ -14,6 +15,32 @@ from services import sessions
 
 if TYPE_CHECKING:
     from services.app import App
+
+
+class Permission(StrEnum):
+    """What somebody may do beyond their own account."""
+
+    READ_USERS = auto()
+    """See accounts, what belongs to them, and who is on the staff."""
+    EXTEND_TRIALS = auto()
+    SUSPEND_USERS = auto()
+    """Suspend and restore accounts without a role."""
+    SUSPEND_STAFF = auto()
+    """Suspend and restore accounts with a role."""
+    ASSIGN_ROLES = auto()
+    READ_AUDIT = auto()
+    """Read what happened to other accounts."""
+    READ_FIGURES = auto()
+    """See figures. It is what tells an ANALYST from a USER."""
+
+
+PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.USER: frozenset(),
+    Role.SUPPORT: frozenset({Permission.READ_USERS, Permission.EXTEND_TRIALS, Permission.SUSPEND_USERS}),
+    Role.ANALYST: frozenset({Permission.READ_FIGURES}),
+    Role.ADMIN: frozenset(Permission),
+}
+"""The one table of who may do what."""
 
 
 @dataclass(frozen=True)
@@ -65,22 +92,20 @@ async def viewer_of(app: App, session_key: str, user_id: int) -> Viewer:
     return Viewer(session.user, session)
 
 
-def is_assured(
-    viewer: Viewer, max_age: int | None, now: datetime, *, has_factor: bool, adding_factor: bool = False
-) -> bool:
+def is_assured(viewer: Viewer, max_age: int | None, now: datetime, *, has_factor: bool) -> bool:
     """Whether the viewer has used the strongest factor of their account, within `max_age` seconds.
 
-    That is a second factor where the account has one (`has_factor`), else the password. Staff need a second factor,
-    but for `adding_factor`: without that, who has become staff could never add their first one.
+    That is a second factor where the account has one (`has_factor`), else the password. Staff need a second factor.
     """
-    session = viewer.session
-    if has_factor or (is_staff(viewer.user) and not adding_factor):
-        proven_at = session.factor_at if session.assurance > 1 else None
-    else:
-        proven_at = session.password_at
-    if proven_at is None:
-        return False
-    return max_age is None or now - proven_at <= timedelta(seconds=max_age)
+    return _has_proven(viewer, max_age, now, by_factor=has_factor or is_staff(viewer.user))
+
+
+def may_enroll(viewer: Viewer, max_age: int | None, now: datetime, *, has_factor: bool) -> bool:
+    """Whether the viewer has proven enough to add a second factor.
+
+    Who has one uses it. The first one asks for the password, of staff too, who could never have one otherwise.
+    """
+    return _has_proven(viewer, max_age, now, by_factor=has_factor)
 
 
 def is_staff(user: User) -> bool:
@@ -90,9 +115,24 @@ def is_staff(user: User) -> bool:
 
 def may_less(now: Role, before: Role) -> bool:
     """Whether a user's role has been lowered: something that `before` allowed is not allowed any more."""
-    return before is not Role.USER and now not in {before, Role.ADMIN}
+    return not PERMISSIONS[before] <= PERMISSIONS[now]
+
+
+def has_permission(user: User, permission: Permission) -> bool:
+    """Whether the user may do this beyond their own account."""
+    return permission in PERMISSIONS[user.role]
 
 
 def has_role(user: User, required: Role) -> bool:
-    """Whether the user may do what `required` may: everybody is a USER, an ADMIN is everything."""
-    return required is Role.USER or user.role in {required, Role.ADMIN}
+    """Whether the user may do all that `required` may."""
+    return PERMISSIONS[user.role] >= PERMISSIONS[required]
+
+
+def _has_proven(viewer: Viewer, max_age: int | None, now: datetime, *, by_factor: bool) -> bool:
+    session = viewer.session
+    if by_factor and session.assurance == 1:
+        return False
+    proven_at = session.factor_at if by_factor else session.password_at
+    if proven_at is None:
+        return False
+    return max_age is None or now - proven_at <= timedelta(seconds=max_age)

@@ -22,7 +22,8 @@ async def refused(porchlight: Porchlight, query: str, **given: Any) -> dict[str,
 
 async def counts(porchlight: Porchlight) -> dict[str, int]:
     with porchlight.app.database.bound():
-        return {model.__name__: await model.all().count() for model in (User, Session, Trial, Device, Job)}
+        rows = {model.__name__: await model.all().count() for model in (User, Session, Trial, Device)}
+        return {**rows, "Job": await Job.filter(kind__startswith="mail.").count()}  # others recur by themselves
 
 
 async def test_registering_makes_user_session_trial_and_letter(porchlight: Porchlight) -> None:

@@ -8,13 +8,14 @@ from core import program
 from core.settings import Settings, SettingsError
 from services.app import open_app
 from worker.loop import Worker
+from worker.schedule import SCHEDULE
 from worker.tasks import TASKS
 
 
 async def work(settings: Settings) -> None:
     """Run jobs until SIGTERM or SIGINT."""
     async with open_app(settings) as app:
-        worker = Worker(app, TASKS)
+        worker = Worker(app, TASKS, schedule=SCHEDULE)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, worker.stop)

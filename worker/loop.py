@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -14,6 +14,7 @@ from models.jobs import Job
 from services import jobs
 from services.app import App
 from services.jobs import Outcome
+from worker.schedule import Recurring, Schedule
 
 Task = Callable[[App, Any], Awaitable[None]]
 
@@ -32,11 +33,19 @@ class UnknownKindError(Exception):
 
 
 class Worker:
-    """Runs jobs until it is told to stop. A job may take `deadline` seconds."""
+    """Runs jobs until it is told to stop, those of its schedule too. A job may take `deadline` seconds."""
 
-    def __init__(self, app: App, tasks: Mapping[str, Task], *, deadline: float = DEADLINE) -> None:
+    def __init__(
+        self,
+        app: App,
+        tasks: Mapping[str, Task],
+        *,
+        schedule: Sequence[Recurring] = (),
+        deadline: float = DEADLINE,
+    ) -> None:
         self._app = app
         self._tasks = tasks
+        self._schedule = Schedule(app, schedule)
         self._deadline = deadline
         self._wake = asyncio.Event()
         self._stopping = False
@@ -73,6 +82,7 @@ class Worker:
         if not room:
             return 0
         try:
+            await self._schedule.enqueue()
             claimed = await jobs.claim(self._app, room)
         except Exception as error:  # ruff: ignore[blind-except] -- the worker outlives whatever ends a look
             self._report("worker.look_failed", error)

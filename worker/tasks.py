@@ -1,10 +1,14 @@
 """Which service does which kind of job."""
 
-from services import notifications, recommendations
+from services import audit, notifications, pruning, recommendations
 from worker.loop import Task
 
 TASKS: dict[str, Task] = {
+    audit.CHAIN: audit.chain,
     notifications.NOTICE: notifications.send_notice,
     notifications.WELCOME: notifications.send_welcome,
+    pruning.JOBS: pruning.prune_jobs,
+    pruning.SESSIONS: pruning.prune_sessions,
+    pruning.TOKENS: pruning.prune_one_time_tokens,
     recommendations.PREPARE: recommendations.prepare,
 }

@@ -8,6 +8,7 @@ import strawberry
 from core.cursors import encode_id
 from models.accounts import Role as RoleRow
 from models.accounts import User as UserRow
+from schema.audit import AuditEventConnection, require_sight_of_events
 from schema.connections import After, Before, First, Last
 from schema.context import Info
 from schema.devices import DeviceConnection
@@ -16,7 +17,7 @@ from schema.nodes import Node
 from schema.recommendations import Interest, RecommendationConnection, RecommendationFilter
 from schema.sessions import SessionConnection
 from schema.trials import Trial, trial_of_user
-from services import devices, recommendations, sessions
+from services import audit, devices, recommendations, sessions
 from services.pages import page_of
 
 Role = described(
@@ -95,6 +96,13 @@ class User(Node):
         wanted = filter.wanted() if filter else recommendations.Filter()
         page = page_of(first, after, last, before)
         return RecommendationConnection.of(await recommendations.recommend(info.context.app, self.pk, page, wanted))
+
+    @strawberry.field(description="What happened to the account, the newest first.")
+    async def audit_events(
+        self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> AuditEventConnection | None:
+        await require_sight_of_events(info.context, self.pk)
+        return AuditEventConnection.of(*await audit.events(page_of(first, after, last, before), user_id=self.pk))
 
     @classmethod
     def of(cls, row: UserRow) -> "User":

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import structlog
 from tortoise.expressions import F
 
 from core.errors import BadUserInput, NotFound, Refusal
 from models.trials import Trial
+from services import audit
+from services.audit import Action
 from services.trials.countdown import CHANNEL, SLOTS
 from services.trials.status import TrialStatus, trial_status
 
@@ -19,9 +20,8 @@ if TYPE_CHECKING:
     from core.emails import Email
     from models.accounts import User
     from services.app import App
+    from services.sessions import Client
     from services.trials.status import Tick
-
-log = structlog.get_logger(__name__)
 
 LONGEST_EXTENSION = 365
 """Days that one extension may add."""
@@ -52,7 +52,7 @@ async def begin(app: App, user: User, email: Email) -> Trial | None:
     return await Trial.get_or_none(user_id=user.id)
 
 
-async def extend(app: App, user_id: int, days: int, *, reason: str, actor: User) -> Trial:
+async def extend(app: App, user_id: int, days: int, *, reason: str, actor: User, client: Client) -> Trial:
     """Move the end of a trial by `days` days, from its end or, when it is over, from now.
 
     Raises NotFound, BadUserInput, TrialNotExtendable. Every open countdown hears of it.
@@ -66,14 +66,29 @@ async def extend(app: App, user_id: int, days: int, *, reason: str, actor: User)
         now = app.clock.now()
         if trial_status(trial, now) in {TrialStatus.CONVERTED, TrialStatus.CANCELED}:
             raise TrialNotExtendable
-        changed = await Trial.filter(id=trial.id, version=trial.version).update(
-            ends_at=max(trial.ends_at, now) + timedelta(days=days), version=F("version") + 1
-        )
+        async with app.database.transaction():
+            changed = await Trial.filter(id=trial.id, version=trial.version).update(
+                ends_at=max(trial.ends_at, now) + timedelta(days=days), version=F("version") + 1
+            )
+            if changed:
+                await _record_extension(app, trial, actor, client, days=days, reason=reason)
         if changed:
             break
-    log.info("trial.extended", user_id=user_id, days=days, reason=reason, actor_id=actor.id)
     await app.bus.publish(CHANNEL, str(trial.id))
     return await Trial.get(id=trial.id)
+
+
+async def _record_extension(app: App, trial: Trial, actor: User, client: Client, *, days: int, reason: str) -> None:
+    await audit.record(
+        app,
+        Action.TRIAL_EXTENDED,
+        actor=actor,
+        user_id=trial.user_id,
+        subject=f"Trial:{trial.id}",
+        client=client,
+        days=days,
+        reason=reason,
+    )
 
 
 async def watch(app: App, user_id: int, every: int) -> AsyncGenerator[Tick, None]:

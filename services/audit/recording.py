@@ -1,17 +1,21 @@
 # ruff: file-ignore[hardcoded-password-string] -- names of events, none of which is a password
-"""The audit log: what happened to accounts, written in the transactions that cause it."""
+"""Writing events down, in the transactions that cause them."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from core.errors import BadUserInput
 from models.audit import AuditEvent
 
 if TYPE_CHECKING:
     from models.accounts import User
     from services.app import App
     from services.sessions import Client
+
+
+LONGEST_REASON = 500
 
 
 class Action(StrEnum):
@@ -80,3 +84,12 @@ async def record(
         at=app.clock.now(),
         data=data,
     )
+
+
+def checked_reason(text: str) -> str:
+    """Why somebody on the staff does what they do, trimmed, as the log keeps it. Raises BadUserInput."""
+    reason = text.strip()
+    printable = all(character.isprintable() or character in "\n\t" for character in reason)
+    if not 1 <= len(reason) <= LONGEST_REASON or not printable:
+        raise BadUserInput(f"reason has from 1 to {LONGEST_REASON} characters, all of them printable.")
+    return reason

@@ -1,0 +1,9 @@
+"""Users for graph edges."""
+
+from models.accounts import User
+
+
+async def users_by_id(ids: list[int]) -> list[User | None]:
+    """The user of each id."""
+    rows = {user.id: user for user in await User.filter(id__in=ids)}
+    return [rows.get(pk) for pk in ids]

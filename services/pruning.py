@@ -1,0 +1,46 @@
+"""What is thrown away when nobody needs it any more. Each function is a recurring job; the figures are days.
+
+The audit log is kept: it names people by number alone.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from tortoise.expressions import Q
+
+from models.jobs import Job
+from models.one_time_tokens import OneTimeToken
+from models.sessions import Session
+from services.sessions import IDLE_LIFETIME
+
+if TYPE_CHECKING:
+    from services.app import App
+
+JOBS = "jobs.prune"
+TOKENS = "one_time_tokens.prune"
+SESSIONS = "sessions.prune"
+
+JOBS_KEPT = timedelta(days=7)
+"""Of jobs that are done. A `dedup_key` holds as long; a dead letter waits for somebody to read it."""
+TOKENS_KEPT = timedelta(days=7)
+SESSIONS_KEPT = timedelta(days=90)
+
+
+async def prune_jobs(app: App, _: dict[str, Any]) -> None:
+    """Forget jobs that were done a week ago."""
+    await Job.filter(done_at__lt=app.clock.now() - JOBS_KEPT).delete()
+
+
+async def prune_one_time_tokens(app: App, _: dict[str, Any]) -> None:
+    """Forget tokens that were spent, or had run out, a week ago."""
+    before = app.clock.now() - TOKENS_KEPT
+    await OneTimeToken.filter(Q(used_at__lt=before) | Q(expires_at__lt=before)).delete()
+
+
+async def prune_sessions(app: App, _: dict[str, Any]) -> None:
+    """Forget sessions that had ended, in whichever way, 90 days ago."""
+    before = app.clock.now() - SESSIONS_KEPT
+    ended = Q(revoked_at__lt=before) | Q(expires_at__lt=before) | Q(rotated_at__lt=before - IDLE_LIFETIME)
+    await Session.filter(ended).delete()

@@ -1,0 +1,129 @@
+"""What operators run beside the server, as programs: the first administrator, the audit log."""
+
+import subprocess
+from collections.abc import AsyncGenerator, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.clock import SystemClock
+from core.settings import Settings
+from models import AuditEvent, Passkey, Role, User
+from services import audit
+from services.app import App, open_app
+from services.audit import Action
+from tests.porchlight import SECRET
+from tests.program import ROOT, Programs
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Iterator[Programs]:
+    """Start programs in an empty folder; whatever still runs ends with the test."""
+    (tmp_path / "home").mkdir()
+    programs = Programs(tmp_path / "home")
+    yield programs
+    programs.end()
+
+
+@pytest.fixture
+async def app(settings: Settings) -> AsyncGenerator[App]:
+    """An application over the same database, by the machine's clock."""
+    async with open_app(settings) as app:
+        yield app
+
+
+async def run(programs: Programs, settings: Settings, *arguments: str) -> tuple[int, str, str]:
+    """Status and words of a program."""
+    shared = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url, "SECRET_KEY": SECRET}
+    program = programs.run("-m", *arguments, **shared, LOG_LEVEL="warning")
+    return await program.ended(), program.out, program.err
+
+
+async def user(app: App, email: str, **state: Any) -> User:
+    return await User.create(
+        email=email, email_key=email, password_hash="x", role=Role.USER, created_at=app.clock.now(), **state
+    )
+
+
+async def test_make_admin_tells_what_comes_next(app: App, settings: Settings, programs: Programs) -> None:
+    """Who has no second factor learns how to add one; who has one needs no advice; a closed account is refused."""
+    now = SystemClock().now()
+    with app.database.bound():
+        ada, grace = await user(app, "ada@example.com"), await user(app, "grace@example.com")
+        await Passkey.create(user=grace, credential_id="x", handle="x", public_key=b"x", name="Key", created_at=now)
+        await user(app, "gone@example.com", suspended_at=now)
+    status, out, err = await run(programs, settings, "worker.admin", "Ada@Example.com")
+    assert (status, err) == (0, "")
+    assert out.startswith("Ada@Example.com is an administrator. A new one is signed out everywhere")
+    assert "enrollTotp or startPasskeyRegistration" in out
+    status, out, err = await run(programs, settings, "worker.admin", "grace@example.com")
+    assert (status, err) == (0, "")
+    assert "enrollTotp" not in out
+    status, out, err = await run(programs, settings, "worker.admin", "gone@example.com")
+    assert (status, out) == (1, "")
+    assert err == "The account of gone@example.com is suspended or is going to be deleted: restore it first.\n"
+    with app.database.bound():
+        found = await AuditEvent.filter(action=Action.ROLE_ASSIGNED).order_by("id")
+        assert [(row.actor_id, row.user_id) for row in found] == [(None, ada.id), (None, grace.id)]
+
+
+async def test_audit_verify_tells_head_and_what_waits(app: App, settings: Settings, programs: Programs) -> None:
+    """The head that it prints is what it takes; an event that has waited for minutes is told of."""
+    assert (await run(programs, settings, "worker.audit"))[1] == "No event has a place in the audit log yet.\n"
+    with app.database.bound():
+        for _ in range(3):
+            await audit.record(app, Action.SIGNED_IN)
+        await audit.chain(app, {})
+        head = await audit.head()
+        await audit.record(app, Action.SIGNED_IN)
+    status, out, err = await run(programs, settings, "worker.audit", str(head))
+    assert (status, err) == (0, "")
+    assert out.splitlines() == [
+        "3 events of the audit log are as they were written.",
+        "Keep its head elsewhere, to see later that its end was not cut off or written anew:",
+        f"  make audit-verify HEAD={head}",
+        "1 more wait for their place.",
+    ]
+    with app.database.bound():
+        await AuditEvent.filter(sequence=None).update(at=app.clock.now() - timedelta(minutes=3))
+    out = (await run(programs, settings, "worker.audit"))[1]
+    assert "The oldest has waited since " in out
+    assert out.endswith(" UTC: does a worker run?\n")
+
+
+async def test_audit_verify_tells_the_first_event_that_was_changed(
+    app: App, settings: Settings, programs: Programs
+) -> None:
+    """In a sentence, with status 1; so does an end that differs from the one that was kept."""
+    with app.database.bound():
+        for _ in range(3):
+            await audit.record(app, Action.SIGNED_IN)
+        await audit.chain(app, {})
+        head = await audit.head()
+        await AuditEvent.filter(sequence=3).delete()
+    said = "The audit log has been changed. The chain ends at 2, before the event whose hash was kept.\n"
+    assert await run(programs, settings, "worker.audit", str(head)) == (1, "", said)
+    with app.database.bound():
+        await AuditEvent.filter(sequence=2).update(user_id=7)
+    said = "The audit log has been changed. Event 2 (id 2, account.signed_in) is not what was written.\n"
+    assert await run(programs, settings, "worker.audit") == (1, "", said)
+
+
+@pytest.mark.parametrize("head", ["3", "x:y", "1:" + "g" * 64, "1:" + "0" * 65])
+def test_a_head_that_is_none_is_refused(programs: Programs, head: str) -> None:
+    """Before anything is read."""
+    program = programs.run("-m", "worker.audit", head)
+    assert program.process.wait(30) == 2
+    assert "HEAD: a number, a colon and 64 hexadecimal digits" in program.err
+
+
+def test_make_hands_the_head_over_as_data() -> None:
+    """It reaches the program from the command line alone, and no shell reads it."""
+    dry = ["make", "-n", "audit-verify", "HEAD=1:a$(shell echo b)`echo c`"]
+    said = subprocess.run(
+        dry, cwd=ROOT, capture_output=True, text=True, check=True, env={"PATH": "/usr/bin:/bin"}
+    ).stdout
+    assert '-m worker.audit "$HEAD"' in said
+    assert "1:a" not in said

@@ -1,0 +1,47 @@
+"""What happens again and again: one job for each slot of time.
+
+Every worker enqueues the present slot's job; its `dedup_key` names the slot, so that there is one however many workers
+there are and however often they start. A slot in which no worker ran is not made up for.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from services import audit, jobs, pruning
+from services.app import App
+
+
+@dataclass(frozen=True)
+class Recurring:
+    """A kind of job, and how often there is one: at the beginning of each slot of `every`, counted from 1970 on."""
+
+    kind: str
+    every: timedelta
+
+
+SCHEDULE = (
+    Recurring(audit.CHAIN, timedelta(seconds=30)),
+    Recurring(pruning.JOBS, timedelta(hours=1)),
+    Recurring(pruning.TOKENS, timedelta(hours=1)),
+    Recurring(pruning.SESSIONS, timedelta(days=1)),
+)
+"""An event is chained within a minute: half of it is for the job to be taken and done."""
+
+
+class Schedule:
+    """The recurring jobs of one worker."""
+
+    def __init__(self, app: App, recurring: Sequence[Recurring]) -> None:
+        self._app = app
+        self._recurring = recurring
+        self._enqueued: dict[str, int] = {}
+
+    async def enqueue(self) -> None:
+        """Write the jobs of the slots that have begun since the last call. Costs nothing when none has."""
+        now = self._app.clock.now().timestamp()
+        for each in self._recurring:
+            slot = int(now // each.every.total_seconds())
+            if self._enqueued.get(each.kind) != slot:
+                await jobs.enqueue(self._app, each.kind, {}, dedup_key=f"{each.kind}:{slot}")
+                self._enqueued[each.kind] = slot
