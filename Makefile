@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve test worker migrate admin lint types check schema lock bench runtime development
+.PHONY: help serve test worker migrate admin rotate-keys lint types check schema lock bench runtime development
 .PHONY: test-browser browser chromium graphiql
 
 PY := .venv/bin/python
@@ -44,6 +44,9 @@ migrate: runtime ## Bring the database of DATABASE_URL up to date; SQLite does s
 admin: runtime ## Give the account EMAIL=ada@example.com the role of administrator.
 	@test -n "$$EMAIL" || { echo 'Say whose account: make admin EMAIL=ada@example.com' >&2; exit 2; }
 	@$(PY) -m worker.admin "$$EMAIL"
+
+rotate-keys: runtime ## Make new keys for tokens and secrets, while everything runs on: docs/keys.md.
+	@$(PY) -m worker.keys
 
 lint: development ## Check style, formatting and the direction of imports.
 	$(PY) -m ruff check .

@@ -27,7 +27,7 @@ class Viewer:
 async def authenticate(app: App, access_token: str) -> Viewer:
     """The viewer that an access token stands for. One query. Raises Unauthenticated."""
     try:
-        claims = app.keys.read_access_token(access_token, app.clock.now())
+        claims = await app.key_keeper.read_access_token(access_token, app.clock.now())
     except InvalidTokenError as error:
         raise Unauthenticated("The access token is not valid.") from error
     return await viewer_of(app, claims.session_key, claims.user_id)
