@@ -11,6 +11,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types.base import get_object_definition
 
 from core.errors import Refusal
+from resolvers.accounts.privacy import PrivacyMutation
 from resolvers.accounts.signing_in import SigningInMutation, SigningInQuery
 from resolvers.billing import BillingQuery
 from resolvers.nodes import NodesQuery
@@ -36,6 +37,7 @@ class Query(
 
 @strawberry.type(description="What can be done.")
 class Mutation(
+    PrivacyMutation,
     RecommendationsMutation,
     SessionsMutation,
     SigningInMutation,

@@ -38,6 +38,8 @@ async def viewer_of(app: App, session_key: str, user_id: int) -> Viewer:
     session = await Session.get_or_none(key=session_key, user_id=user_id).select_related("user")
     if session is None or not sessions.is_live(session, app.clock.now()):
         raise Unauthenticated("This session has ended.")
+    if is_gone(session.user, app.clock.now()):
+        raise Unauthenticated("This account has been deleted.")
     return Viewer(session.user, session)
 
 
@@ -54,6 +56,11 @@ def is_assured(viewer: Viewer, max_age: int | None, now: datetime, *, has_factor
     if proven_at is None:
         return False
     return max_age is None or now - proven_at <= timedelta(seconds=max_age)
+
+
+def is_gone(user: User, now: datetime) -> bool:
+    """Whether the account counts as deleted, whether or not the job that deletes it has come by."""
+    return user.deletion_at is not None and user.deletion_at <= now
 
 
 def is_staff(user: User) -> bool:

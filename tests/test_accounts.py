@@ -237,6 +237,8 @@ async def test_known_numbers_of_queries(porchlight: Porchlight) -> None:
     assert shapes(statements) == [
         "INSERT users",
         "INSERT sessions",
+        "INSERT trial_claims",
+        "SELECT trial_claims",
         "INSERT trials",
         "SELECT trials",
         "INSERT jobs",

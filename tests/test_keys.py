@@ -308,7 +308,7 @@ async def test_what_is_sealed_is_sealed_anew(
     await worker.drain()
     assert [row.number for row in await Key.filter(use=KeyUse.SEAL)] == [2]
     await app.key_keeper.load()
-    assert [app.keys.unseal(row.sealed_secret, "totp") for row in await Totp.all().order_by("id")] == [
+    assert [app.keys.unseal(row.sealed_secret.split()[0], "totp") for row in await Totp.all().order_by("id")] == [
         b"%d" % number for number in range(texts)
     ]
     assert app.keys.unseal(app.keys.seal(b"x", "totp"), "totp") == b"x"
@@ -361,7 +361,8 @@ async def enrolled(app: App, texts: int) -> None:
         user = await User.create(
             email=f"{number}@example.com", email_key=f"{number}@example.com", password_hash="-", created_at=START
         )
-        await Totp.create(user=user, sealed_secret=app.keys.seal(b"%d" % number, "totp"), created_at=START)
+        seeds = [app.keys.seal(seed, "totp") for seed in (b"%d" % number, b"waits to replace it")]
+        await Totp.create(user=user, sealed_secret=" ".join(seeds), created_at=START)
 
 
 async def sealed_with(_: App) -> dict[int, int]:
@@ -369,7 +370,7 @@ async def sealed_with(_: App) -> dict[int, int]:
     numbers = {row.kid: row.number for row in await Key.filter(use=KeyUse.SEAL)}
     found: dict[int, int] = {}
     for row in await Totp.all():
-        number = numbers[row.sealed_secret.split(".")[1]]
+        [number] = {numbers[text.split(".")[1]] for text in row.sealed_secret.split()}
         found[number] = found.get(number, 0) + 1
     return found
 

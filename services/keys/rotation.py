@@ -121,9 +121,9 @@ async def _rewrap(app: App, rows: list[Key]) -> int:
 
 
 def _resealed(app: App, id_: int, sealed: str) -> str | None:
-    """The text sealed anew; None for one that none of our keys opens."""
+    """The texts of a row, separated by spaces, sealed anew; None when none of our keys opens one of them."""
     try:
-        return app.keys.resealed(sealed)
+        return " ".join(app.keys.resealed(text) for text in sealed.split())
     except InvalidTokenError:
         log.error("keys.not_resealed", totp_id=id_)  # ruff: ignore[error-instead-of-exception] -- where it was raised tells nothing
         return None
@@ -132,7 +132,7 @@ def _resealed(app: App, id_: int, sealed: str) -> str | None:
 async def _retire_sealing_keys(number: int) -> None:
     """Delete the sealing keys before `number` that have sealed nothing that is left."""
     for row in await Key.filter(use=KeyUse.SEAL, number__lt=number):
-        if not await Totp.exists(sealed_secret__startswith=f"s1.{row.kid}."):
+        if not await Totp.exists(sealed_secret__contains=f".{row.kid}."):
             await Key.filter(id=row.id).delete()
 
 
