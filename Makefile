@@ -3,8 +3,8 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve test worker migrate admin lint types check schema lock bench runtime development
-.PHONY: audit-verify test-browser browser chromium graphiql
+.PHONY: help serve test worker migrate admin rotate-keys audit-verify lint types check schema lock bench runtime
+.PHONY: development test-browser browser chromium graphiql
 
 PY := .venv/bin/python
 ARGS =
@@ -53,6 +53,9 @@ admin: runtime ## Give the account EMAIL=ada@example.com the role of administrat
 
 audit-verify: runtime ## See that nobody has changed the audit log; HEAD=… compares with the head of an earlier run.
 	@$(PY) -m worker.audit "$$HEAD"
+
+rotate-keys: runtime ## Make new keys for tokens and secrets, while everything runs on: docs/keys.md.
+	@$(PY) -m worker.keys
 
 lint: development ## Check style, formatting and the direction of imports.
 	$(PY) -m ruff check .

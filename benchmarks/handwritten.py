@@ -23,12 +23,13 @@ from starlette.routing import Route
 
 from adapters.embeddings.local import SPACE
 from adapters.vectors.matrix import directions
-from benchmarks.handwritten_sql import Reads, reads_of
+from benchmarks.handwritten_sql import KEY, Reads, reads_of
 from core.clock import SystemClock
 from core.cursors import encode_id
 from core.environment import load_settings
+from core.keys import Envelope, SigningKey
 from core.settings import Settings
-from core.tokens import AUDIENCE, KeyRing
+from core.tokens import AUDIENCE
 
 PAGE = 50
 SAME_CATEGORY = 0.25
@@ -41,12 +42,14 @@ class Feed:
 
     def __init__(self, settings: Settings, now: Callable[[], datetime]) -> None:
         self._issuer = settings.public_url
-        self._key = jwt.PyJWK(KeyRing(settings.secret_key, issuer=settings.public_url).jwks()["keys"][0])
+        self._envelope = Envelope(settings.secret_key)
         self._now = now
 
     async def open(self, reads: Reads) -> None:
         """Load what is ranked."""
         self._reads = reads
+        [(kid, sealed)] = await reads.rows(KEY)
+        self._key = jwt.PyJWK(SigningKey(self._envelope.open(sealed, f"SIGN.{kid}"), self._now()).jwk)
         rows = await reads.vectors(SPACE.model, SPACE.version)
         self._ids = np.array([row[0] for row in rows])
         self._categories = np.array([row[1] for row in rows])

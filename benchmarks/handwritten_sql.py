@@ -13,6 +13,7 @@ from adapters.database.addresses import SqliteFile, parse
 
 Row = Sequence[Any]
 
+KEY = "SELECT kid, sealed FROM keys WHERE use = 'SIGN' ORDER BY number DESC LIMIT 1"
 SESSION = """
 SELECT u.id, s.revoked_at, s.expires_at, s.rotated_at FROM sessions s JOIN users u ON u.id = s.user_id
 WHERE s.key = $1 AND s.user_id = $2

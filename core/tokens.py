@@ -1,39 +1,42 @@
-"""Keys and the tokens made with them: a ring of secrets, Ed25519 access tokens, counted refresh tokens.
+"""The key ring and the tokens made with it: Ed25519 access tokens, counted refresh tokens, sealed texts, keyed hashes.
 
-Every key is derived from SECRET_KEY (ADR 0012). The first secret signs; all of them verify, so that a secret is
-rotated by putting a new one in front and dropping the old one when its tokens have run out.
+What signs, seals and identifies is kept in the database and loaded into the ring (ADR 0015). What proves refresh tokens
+and other short-lived hashes is derived from SECRET_KEY: the first secret makes, all of them prove.
 """
 
 import base64
-import hashlib
 import hmac
-import json
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import jwt
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.types import Options
+
+from core.clock import Clock
+from core.keys import SealingKey, SigningKey, decrypted, derived_key, encrypted
+
+Made = TypeVar("Made", SigningKey, SealingKey)
 
 ACCESS_LIFETIME = timedelta(minutes=10)
 AUDIENCE = "porchlight"
 TOKEN_TYPE = "at+jwt"  # ruff: ignore[hardcoded-password-string] -- a media type (RFC 9068)
 MAX_TOKEN_LENGTH = 2048
 """Characters. Ours have about 400; nothing longer is decoded."""
+SEALED = "s1"
+"""The first word of a sealed text: which way it was sealed."""
+_SEALED = re.compile(r"s1\.([0-9a-f]+)\.([A-Za-z0-9_-]+)\.(.+)", re.ASCII | re.DOTALL)
 _REFRESH_TOKEN = re.compile(r"v1\.([0-9a-f]{32})\.([0-9]{1,9})\.([A-Za-z0-9_-]{43})", re.ASCII)
 
 
 class InvalidTokenError(Exception):
     """The token is forged, expired, of another kind, or no token at all: the caller learns no more."""
+
+
+class UnknownKeyError(InvalidTokenError):
+    """The token names a key that this ring does not hold: a forged one, or one that was made a moment ago."""
 
 
 @dataclass(frozen=True)
@@ -65,34 +68,31 @@ class RefreshClaims:
     mac: bytes
 
 
-def derived_key(secret: str, purpose: str) -> bytes:
-    """32 bytes for one purpose: HKDF-SHA256, RFC 5869."""
-    return HKDF(SHA256(), 32, salt=None, info=f"porchlight/{purpose}".encode()).derive(secret.encode())
-
-
-class _SigningKey:
-    def __init__(self, secret: str) -> None:
-        self.private = Ed25519PrivateKey.from_private_bytes(derived_key(secret, "access-token"))
-        self.public: Ed25519PublicKey = self.private.public_key()
-        x = base64.urlsafe_b64encode(self.public.public_bytes(Encoding.Raw, PublicFormat.Raw)).rstrip(b"=").decode()
-        members = {"crv": "Ed25519", "kty": "OKP", "x": x}
-        thumbprint = hashlib.sha256(json.dumps(members, separators=(",", ":"), sort_keys=True).encode()).digest()
-        self.id = base64.urlsafe_b64encode(thumbprint).rstrip(b"=").decode()
-        self.jwk = members | {"kid": self.id, "alg": "EdDSA", "use": "sig"}
-
-
 class KeyRing:
-    """Signs and verifies. `secrets` has the newest first; `issuer` is our public address."""
+    """Signs and verifies. `secrets` has the newest first; `issuer` is our public address. `load` gives it its keys."""
 
-    def __init__(self, secrets: Sequence[str], *, issuer: str) -> None:
+    def __init__(self, secrets: Sequence[str], *, issuer: str, clock: Clock) -> None:
         self._secrets = tuple(secrets)
         self._issuer = issuer
-        self._keys = [_SigningKey(secret) for secret in secrets]
-        self._by_id = {key.id: key for key in self._keys}
+        self._clock = clock
+        self._signing: dict[str, SigningKey] = {}
+        self._sealing: dict[str, SealingKey] = {}
+        self._identifying = b""
+
+    def load(self, signing: Sequence[SigningKey], sealing: Sequence[SealingKey], identifying: bytes) -> None:
+        """Hold these keys, the oldest of each use first, and none of those before."""
+        self._signing = {key.id: key for key in signing}
+        self._sealing = {key.id: key for key in sealing}
+        self._identifying = identifying
 
     def jwks(self) -> dict[str, Any]:
-        """The public keys, as RFC 7517 has them."""
-        return {"keys": [key.jwk for key in self._keys]}
+        """The public keys whose signatures count, or will, as RFC 7517 has them."""
+        now = self._clock.now()
+        return {"keys": [key.jwk for key in self._signing.values() if key.counts(now)]}
+
+    def signing_key(self, at: datetime) -> SigningKey:
+        """The key that signs what is issued at this moment: the same one whenever that is asked."""
+        return _newest_active(self._signing, at)
 
     def mac(self, purpose: str, data: str) -> bytes:
         """A keyed hash (HMAC-SHA256) of `data`, with the newest secret."""
@@ -107,29 +107,47 @@ class KeyRing:
         return [_mac(secret, purpose, data).hex() for secret in self._secrets]
 
     def seal(self, plain: bytes, purpose: str) -> str:
-        """Encrypted and authenticated (AES-256-GCM), for this purpose alone."""
-        nonce = os.urandom(12)
-        sealed = AESGCM(derived_key(self._secrets[0], "seal")).encrypt(nonce, plain, purpose.encode())
-        return base64.urlsafe_b64encode(nonce + sealed).decode()
+        """Encrypted and authenticated (AES-256-GCM), for this purpose alone.
+
+        The text says how it was sealed, with which key, and what for: `s1.<kid>.<sealed>.<purpose>`.
+        """
+        key = _newest_active(self._sealing, self._clock.now())
+        return f"{SEALED}.{key.id}.{encrypted(key.material, plain, _bound(key.id, purpose))}.{purpose}"
 
     def unseal(self, sealed: str, purpose: str) -> bytes:
         """What was sealed for this purpose. Raises InvalidTokenError."""
-        raw = base64.urlsafe_b64decode(sealed)
-        for secret in self._secrets:
-            try:
-                return AESGCM(derived_key(secret, "seal")).decrypt(raw[:12], raw[12:], purpose.encode())
-            except InvalidTag:
-                continue
-        raise InvalidTokenError
+        match = _SEALED.fullmatch(sealed)
+        key = self._sealing.get(match[1]) if match else None
+        if match is None or key is None or match[3] != purpose:
+            raise InvalidTokenError
+        try:
+            return decrypted(key.material, match[2], _bound(key.id, purpose))
+        except ValueError as error:
+            raise InvalidTokenError from error
+
+    def resealed(self, sealed: str) -> str:
+        """The same, sealed with the present key: the very same text when it is so already. Raises InvalidTokenError."""
+        if sealed.startswith(self.sealed_now):
+            return sealed
+        purpose = sealed.split(".", 3)[-1]
+        return self.seal(self.unseal(sealed, purpose), purpose)
+
+    @property
+    def sealed_now(self) -> str:
+        """What a text begins with that the present key has sealed."""
+        return f"{SEALED}.{_newest_active(self._sealing, self._clock.now()).id}."
 
     def identity(self, purpose: str, data: str) -> str:
-        """A keyed hash in hexadecimal that stays the same for as long as the database lives."""
-        return self.mac(f"identity/{purpose}", data).hex()
+        """A keyed hash in hexadecimal that stays the same for as long as the database lives, whatever is rotated."""
+        return hmac.digest(self._identifying, f"{purpose}\0{data}".encode(), "sha256").hex()
 
     def access_token(
         self, *, user_id: int, session_key: str, counter: int, issued_at: datetime, authentication: Authentication
     ) -> str:
-        """A signed token of ten minutes (RFC 9068). The same arguments give the same token."""
+        """A signed token of ten minutes (RFC 9068). The same arguments give the same token.
+
+        The key is the one that signs at `issued_at`, so that a rotation in between changes nothing.
+        """
         issued = int(issued_at.timestamp())
         claims = {
             "iss": self._issuer,
@@ -143,15 +161,15 @@ class KeyRing:
             "iat": issued,
             "exp": issued + int(ACCESS_LIFETIME.total_seconds()),
         }
-        key = self._keys[0]
+        key = self.signing_key(issued_at)
         return jwt.encode(claims, key.private, algorithm="EdDSA", headers={"kid": key.id, "typ": TOKEN_TYPE})
 
     def read_access_token(self, token: str, now: datetime) -> AccessClaims:
-        """The claims of a genuine, unexpired access token. Raises InvalidTokenError."""
+        """The claims of a genuine, unexpired access token. Raises UnknownKeyError, InvalidTokenError."""
         if len(token) > MAX_TOKEN_LENGTH:
             raise InvalidTokenError
         try:
-            claims = self._verified(token)
+            claims = self._verified(token, now)
             read = AccessClaims(
                 user_id=int(claims["sub"]),
                 session_key=str(claims["sid"]),
@@ -164,11 +182,15 @@ class KeyRing:
             raise InvalidTokenError
         return read
 
-    def _verified(self, token: str) -> dict[str, Any]:
+    def _verified(self, token: str, now: datetime) -> dict[str, Any]:
         """The claims of a token that one of our keys signed as an access token."""
         header = jwt.get_unverified_header(token)
-        key = self._by_id.get(str(header.get("kid")))
-        if key is None or header.get("typ") != TOKEN_TYPE:
+        if header.get("typ") != TOKEN_TYPE:
+            raise InvalidTokenError
+        key = self._signing.get(str(header.get("kid")))
+        if key is None:
+            raise UnknownKeyError
+        if not key.counts(now):
             raise InvalidTokenError
         # The library would ask the machine's clock; the caller checks the expiry against ours.
         options = Options(
@@ -198,6 +220,19 @@ class KeyRing:
     def is_genuine(self, claims: RefreshClaims, salt: bytes) -> bool:
         """Whether we made this refresh token for the session that has `salt`."""
         return self.proves(claims.mac, "refresh-token", _refresh_data(claims.session_key, salt, claims.counter))
+
+
+def _newest_active(keys: dict[str, Made], at: datetime) -> Made:
+    """The last key that was active at this moment; before the first one was, the first."""
+    chosen: Made = next(iter(keys.values()))
+    for key in keys.values():
+        if key.active_at <= at:
+            chosen = key
+    return chosen
+
+
+def _bound(kid: str, purpose: str) -> str:
+    return f"{kid}.{purpose}"
 
 
 def _mac(secret: str, purpose: str, data: str) -> bytes:

@@ -12,6 +12,7 @@ from strawberry.types.base import get_object_definition
 
 from core.errors import Refusal
 from resolvers.accounts.administration import AdministrationMutation, AdministrationQuery
+from resolvers.accounts.privacy import PrivacyMutation
 from resolvers.accounts.signing_in import SigningInMutation, SigningInQuery
 from resolvers.audit import AuditQuery
 from resolvers.billing import BillingQuery
@@ -45,6 +46,7 @@ class Mutation(
     AdministrationMutation,
     DevicesMutation,
     MfaMutation,
+    PrivacyMutation,
     RecommendationsMutation,
     SessionsMutation,
     SigningInMutation,

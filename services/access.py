@@ -64,7 +64,7 @@ async def authenticate(app: App, access_token: str) -> Viewer:
     changed before that use could be written down: a token that nobody has used may be replaced at any moment.
     """
     try:
-        claims = app.keys.read_access_token(access_token, app.clock.now())
+        claims = await app.key_keeper.read_access_token(access_token, app.clock.now())
     except InvalidTokenError as error:
         raise Unauthenticated("The access token is not valid.") from error
     while True:
@@ -89,6 +89,8 @@ async def viewer_of(app: App, session_key: str, user_id: int) -> Viewer:
         raise Suspended
     if session is None or not sessions.is_live(session, app.clock.now()):
         raise Unauthenticated("This session has ended.")
+    if is_gone(session.user, app.clock.now()):
+        raise Unauthenticated("This account has been deleted.")
     return Viewer(session.user, session)
 
 
@@ -106,6 +108,11 @@ def may_enroll(viewer: Viewer, max_age: int | None, now: datetime, *, has_factor
     Who has one uses it. The first one asks for the password, of staff too, who could never have one otherwise.
     """
     return _has_proven(viewer, max_age, now, by_factor=has_factor)
+
+
+def is_gone(user: User, now: datetime) -> bool:
+    """Whether the account counts as deleted, whether or not the job that deletes it has come by."""
+    return user.deletion_at is not None and user.deletion_at <= now
 
 
 def is_staff(user: User) -> bool:

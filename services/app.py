@@ -13,12 +13,14 @@ from adapters.mail import Mail, open_mail
 from adapters.vectors import Vectors, open_vectors
 from core.clock import Clock, SystemClock
 from core.errors import PorchlightError, Unavailable
+from core.keys import Envelope
 from core.metrics import Metrics
 from core.passwords import Passwords
 from core.setting_values import shown
 from core.settings import Settings, SettingsError
 from core.tokens import KeyRing
 from services.billing import Catalogue, read_catalogue
+from services.keys import KeyKeeper
 from services.recommendations.index import ItemIndex
 from services.sessions import CHANGED
 from services.signals import Signals
@@ -61,6 +63,7 @@ class App:
     ports: Ports
     passwords: Passwords
     keys: KeyRing
+    key_keeper: KeyKeeper
     catalogue: Catalogue
     countdown: Countdown
     items: ItemIndex
@@ -124,6 +127,7 @@ def assemble(settings: Settings, ports: Ports | None = None, clock: Clock | None
     """The parts, put together and not yet opened."""
     ports = ports or choose_ports(settings)
     clock = clock or SystemClock()
+    keys = KeyRing(settings.secret_key, issuer=settings.public_url, clock=clock)
     return App(
         settings=settings,
         clock=clock,
@@ -134,7 +138,8 @@ def assemble(settings: Settings, ports: Ports | None = None, clock: Clock | None
             parallelism=settings.argon2_parallelism,
             pool=settings.argon2_pool,
         ),
-        keys=KeyRing(settings.secret_key, issuer=settings.public_url),
+        keys=keys,
+        key_keeper=KeyKeeper(keys, Envelope(settings.secret_key), clock, ports.database, ports.bus),
         catalogue=read_catalogue(),
         countdown=Countdown(clock, ports.database, ports.bus),
         items=ItemIndex(ports.embeddings, ports.vectors, ports.database, ports.bus),
@@ -157,7 +162,7 @@ async def open_app(
 async def opened(app: App) -> AsyncGenerator[None, None]:
     """Open everything in order, make its database the current one, and close in reverse whatever happens.
 
-    Raises SchemaOutdatedError, Unavailable.
+    Raises SchemaOutdatedError, Unavailable, SettingsError.
     """
     async with AsyncExitStack() as stack:
         stack.callback(app.passwords.close)
@@ -176,6 +181,8 @@ async def opened(app: App) -> AsyncGenerator[None, None]:
         stack.push_async_callback(app.vectors.close)
         await app.vectors.open()
         stack.enter_context(app.database.bound())
+        stack.push_async_callback(app.key_keeper.close)
+        await app.key_keeper.open()
         stack.push_async_callback(app.countdown.close)
         await app.countdown.open()
         app.recommendations_changed.open()

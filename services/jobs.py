@@ -22,6 +22,8 @@ FIRST_BACKOFF = timedelta(seconds=5)
 LONGEST_BACKOFF = timedelta(hours=8)
 LONGEST_REASON = 1000
 """Characters of an error that a job keeps."""
+_NAMED = {"sqlite": "CAST(json_extract(payload, '$.user_id') AS TEXT)", "postgres": "payload->>'user_id'"}
+"""The user whom a payload names, in the SQL of each database."""
 
 
 class Outcome(StrEnum):
@@ -94,6 +96,18 @@ async def oldest_due(app: App) -> float:
     now = app.clock.now()
     job = await Job.filter(due_at__lte=now).order_by("due_at").first()
     return (now - job.due_at).total_seconds() if job and job.due_at else 0.0
+
+
+async def about(app: App, user_id: int, *, after: int, limit: int) -> list[int]:
+    """Ids of jobs whose payload names a user, from the one after `after` on. It looks at all jobs that are kept."""
+    sql = f"SELECT id FROM jobs WHERE {_NAMED[app.database.dialect]} = $1 AND id > $2 ORDER BY id LIMIT $3"  # ruff: ignore[hardcoded-sql-expression] -- one of two texts of ours
+    return [row["id"] for row in await app.database.rows(sql, [str(user_id), after, limit])]
+
+
+async def forget(app: App, user_id: int, *, but: str) -> None:
+    """Delete the jobs whose payload names a user, done or not, except for those of the kind `but`."""
+    sql = f"DELETE FROM jobs WHERE {_NAMED[app.database.dialect]} = $1 AND kind <> $2"  # ruff: ignore[hardcoded-sql-expression] -- one of two texts of ours
+    await app.database.execute(sql, [str(user_id), but])
 
 
 def _held(job: Job) -> Any:

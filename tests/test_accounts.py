@@ -239,6 +239,8 @@ async def test_known_numbers_of_queries(porchlight: Porchlight) -> None:
         "INSERT users",
         "INSERT devices",
         "INSERT sessions",
+        "INSERT trial_claims",
+        "SELECT trial_claims",
         "INSERT trials",
         "SELECT trials",
         "INSERT jobs",

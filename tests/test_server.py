@@ -8,6 +8,7 @@ from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil  # type: ignore[import-untyped]
 import pytest
 import websockets
@@ -20,7 +21,7 @@ from services import demo
 from services.app import open_app
 from tests.clock import ManualClock
 from tests.porchlight import LOGIN, PASSWORD, REFRESH, REGISTER, Connection
-from tests.program import ROOT, Program, Programs, free_port
+from tests.program import ROOT, SERVER, Program, Programs, free_port
 from tests.services.smtp import Serve
 from tests.services.valkey import until
 
@@ -37,6 +38,7 @@ PRODUCTION = {
     "STRIPE_WEBHOOK_SECRET": "whsec_1",
 }
 
+NEW_SECRET = "a-secret-that-follows-the-one-of-this-test-run"
 SEEN = {"HOST": "0.0.0.0"}  # ruff: ignore[hardcoded-bind-all-interfaces] -- what others can reach is the case here
 
 
@@ -362,7 +364,7 @@ async def test_change_in_one_process_reaches_a_countdown_in_another(programs: Pr
         ).listening(),
     )
     ada = await register(one)
-    admin = programs.run("-m", "worker.admin", "ADA@example.com", **shared)
+    admin = programs.run("-m", "worker.admin", "ADA@example.com", SECRET_KEY=PRODUCTION["SECRET_KEY"], **shared)
     assert await admin.ended() == 0
     assert admin.out.startswith("ADA@example.com is an administrator.")
     assert "enrollTotp" in admin.out
@@ -402,11 +404,47 @@ async def test_command_that_cannot_be_done_says_why(
 async def test_commands_tell_wrong_settings_and_a_lost_database(programs: Programs) -> None:
     """As the server does."""
     gone = {"DATABASE_URL": "postgres://127.0.0.1:1/p", "REDIS_URL": "redis://127.0.0.1:1", "JOBS": "external"}
-    for arguments in (("-m", "worker"), ("-m", "worker.admin", "ada@example.com")):
+    for arguments in (("-m", "worker"), ("-m", "worker.keys"), ("-m", "worker.admin", "ada@example.com")):
         wrong, lost = programs.run(*arguments, PORT="x"), programs.run(*arguments, **gone)
         assert (await wrong.ended(), wrong.err.count("PORT: ")) == (2, 1)
         assert (await lost.ended(), lost.err.count("DATABASE_URL: ")) == (3, 1)
         assert "Traceback" not in wrong.err + lost.err
+
+
+async def test_keys_are_rotated_while_the_server_runs(programs: Programs, shared: dict[str, str]) -> None:
+    """`make rotate-keys` publishes the next key at once and tells when it counts; a second one begins nothing."""
+    settings = {**shared, "SECRET_KEY": PRODUCTION["SECRET_KEY"]}
+    server = await programs.serve(**settings).listening()
+    ada = await register(server)
+    first = programs.run("-m", "worker.keys", **settings)
+    assert await first.ended() == 0
+    assert first.out.startswith("A rotation has begun: the new keys are used from ")
+    async with httpx.AsyncClient(base_url=server.url) as http:
+
+        async def both() -> bool:
+            return len((await http.get("/.well-known/jwks.json")).json()["keys"]) == 2
+
+        await until(both)
+    newer = {**settings, "SECRET_KEY": f"{NEW_SECRET},{PRODUCTION['SECRET_KEY']}"}
+    second = programs.run("-m", "worker.keys", **newer)
+    assert await second.ended() == 0
+    assert second.out.startswith("A rotation is under way already: the new keys are used from ")
+    assert second.out.endswith("\n5 stored keys have been sealed anew, with the first secret of SECRET_KEY.\n")
+    assert await server.ask(ME, token=ada["tokens"]["accessToken"]) == {
+        "me": {name: ada["user"][name] for name in ("id", "databaseId", "role")}
+    }
+    assert await server.stop() == 0
+
+
+async def test_secret_that_opens_no_key_is_a_wrong_setting(programs: Programs) -> None:
+    """Of the server, in one process or several, and of the command; the sentence names it, and no trace follows."""
+    server = await programs.serve(SECRET_KEY=PRODUCTION["SECRET_KEY"]).listening()
+    assert await server.stop() == 0
+    for arguments in (SERVER, ("-m", "worker.keys")):
+        program = programs.run(*arguments, SECRET_KEY=NEW_SECRET, PORT=str(free_port()))
+        assert (await program.ended(), program.out) == (2, "")
+        assert program.err.startswith(f"{WRONG}\n  SECRET_KEY: no secret of the list opens the keys in the database")
+        assert program.err.count("\n") == 2
 
 
 async def test_start_imports_no_vendor(programs: Programs) -> None:

@@ -7,14 +7,15 @@ from threading import Event
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.emails import InvalidEmail, email_key, parse_email
 from core.errors import Unavailable
+from core.keys import SealingKey, SigningKey
 from core.passwords import QUEUE_PER_WORKER, Passwords
-from core.tokens import AUDIENCE, Authentication, InvalidTokenError, KeyRing, derived_key
+from core.tokens import AUDIENCE, Authentication, InvalidTokenError, KeyRing
+from tests.clock import ManualClock
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 ISSUER = "https://porchlight.example"
@@ -23,12 +24,30 @@ SALT = b"s" * 16
 SESSION = "5e" * 16
 
 
+KEYS = {
+    "first": SigningKey(b"1" * 32, NOW - timedelta(days=9), retired_at=NOW),
+    "old": SigningKey(b"2" * 32, NOW - timedelta(days=1), retired_at=NOW + timedelta(minutes=10)),
+    "new": SigningKey(b"3" * 32, NOW - timedelta(minutes=5)),
+    "next": SigningKey(b"4" * 32, NOW + timedelta(minutes=5)),
+    "foreign": SigningKey(b"5" * 32, NOW),
+}
+"""A ring in the middle of a rotation that follows another one."""
+
+
+def ring_of(*secrets: str) -> KeyRing:
+    """A ring with all our keys."""
+    ring = KeyRing(secrets, issuer=ISSUER, clock=ManualClock(NOW))
+    signing = [key for name, key in KEYS.items() if name != "foreign"]
+    ring.load(signing, [SealingKey("5ea1", b"6" * 32, NOW)], b"7" * 32)
+    return ring
+
+
 @pytest.fixture
 def ring() -> KeyRing:
-    return KeyRing([NEW, OLD], issuer=ISSUER)
+    return ring_of(NEW, OLD)
 
 
-def signed(secret: str = NEW, *, kid: str | None = None, typ: str | None = "at+jwt", **changes: object) -> str:
+def signed(signer: str = "new", *, kid: str | None = None, typ: str | None = "at+jwt", **changes: object) -> str:
     """A token signed with one of our keys, with something about it changed; None leaves a claim out."""
     claims: dict[str, object] = {
         "iss": ISSUER,
@@ -39,17 +58,17 @@ def signed(secret: str = NEW, *, kid: str | None = None, typ: str | None = "at+j
         "iat": int(NOW.timestamp()),
         "exp": int(NOW.timestamp()) + 600,
     } | changes
-    key = Ed25519PrivateKey.from_private_bytes(derived_key(secret, "access-token"))
-    own = KeyRing([secret], issuer=ISSUER).jwks()["keys"][0]["kid"]
+    key = KEYS[signer]
     kept = {name: value for name, value in claims.items() if value is not None}
-    return jwt.encode(kept, key, algorithm="EdDSA", headers={"kid": kid or own, "typ": typ})
+    return jwt.encode(kept, key.private, algorithm="EdDSA", headers={"kid": kid or key.id, "typ": typ})
 
 
 def test_a_token_of_ours_is_read(ring: KeyRing) -> None:
-    """Whichever of our secrets signed it."""
+    """Whichever of our standing keys signed it, the next one too."""
     for token in (
-        signed(NEW),
-        signed(OLD),
+        signed("old"),
+        signed("new"),
+        signed("next"),
         ring.access_token(
             user_id=7, session_key=SESSION, counter=1, issued_at=NOW, authentication=Authentication(1, ("pwd",), NOW)
         ),
@@ -64,7 +83,8 @@ def test_a_token_of_ours_is_read(ring: KeyRing) -> None:
         "",
         "a.b.c",
         "x" * 3000,
-        signed("f" * 48),
+        signed("first"),
+        signed("foreign"),
         signed(typ="JWT"),
         signed(typ=None),
         signed(kid="unknown"),
@@ -85,7 +105,7 @@ def test_a_token_of_ours_is_read(ring: KeyRing) -> None:
             headers={"typ": "at+jwt"},
         ),
     ],
-    ids=range(19),
+    ids=range(20),
 )
 def test_any_other_token_is_refused(ring: KeyRing, token: str) -> None:
     """Forged, expired, of another kind, incomplete, or no token at all: one answer."""
@@ -95,7 +115,7 @@ def test_any_other_token_is_refused(ring: KeyRing, token: str) -> None:
 
 def test_a_public_key_signs_nothing(ring: KeyRing) -> None:
     """The classic confusion: our public key used as an HMAC secret."""
-    public = ring.jwks()["keys"][0]
+    public = KEYS["new"].jwk
     forged = jwt.api_jwt.PyJWT().encode(
         {
             "sub": "7", "sid": SESSION, "jti": f"{SESSION}.1", "iat": 0, "exp": 9_999_999_999,
@@ -110,7 +130,7 @@ def test_a_public_key_signs_nothing(ring: KeyRing) -> None:
 @given(st.text(max_size=300))
 def test_no_text_breaks_the_readers(text: str) -> None:
     """Whatever comes, it is an invalid token and nothing else."""
-    ring = KeyRing([NEW], issuer=ISSUER)
+    ring = ring_of(NEW)
     with pytest.raises(InvalidTokenError):
         ring.read_access_token(text, NOW)
     with pytest.raises(InvalidTokenError):
@@ -123,7 +143,7 @@ def test_refresh_tokens_prove_session_salt_and_counter(ring: KeyRing) -> None:
     claims = ring.read_refresh_token(token)
     assert (claims.session_key, claims.counter, ring.is_genuine(claims, SALT)) == (SESSION, 3, True)
     assert ring.is_genuine(claims, b"t" * 16) is False
-    assert KeyRing([OLD], issuer=ISSUER).is_genuine(claims, SALT) is False
+    assert ring_of(OLD).is_genuine(claims, SALT) is False
     other = ring.read_refresh_token(token.replace(".3.", ".4."))
     assert ring.is_genuine(other, SALT) is False
 

@@ -19,6 +19,8 @@ MAX_TARGET = 32_768
 MAX_HEADERS = 65_536
 """Bytes of all headers."""
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
+SECRET_PATH = re.compile(r"^(/exports/).+", re.DOTALL)
+"""Paths that end in a token, which no log may hold."""
 SECURITY_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -63,7 +65,7 @@ class Envelope:
         try:
             await (_oversized(scope) or self._inner)(scope, receive, sending)
         finally:
-            path = scope["path"][:200]
+            path = SECRET_PATH.sub(r"\1…", scope["path"])[:200]
             quiet = status < HTTPStatus.BAD_REQUEST and path in {"/healthz", "/readyz", "/metrics"}
             seconds = time.perf_counter() - started
             (log.debug if quiet else log.info)(

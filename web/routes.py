@@ -17,6 +17,7 @@ from adapters.mail import OutboxMail
 from services.app import App
 from web import cookies
 from web.answers import problem
+from web.exports import Exports
 from web.graphiql.page import graphiql_routes
 from web.graphql import GraphQLEndpoint
 from web.middleware import Envelope, Faults
@@ -66,6 +67,7 @@ def _routes(app: App, runtime: Runtime, sockets: Sockets) -> list[BaseRoute]:
         Route("/graphql", GraphQLEndpoint(runtime).answer, methods=["GET", "POST"]),
         WebSocketRoute("/graphql", sockets.serve),
         Route("/auth/register", RegistrationEndpoint(runtime).answer, methods=["POST"]),
+        Route("/exports/{token}", Exports(app).download),
         Route("/healthz", operations.healthz),
         Route("/readyz", operations.readyz),
         Route("/metrics", operations.metrics),

@@ -10,25 +10,42 @@ from services.accounts.administration import (
     suspend,
 )
 from services.accounts.browsing import users
+from services.accounts.deletion import (
+    DELETION,
+    cancel_deletion,
+    cancel_deletion_by_token,
+    delete,
+    request_deletion,
+)
+from services.accounts.export import Export, open_export, request_export, written
 from services.accounts.registration import EmailTaken, InvalidEmail, InvalidPassword, register
 from services.accounts.signing_in import AccountSuspended, InvalidCredentials, SignedIn, login, logout
 
 __all__ = [
+    "DELETION",
     "AccountClosed",
     "AccountSuspended",
     "EmailTaken",
+    "Export",
     "InvalidCredentials",
     "InvalidEmail",
     "InvalidPassword",
     "LastAdministrator",
     "SignedIn",
     "assign_role",
+    "cancel_deletion",
+    "cancel_deletion_by_token",
+    "delete",
     "login",
     "logout",
     "make_administrator",
+    "open_export",
     "register",
+    "request_deletion",
+    "request_export",
     "require_another_administrator",
     "restore",
     "suspend",
     "users",
+    "written",
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from core.emails import InvalidEmail, parse_email
 from core.errors import Refusal
 from models.accounts import User
-from services import audit, devices, jobs, mfa, notifications, sessions
+from services import access, audit, devices, jobs, mfa, notifications, sessions
 from services.access import Viewer
 from services.audit import Action
 from services.mfa import half_sessions
@@ -63,7 +63,7 @@ async def login(app: App, *, email: str, password: str, device: Description | No
     except InvalidEmail:
         user = None
     genuine = await app.passwords.verify(password, user.password_hash if user else None)
-    if user is None or not genuine:
+    if user is None or not genuine or access.is_gone(user, app.clock.now()):
         raise InvalidCredentials
     if app.passwords.outdated(user.password_hash):
         fresh = await app.passwords.hash(password)

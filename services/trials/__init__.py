@@ -1,7 +1,7 @@
 """Free trials: one a person, begun with the registration, counted down live."""
 
 from services.trials.countdown import Countdown
-from services.trials.lifecycle import TrialNotExtendable, begin, extend, watch
+from services.trials.lifecycle import TrialNotExtendable, begin, claim, extend, watch
 from services.trials.status import FINAL, Tick, TrialStatus, next_change, progress, seconds_left, tick_of, trial_status
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "TrialNotExtendable",
     "TrialStatus",
     "begin",
+    "claim",
     "extend",
     "next_change",
     "progress",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tortoise.expressions import F
 
 from core.errors import BadUserInput, NotFound, Refusal
-from models.trials import Trial
+from models.trials import Trial, TrialClaim
 from services import audit
 from services.audit import Action
 from services.trials.countdown import CHANNEL, SLOTS
@@ -36,10 +36,13 @@ class TrialNotExtendable(Refusal):
 async def begin(app: App, user: User, email: Email) -> Trial | None:
     """Begin the trial of a new user, inside the caller's transaction. None when the person has had one.
 
-    The unique `person_key` decides, not a look beforehand: two registrations of one person give one trial.
+    The unique keys of claims and trials decide, not a look beforehand: two registrations of one person give one trial.
+    The claim is there for good, also when account and trial have been deleted.
     """
     plan = app.catalogue.trial_plan
     now = app.clock.now()
+    if await claim(app, user.id, email.person) != user.id:
+        return None
     trial = Trial(
         user=user,
         person_key=email.person,
@@ -50,6 +53,17 @@ async def begin(app: App, user: User, email: Email) -> Trial | None:
     )
     await Trial.bulk_create([trial], ignore_conflicts=True)
     return await Trial.get_or_none(user_id=user.id)
+
+
+async def claim(app: App, user_id: int, person: str) -> int:
+    """Write down that this person has had a trial, inside the caller's transaction; the user who claimed it first.
+
+    What is kept is a keyed hash, which is never rotated.
+    """
+    person_hash = app.keys.identity("person", person)
+    row = TrialClaim(person_hash=person_hash, user_id=user_id, claimed_at=app.clock.now())
+    await TrialClaim.bulk_create([row], ignore_conflicts=True)
+    return (await TrialClaim.get(person_hash=person_hash)).user_id
 
 
 async def extend(app: App, user_id: int, days: int, *, reason: str, actor: User, client: Client) -> Trial:

@@ -1,0 +1,114 @@
+"""What is held about somebody: a list of sections, each with a function that reads it batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from models.accounts import User
+from models.audit import AuditEvent
+from models.devices import Device
+from models.jobs import Job
+from models.mfa import Passkey, RecoveryCode, Totp
+from models.one_time_tokens import OneTimeToken
+from models.recommendations import Interaction, Interest
+from models.sessions import Session
+from models.trials import Trial, TrialClaim
+from services import jobs
+
+if TYPE_CHECKING:
+    from tortoise.models import Model
+
+    from services.app import App
+
+BATCH = 500
+"""Rows that are read at a time: few enough that other requests do not wait for them."""
+
+Row = dict[str, Any]
+Reader = Callable[["App", User], AsyncGenerator[list[Row], None]]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One list of the export. `models` are the tables that it tells of."""
+
+    name: str
+    models: tuple[type[Model], ...]
+    rows: Reader
+
+
+def table(name: str, model: type[Model], *fields: str, by: str = "user_id", **renamed: str) -> Section:
+    """A section that tells these fields of a user's rows in one table, and nothing else of it: secrets stay here.
+
+    What they are called there follows from their names, or is the name given here.
+    """
+    told = {_camel(field): field for field in fields} | renamed
+
+    async def rows(_: App, user: User) -> AsyncGenerator[list[Row], None]:
+        after = 0
+        while True:
+            query = model.filter(**{by: user.id, "id__gt": after}).order_by("id").limit(BATCH)
+            batch = await query.values(*{"id", *told.values()})
+            if not batch:
+                return
+            after = batch[-1]["id"]
+            yield [{name: row[field] for name, field in told.items()} for row in batch]
+
+    return Section(name, (model,), rows)
+
+
+async def letters(app: App, user: User) -> AsyncGenerator[list[Row], None]:
+    """Jobs that concern the user: mostly letters to them. What is told of a payload holds no token: none is in it."""
+    after = 0
+    while ids := await jobs.about(app, user.id, after=after, limit=BATCH):
+        after = ids[-1]
+        batch = await Job.filter(id__in=ids).order_by("id")
+        yield [
+            {
+                "kind": job.kind,
+                "notice": job.payload.get("notice"),
+                "to": job.payload.get("to"),
+                "details": job.payload.get("details"),
+                "createdAt": job.created_at,
+                "doneAt": job.done_at,
+            }
+            for job in batch
+        ]
+
+
+def _camel(field: str) -> str:
+    first, *others = field.split("_")
+    return first + "".join(map(str.capitalize, others))
+
+
+SECTIONS: tuple[Section, ...] = (
+    table(
+        "account", User, "id", "email", "email_verified_at", "name", "locale", "timezone", "role", "created_at",
+        "suspended_at", "deletion_at", by="id",
+    ),
+    table(
+        "sessions", Session, "id", "device_id", "created_at", "last_seen_at", "rotated_at", "expires_at", "revoked_at",
+        "revoked_reason", "ip", "location", "user_agent", "methods", "assurance",
+    ),
+    table(
+        "devices", Device, "id", "name", "platform", "locale", "timezone", "fingerprint", "first_seen_at",
+        "last_seen_at", "trusted_until",
+    ),
+    table("authenticatorApps", Totp, "created_at", "confirmed_at"),
+    table("recoveryCodes", RecoveryCode, "created_at", "used_at"),
+    table(
+        "passkeys", Passkey, "name", "credential_id", "transports", "backed_up", "created_at", "last_used_at",
+    ),
+    table("links", OneTimeToken, "purpose", "address", "created_at", "expires_at", "used_at"),
+    table("trials", Trial, "plan_key", "started_at", "ends_at", "converted_at", "canceled_at", person="person_key"),
+    table("trialClaims", TrialClaim, "person_hash", "claimed_at"),
+    table("interests", Interest, "topic", "category", "weight", "source", "model", "created_at"),
+    table(
+        "interactions", Interaction, "kind", "occurred_at", "created_at", "idempotency_key", "recommendation",
+        item="item__key", title="item__title",
+    ),
+    table("events", AuditEvent, "action", "actor_id", "subject", "ip", "at", "data"),
+    Section("letters", (Job,), letters),
+)  # fmt: skip
+"""The export, in its order. Whoever adds a table about people adds a section: a test asks for it."""

@@ -1,0 +1,620 @@
+"""Taking one's data along, and leaving: what is exported, what is deleted, what stays and why."""
+
+import asyncio
+import json
+from contextlib import nullcontext
+from datetime import timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+from tortoise.fields.base import OnDelete
+from tortoise.models import Model
+
+import models
+from adapters.mail import MailRejected
+from core.errors import PorchlightError, Unavailable
+from models import (
+    AuditEvent,
+    Device,
+    Interaction,
+    InteractionKind,
+    Interest,
+    InterestSource,
+    Item,
+    Job,
+    OneTimeToken,
+    Passkey,
+    Purpose,
+    RecoveryCode,
+    Role,
+    Session,
+    Totp,
+    Trial,
+    TrialClaim,
+    User,
+)  # fmt: skip
+from services import accounts, jobs, notifications, one_time_tokens
+from services.accounts import held
+from services.sessions import Client, InvalidToken
+from tests.clock import START, ManualClock
+from tests.conftest import Start
+from tests.porchlight import LOGIN, PASSWORD, Person, Porchlight
+from tests.services.valkey import until
+from worker.loop import Worker
+from worker.tasks import TASKS
+
+ME = "{ me { email } }"
+DELETE = """
+mutation($password: String) {
+  deleteAccount(password: $password) {
+    __typename
+    ... on Error { message }
+    ... on DeleteAccountSuccess { deletionAt }
+  }
+}
+"""
+CANCEL = "mutation { cancelAccountDeletion }"
+EXPORT = "mutation { exportMyData { url expiresAt } }"
+GRACE = timedelta(days=14)
+SECOND = timedelta(seconds=1)
+
+# Tables without a section of their own, and why.
+NOT_EXPORTED = {
+    "items": "the catalogue, which is about nobody",
+    "item_vectors": "as above",
+    "keys": "ours",
+}
+# Tables whose rows about a person outlive the account, and why.
+KEPT = {
+    "audit_events": "they name the account by its number, and prove what happened to it",
+    "trial_claims": "a keyed hash keeps a second trial from being had by leaving and coming back",
+}
+
+
+@pytest.fixture(autouse=True)  # ruff: ignore[pytest-fixture-autouse] -- jobs are done when the tests say so
+def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers leave the jobs alone."""
+    monkeypatch.setattr("server.working", lambda _: nullcontext())
+
+
+async def drain(porchlight: Porchlight) -> None:
+    with porchlight.app.database.bound():
+        await Worker(porchlight.app, TASKS).drain()
+
+
+async def user_of(porchlight: Porchlight, person: Person) -> User | None:
+    with porchlight.app.database.bound():
+        return await User.get_or_none(id=person.user_id)
+
+
+def letters(porchlight: Porchlight) -> list[EmailMessage]:
+    files = sorted(Path(porchlight.app.settings.mail_url.removeprefix("outbox://")).glob("*.eml"))
+    return [message_from_bytes(file.read_bytes(), EmailMessage, policy=policy.default) for file in files]
+
+
+async def sign_in(porchlight: Porchlight, person: Person) -> str:
+    """An access token of another session."""
+    result = (await porchlight.ask(LOGIN, {"input": {"email": person.email, "password": PASSWORD}}))["login"]
+    assert result["__typename"] == "LoginSuccess", result
+    return str(result["tokens"]["accessToken"])
+
+
+async def ask_for_deletion(porchlight: Porchlight, token: str, password: str | None = None) -> dict[str, Any]:
+    result: dict[str, Any] = (await porchlight.ask(DELETE, {"password": password}, token=token))["deleteAccount"]
+    return result
+
+
+async def actions(porchlight: Porchlight) -> list[str]:
+    """What the audit log says of accounts' data."""
+    with porchlight.app.database.bound():
+        rows = await AuditEvent.filter(action__startswith="account.").order_by("id")
+    return [row.action for row in rows if row.action not in {"account.registered", "account.signed_in"}]
+
+
+@pytest.mark.parametrize("query", [DELETE, CANCEL, EXPORT])
+async def test_nobody_may_ask(porchlight: Porchlight, query: str) -> None:
+    """Without having signed in."""
+    assert await porchlight.codes(query) == ["UNAUTHENTICATED"]
+
+
+@pytest.mark.parametrize("query", [DELETE, EXPORT])
+async def test_who_signed_in_a_while_ago_confirms_first(porchlight: Porchlight, clock: ManualClock, query: str) -> None:
+    """A token that was copied from an open browser neither takes the data along nor deletes it."""
+    person = await porchlight.register()
+    await clock.advance(timedelta(seconds=601))
+    token = (await porchlight.refresh(person.refresh_token))["tokens"]["accessToken"]
+    assert await porchlight.codes(query, token=token) == ["STEP_UP_REQUIRED"]
+    assert (await user_of(porchlight, person)).deletion_at is None  # type: ignore[union-attr]
+    assert await actions(porchlight) == []
+
+
+async def test_wrong_password_deletes_nothing(porchlight: Porchlight) -> None:
+    """It is an answer, as at signing in, and tries are counted; nothing else changes."""
+    person = await porchlight.register()
+    other = await sign_in(porchlight, person)
+    for _ in range(5):
+        result = await ask_for_deletion(porchlight, person.access_token, "a wrong one")
+        assert result["__typename"] == "InvalidCredentials"
+    assert await porchlight.codes(DELETE, {"password": PASSWORD}, token=person.access_token) == ["RATE_LIMITED"]
+    assert (await user_of(porchlight, person)).deletion_at is None  # type: ignore[union-attr]
+    assert (await porchlight.post(ME, token=other)).status_code == 200
+    assert await actions(porchlight) == []
+
+
+async def test_deletion_is_set_for_two_weeks_later(porchlight: Porchlight) -> None:
+    """All other sessions end, a letter offers to keep the account, and asking again changes nothing."""
+    person = await porchlight.register()
+    other = await sign_in(porchlight, person)
+    stranger = await porchlight.register("grace@example.com")
+    answer = await ask_for_deletion(porchlight, person.access_token, PASSWORD)
+    assert answer == {"__typename": "DeleteAccountSuccess", "deletionAt": "2026-03-16T09:00:00+00:00"}
+    await porchlight.clock.advance(SECOND)
+    assert await ask_for_deletion(porchlight, person.access_token) == answer
+    assert (await porchlight.post(ME, token=other)).status_code == 401
+    for token in (person.access_token, stranger.access_token):
+        assert (await porchlight.post(ME, token=token)).status_code == 200
+    await drain(porchlight)
+    [letter] = [letter for letter in letters(porchlight) if letter["Subject"] == "Your account is going to be deleted"]
+    assert letter["To"] == person.email
+    text = letter.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert "It will be deleted on: 2026-03-16 09:00 UTC" in text
+    assert "/links/cancel-deletion?token=" in text
+    assert await actions(porchlight) == ["account.deletion_requested"]
+    with porchlight.app.database.bound():
+        assert await Job.filter(kind="account.deletion").count() == 1
+
+
+async def test_requests_at_once_are_one(start: Start) -> None:
+    """On two processes too: one moment, one event."""
+    doors = [await start(), await start()]
+    person = await doors[0].register()
+    answers = await asyncio.gather(*(ask_for_deletion(doors[n % 2], person.access_token) for n in range(4)))
+    assert len({answer["deletionAt"] for answer in answers}) == 1
+    assert await actions(doors[0]) == ["account.deletion_requested"]
+
+
+async def test_request_that_meets_a_change_looks_again(porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A role that is given at that moment refuses it, an account that goes at that moment signs its owner out."""
+    person = await porchlight.register()
+    verify = porchlight.app.passwords.verify
+    changes: list[Any] = [
+        lambda which: which.update(role=Role.SUPPORT),
+        lambda which: which.delete(),
+    ]
+
+    async def verify_then_change(password: str, stored: str | None) -> bool:
+        await changes.pop(0)(User.filter(id=person.user_id))
+        return await verify(password, stored)
+
+    monkeypatch.setattr(porchlight.app.passwords, "verify", verify_then_change)
+    asked = {"password": PASSWORD}
+    assert await porchlight.codes(DELETE, asked, token=person.access_token) == ["BAD_USER_INPUT"]
+    with porchlight.app.database.bound():
+        await User.filter(id=person.user_id).update(role=Role.USER)
+    assert await porchlight.codes(DELETE, asked, token=person.access_token) == ["UNAUTHENTICATED"]
+    assert await actions(porchlight) == []
+
+
+async def test_staff_give_their_role_back_first(porchlight: Porchlight) -> None:
+    """So the last administrator cannot vanish."""
+    person = await porchlight.register()
+    with porchlight.app.database.bound():
+        await User.filter(id=person.user_id).update(role=Role.ADMIN)
+        await Session.filter(user_id=person.user_id).update(assurance=2, factor_at=START)
+    answer = (await porchlight.post(DELETE, token=person.access_token)).json()
+    assert (
+        answer["errors"][0]["message"] == "This account has a role. Give the role back first, then delete the account."
+    )
+    assert (await user_of(porchlight, person)).deletion_at is None  # type: ignore[union-attr]
+
+
+async def test_owner_thinks_better_of_it(porchlight: Porchlight, clock: ManualClock) -> None:
+    """Signing in works until the last second, and so does keeping the account; the job then finds nothing to do."""
+    person = await porchlight.register()
+    await ask_for_deletion(porchlight, person.access_token)
+    await drain(porchlight)
+    await clock.advance(GRACE - SECOND)
+    token = await sign_in(porchlight, person)
+    assert await porchlight.ask(CANCEL, token=token) == {"cancelAccountDeletion": True}
+    assert await porchlight.ask(CANCEL, token=token) == {"cancelAccountDeletion": False}
+    await clock.advance(SECOND)
+    await drain(porchlight)
+    assert await porchlight.ask(ME, token=token) == {"me": {"email": person.email}}
+    assert await actions(porchlight) == ["account.deletion_requested", "account.deletion_canceled"]
+    with porchlight.app.database.bound():
+        assert await OneTimeToken.filter(purpose=Purpose.CANCEL_DELETION, used_at=None).count() == 0
+
+
+async def test_first_request_that_was_taken_back_deletes_nothing(porchlight: Porchlight, clock: ManualClock) -> None:
+    """The job of an earlier request leaves a later one its full two weeks."""
+    person = await porchlight.register()
+    await ask_for_deletion(porchlight, person.access_token)
+    await porchlight.ask(CANCEL, token=person.access_token)
+    await clock.advance(timedelta(minutes=5))
+    again = await ask_for_deletion(porchlight, person.access_token)
+    assert again["deletionAt"] == "2026-03-16T09:05:00+00:00"
+    await clock.advance(GRACE - timedelta(minutes=5))
+    await drain(porchlight)
+    assert await user_of(porchlight, person) is not None
+    await clock.advance(timedelta(minutes=5))
+    await drain(porchlight)
+    assert await user_of(porchlight, person) is None
+
+
+async def test_letter_keeps_the_account_without_signing_in(porchlight: Porchlight, clock: ManualClock) -> None:
+    """Its token works once, for the request that it was sent for, while there is time; any other is refused."""
+    person = await porchlight.register()
+    app = porchlight.app
+
+    async def keep(token: str) -> bool:
+        with app.database.bound():
+            try:
+                await accounts.cancel_deletion_by_token(app, token, Client())
+            except InvalidToken:
+                return False
+        return True
+
+    async def token(moment: str, purpose: Purpose = Purpose.CANCEL_DELETION) -> str:
+        with app.database.bound():
+            return await one_time_tokens.issue(
+                app, purpose, lifetime=timedelta(days=30), user_id=person.user_id, data={"deletion_at": moment}
+            )
+
+    at = (await ask_for_deletion(porchlight, person.access_token))["deletionAt"]
+    earlier, foreign, genuine, late = (
+        await token("2026-03-15T09:00:00+00:00"), await token(at, Purpose.MAGIC_LINK), await token(at), await token(at),
+    )  # fmt: skip
+    assert [await keep(text) for text in ("", "x", earlier, foreign)] == [False] * 4
+    assert (await user_of(porchlight, person)).deletion_at is not None  # type: ignore[union-attr]
+    assert await asyncio.gather(*(keep(genuine) for _ in range(3))) in (
+        [True, False, False], [False, True, False], [False, False, True],
+    )  # fmt: skip
+    assert (await user_of(porchlight, person)).deletion_at is None  # type: ignore[union-attr]
+    assert await keep(late) is False
+    at = (await ask_for_deletion(porchlight, person.access_token))["deletionAt"]
+    late = await token(at)
+    await clock.advance(GRACE)
+    assert await keep(late) is False
+
+
+async def test_account_counts_as_deleted_when_its_time_has_come(porchlight: Porchlight, clock: ManualClock) -> None:
+    """Also while no worker runs: neither signing in nor an open session nor taking it back works."""
+    person = await porchlight.register()
+    await ask_for_deletion(porchlight, person.access_token)
+    await clock.advance(GRACE - SECOND)
+    token = await sign_in(porchlight, person)
+    await clock.advance(SECOND)
+    assert (await porchlight.post(ME, token=token)).status_code == 401
+    refused = await porchlight.ask(LOGIN, {"input": {"email": person.email, "password": PASSWORD}})
+    assert refused["login"]["__typename"] == "InvalidCredentials"
+    assert await user_of(porchlight, person) is not None
+
+
+async def test_staff_that_were_made_so_meanwhile_stay(porchlight: Porchlight, clock: ManualClock) -> None:
+    """A role that is given during the two weeks calls the deletion off."""
+    person = await porchlight.register()
+    await ask_for_deletion(porchlight, person.access_token)
+    with porchlight.app.database.bound():
+        await User.filter(id=person.user_id).update(role=Role.ADMIN)
+    await clock.advance(GRACE)
+    await drain(porchlight)
+    assert (await user_of(porchlight, person)).deletion_at is None  # type: ignore[union-attr]
+    assert (await actions(porchlight))[-1] == "account.deletion_canceled"
+
+
+async def filled(porchlight: Porchlight, email: str) -> Person:
+    """Somebody who has left traces in every table."""
+    person = await porchlight.register(email, device={"name": "Firefox", "fingerprint": f"f-{email}"})
+    app = porchlight.app
+    mine: Any = {"user_id": person.user_id}
+    with app.database.bound():
+        await Session.filter(**mine).update(assurance=2, factor_at=START)
+        item, _ = await Item.get_or_create(
+            key="a-walk",
+            defaults={"position": 1, "category": "outdoors", "title": "A walk", "summary": "-", "tags": [],
+                      "search": "-", "created_at": START},
+        )  # fmt: skip
+        await Interest.create(
+            **mine, topic="walks", topic_key="walks", weight=1.0, source=InterestSource.STATED, model="m", version="1",
+            vector=b"", created_at=START,
+        )  # fmt: skip
+        for number in range(3):
+            await Interaction.create(
+                **mine, item=item, kind=InteractionKind.VIEW, idempotency_key=str(number), batch="b", occurred_at=START,
+                created_at=START,
+            )  # fmt: skip
+        await Totp.create(**mine, sealed_secret=app.keys.seal(b"seed", "totp"), created_at=START)
+        await RecoveryCode.create(**mine, code_hash="c0de", created_at=START)
+        await Passkey.create(
+            **mine, credential_id=f"id-{email}", handle="h", public_key=b"p", name="Key", created_at=START
+        )
+        await one_time_tokens.issue(app, Purpose.VERIFY_EMAIL, lifetime=GRACE * 2, address=email)
+        await one_time_tokens.issue(app, Purpose.VERIFY_EMAIL, lifetime=GRACE * 2, **mine, address=email)
+    return person
+
+
+async def rows_of(person: Person) -> dict[str, int]:
+    """How many rows each table has that name the user, as the database finds them."""
+    found = {}
+    for model in tables():
+        names = [name for name in model._meta.fields_map if name in {"user_id", "actor_id"}]
+        if model is User:
+            found["users"] = await User.filter(id=person.user_id).count()
+        elif model is Job:
+            found["jobs"] = sum(job.payload.get("user_id") == person.user_id for job in await Job.all())
+        elif names:
+            found[model._meta.db_table] = await model.filter(user_id=person.user_id).count()
+    return found
+
+
+def tables() -> list[type[Model]]:
+    exported = [getattr(models, name) for name in models.__all__]
+    return [model for model in exported if isinstance(model, type) and issubclass(model, Model)]
+
+
+async def test_deletion_leaves_nothing_but_what_it_says(porchlight: Porchlight, clock: ManualClock) -> None:
+    """Every table is looked at: another person's rows stay, and of this one a claim and events without an address."""
+    person, other = await filled(porchlight, "ada@example.com"), await filled(porchlight, "grace@example.com")
+    with porchlight.app.database.bound():
+        before = await rows_of(person)
+        assert {name for name, count in before.items() if not count} == set()
+        others = await rows_of(other)
+    await ask_for_deletion(porchlight, person.access_token)
+    await clock.advance(GRACE - SECOND)
+    await drain(porchlight)
+    assert await user_of(porchlight, person) is not None
+    await clock.advance(SECOND)
+    await drain(porchlight)
+    with porchlight.app.database.bound():
+        after = await rows_of(person)
+        assert {name for name, count in after.items() if count} == {*KEPT, "jobs"}
+        assert [job.kind for job in await Job.all() if job.payload.get("user_id") == person.user_id] == [
+            accounts.DELETION
+        ]
+        assert await rows_of(other) == others
+        assert await OneTimeToken.filter(address=person.email).count() == 0
+        told = [json.dumps([event.data, event.subject]) for event in await AuditEvent.all()]
+        told += [json.dumps([job.payload, job.dedup_key, job.last_error]) for job in await Job.all()]
+    assert [text for text in told if "ada" in text] == []
+    told = [letter["To"] for letter in letters(porchlight) if letter["Subject"] == "Your account has been deleted"]
+    assert told == [person.email]
+    assert (await actions(porchlight))[-1] == "account.deleted"
+
+
+async def test_deletion_may_run_twice(porchlight: Porchlight, clock: ManualClock) -> None:
+    """At the same time too: one event and one letter."""
+    person = await porchlight.register()
+    at = (await ask_for_deletion(porchlight, person.access_token))["deletionAt"]
+    await clock.advance(GRACE)
+    payload = {"user_id": person.user_id, "deletion_at": at}
+    with porchlight.app.database.bound():
+        await asyncio.gather(*(accounts.delete(porchlight.app, payload) for _ in range(3)))
+        await accounts.delete(porchlight.app, payload)
+    await drain(porchlight)
+    assert (await actions(porchlight)).count("account.deleted") == 1
+    assert [letter["Subject"] for letter in letters(porchlight)].count("Your account has been deleted") == 1
+
+
+async def test_deleted_sessions_are_refused_everywhere(start: Start, clock: ManualClock) -> None:
+    """The bus tells every process to look at the user's sessions anew."""
+    one, two = await start(), await start()
+    told: list[str] = []
+    one.app.bus.subscribe("users.changed", told.append)
+    person = await one.register()
+    await ask_for_deletion(one, person.access_token)
+    await clock.advance(GRACE)
+    await drain(one)
+    await until(lambda: told == [str(person.user_id)] * 2)
+    refused = await two.refresh(person.refresh_token)
+    assert refused["__typename"] == "InvalidToken"
+
+
+async def test_person_who_comes_back_has_no_second_trial(porchlight: Porchlight, clock: ManualClock) -> None:
+    """A keyed hash of who they are stays: under any spelling of the address the new account has no trial."""
+    person = await porchlight.register("Ada.L@gmail.com")
+    assert person.registered["trial"] is not None
+    await ask_for_deletion(porchlight, person.access_token)
+    await clock.advance(GRACE)
+    await drain(porchlight)
+    again = await porchlight.register("adal+new@googlemail.com")
+    assert again.registered["trial"] is None
+    with porchlight.app.database.bound():
+        [claim] = await TrialClaim.all()
+    assert (claim.user_id, len(claim.person_hash)) == (person.user_id, 64)
+    assert (await porchlight.register("grace@example.com")).registered["trial"] is not None
+
+
+async def test_trial_from_before_the_claims_is_claimed_at_deletion(porchlight: Porchlight, clock: ManualClock) -> None:
+    """Its person has no second one either, however often they come and go."""
+    person = await porchlight.register()
+    with porchlight.app.database.bound():
+        await TrialClaim.all().delete()
+    for number in range(2):
+        await ask_for_deletion(porchlight, person.access_token)
+        await clock.advance(GRACE)
+        await drain(porchlight)
+        person = await porchlight.register(f"ada+{number}@example.com")
+        assert person.registered["trial"] is None
+
+
+async def test_registrations_of_one_person_at_once_give_one_trial(start: Start) -> None:
+    """Claim and trial are one transaction: who loses has neither, and nothing is left half-way."""
+    doors = [await start(), await start()]
+    people = await asyncio.gather(*(doors[n % 2].register(f"ada+{n}@example.com") for n in range(4)))
+    assert sum(person.registered["trial"] is not None for person in people) == 1
+    with doors[0].app.database.bound():
+        assert await TrialClaim.all().values_list("user_id") == await Trial.all().values_list("user_id")
+
+
+@pytest.mark.parametrize("error", [MailRejected(550, "no such user ada@example.com"), Unavailable()])
+async def test_last_letter_forgets_its_address_also_when_it_fails(
+    porchlight: Porchlight, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, error: PorchlightError
+) -> None:
+    """What is refused is given up, what may succeed is tried ten times; then the address is gone all the same."""
+    person = await porchlight.register()
+    await ask_for_deletion(porchlight, person.access_token)
+    await drain(porchlight)
+    await clock.advance(GRACE)
+
+    async def refuse(_: EmailMessage) -> None:
+        await asyncio.sleep(0)
+        raise error
+
+    monkeypatch.setattr(porchlight.app.mail, "send", refuse)
+    tries = 0
+    with porchlight.app.database.bound():
+        await Worker(porchlight.app, TASKS).drain()
+        job = await Job.get(kind=notifications.FAREWELL)
+        while job.dead_at is None:
+            tries += 1
+            assert job.payload["to"] == [person.email, person.email]
+            await clock.advance(timedelta(hours=8))
+            await Worker(porchlight.app, TASKS).drain()
+            await job.refresh_from_db()
+    assert tries == (0 if isinstance(error, MailRejected) else jobs.MAX_ATTEMPTS - 1)
+    assert (job.payload, job.last_error) == (
+        {"number": person.user_id}, "PorchlightError: The letter could not be delivered."
+    )  # fmt: skip
+    with porchlight.app.database.bound():
+        await notifications.send_farewell(porchlight.app, {"number": person.user_id})
+        await notifications.send_farewell(porchlight.app, {"number": -1})
+
+
+async def exported(porchlight: Porchlight, person: Person) -> str:
+    """The path of a new link."""
+    data = (await porchlight.ask(EXPORT, token=person.access_token))["exportMyData"]
+    assert data["url"].startswith("http://localhost:8000/exports/")
+    return str(data["url"].removeprefix("http://localhost:8000"))
+
+
+async def download(porchlight: Porchlight, path: str) -> httpx.Response:
+    return await porchlight.http.get(path)
+
+
+async def test_export_holds_everything_that_is_held(porchlight: Porchlight) -> None:
+    """Each table has a section with this person's rows and nobody else's, and no secret is in it."""
+    person, other = await filled(porchlight, "ada@example.com"), await filled(porchlight, "grace@example.com")
+    answer = await download(porchlight, await exported(porchlight, person))
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["content-disposition"] == 'attachment; filename="porchlight-export.json"'
+    data = answer.json()
+    assert (data.pop("format"), data.pop("exportedAt")) == ("porchlight-export/1", "2026-03-02T09:00:00+00:00")
+    assert list(data) == [section.name for section in held.SECTIONS]
+    assert {name: bool(rows) for name, rows in data.items()} == dict.fromkeys(data, True)
+    assert data["account"] == [
+        {
+            "id": person.user_id, "email": "ada@example.com", "emailVerifiedAt": None, "name": None, "locale": None,
+            "timezone": None, "role": "USER", "createdAt": "2026-03-02T09:00:00+00:00", "suspendedAt": None,
+            "deletionAt": None,
+        }
+    ]  # fmt: skip
+    assert [row["item"] for row in data["interactions"]] == ["a-walk"] * 3
+    assert data["events"][-1]["action"] == "account.exported"
+    assert other.email not in answer.text
+    assert f"f-{other.email}" not in answer.text
+    with porchlight.app.database.bound():
+        [token, device] = await OneTimeToken.filter(user_id=person.user_id, purpose="EXPORT"), await Device.first()
+        user, totp = await User.get(id=person.user_id), await Totp.get(user_id=person.user_id)
+    assert device is not None
+    secrets = [token[0].key_hash, device.key_hash, user.password_hash, totp.sealed_secret, "c0de", person.refresh_token]
+    assert [secret for secret in secrets if secret in answer.text] == []
+
+
+def test_every_table_is_exported_and_deleted() -> None:
+    """Or stands in a list with the reason: who adds a table about people is told here what is missing."""
+    exported = {model for section in held.SECTIONS for model in section.models}
+    silent = {model._meta.db_table for model in tables()} - {model._meta.db_table for model in exported}
+    assert silent == set(NOT_EXPORTED)
+    people = [model for model in tables() if "user_id" in model._meta.fields_map]
+    going = {
+        model._meta.db_table
+        for model in people
+        if (field := model._meta.fields_map.get("user")) and getattr(field, "on_delete", None) is OnDelete.CASCADE
+    }
+    assert {model._meta.db_table for model in people} - going == set(KEPT)
+    assert all([*NOT_EXPORTED.values(), *KEPT.values()])
+
+
+async def test_link_is_for_a_quarter_of_an_hour_and_five_downloads(porchlight: Porchlight, clock: ManualClock) -> None:
+    """Then it is as unknown as any other; a new one ends those before; asking is counted, written down and told."""
+    person = await porchlight.register()
+    first = await exported(porchlight, person)
+    path = await exported(porchlight, person)
+    assert (await download(porchlight, first)).status_code == 404
+    answers = await asyncio.gather(*(download(porchlight, path) for _ in range(8)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 5 + [404] * 3
+    path = await exported(porchlight, person)
+    await clock.advance(timedelta(minutes=15) - SECOND)
+    assert (await download(porchlight, path)).status_code == 200
+    await clock.advance(SECOND)
+    missing = await download(porchlight, path)
+    assert (missing.status_code, missing.json()["code"]) == (404, "NOT_FOUND")
+    for other in ("/exports/x", "/exports/" + "x" * 500, "/exports/", "/exports/%00"):
+        assert (await download(porchlight, other)).status_code == 404
+    await drain(porchlight)
+    assert await actions(porchlight) == ["account.exported"] * 3
+    assert [letter["Subject"] for letter in letters(porchlight)].count("Your data has been exported") == 3
+
+
+async def test_links_are_counted(porchlight: Porchlight) -> None:
+    """Five an hour: reading everything costs."""
+    person = await porchlight.register()
+    for _ in range(5):
+        await exported(porchlight, person)
+    assert await porchlight.codes(EXPORT, token=person.access_token) == ["RATE_LIMITED"]
+
+
+async def test_link_ends_with_the_session_but_for_a_suspension(porchlight: Porchlight) -> None:
+    """Who is signed out has lost it, a thief too; who is suspended may still have their data."""
+    person = await porchlight.register()
+    path = await exported(porchlight, person)
+    await porchlight.ask("mutation { logout }", token=person.access_token)
+    assert (await download(porchlight, path)).status_code == 404
+    with porchlight.app.database.bound():
+        await User.filter(id=person.user_id).update(suspended_at=START)
+    assert (await download(porchlight, path)).status_code == 200
+    with porchlight.app.database.bound():
+        await Session.filter(user_id=person.user_id).delete()
+        await User.filter(id=person.user_id).update(suspended_at=None)
+    assert (await download(porchlight, path)).status_code == 404
+
+
+async def test_links_stand_in_no_log(porchlight: Porchlight) -> None:
+    """The path ends in a token: the log says that there was one."""
+    person = await porchlight.register()
+    path = await exported(porchlight, person)
+    with capture_logs() as logs:
+        assert (await download(porchlight, path)).status_code == 200
+    [request] = [log for log in logs if log["event"] == "http.request"]
+    assert request["path"] == "/exports/…"
+    assert path.rpartition("/")[2] not in str(logs)
+
+
+async def test_much_is_read_in_batches(porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each batch is a query, and between them others have their turn; nothing is lost or told twice."""
+    monkeypatch.setattr(held, "BATCH", 2)
+    person = await filled(porchlight, "ada@example.com")
+    path = await exported(porchlight, person)
+    with porchlight.counting_queries() as statements:
+        data = (await download(porchlight, path)).json()
+    assert [row["idempotencyKey"] for row in data["interactions"]] == ["0", "1", "2"]
+    assert len(data["events"]) == len({row["at"] + row["action"] for row in data["events"]}) == 2
+    assert len([statement for statement in statements if 'FROM "interactions"' in statement]) == 3
+
+
+async def test_known_numbers_of_queries(porchlight: Porchlight) -> None:
+    """Asking for a link, and asking for deletion: viewer, factors, and what each of them writes."""
+    person = await porchlight.register()
+    with porchlight.counting_queries() as statements:
+        await exported(porchlight, person)
+    assert len(statements) == 7
+    with porchlight.counting_queries() as statements:
+        await ask_for_deletion(porchlight, person.access_token)
+    assert len(statements) == 8
