@@ -12,9 +12,11 @@ from schema.billing import Plan
 from schema.context import Context, Info
 from schema.directives import Public, guards
 from schema.nodes import Node
+from schema.passkeys import Passkey
 from schema.recommendations import Item
 from schema.trials import Trial
 from services import recommendations
+from services.mfa import passkeys
 
 
 async def _user(context: Context, key: str) -> Node | None:
@@ -31,6 +33,15 @@ async def _trial(context: Context, key: str) -> Node | None:
     return Trial.of(row, context.now)
 
 
+async def _passkey(context: Context, key: str) -> Node | None:
+    number = int_key(key)
+    row = await passkeys.find(number) if number else None
+    if row is None:
+        return None
+    context.require_sight_of(row.user_id)
+    return Passkey.of(row)
+
+
 async def _plan(context: Context, key: str) -> Node | None:
     plan = context.app.catalogue.plans.get(key)
     return Plan.of(plan) if plan else None
@@ -45,6 +56,7 @@ async def _item(_: Context, key: str) -> Node | None:
 BY_TYPE: dict[str, Callable[[Context, str], Awaitable[Node | None]]] = {
     "User": _user,
     "Trial": _trial,
+    "Passkey": _passkey,
     "Plan": _plan,
     "Item": _item,
 }

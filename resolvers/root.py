@@ -14,10 +14,11 @@ from core.errors import Refusal
 from resolvers.accounts.signing_in import SigningInMutation, SigningInQuery
 from resolvers.billing import BillingQuery
 from resolvers.nodes import NodesQuery
+from resolvers.passkeys import PasskeysMutation
 from resolvers.recommendations import RecommendationsMutation, RecommendationsQuery, RecommendationsSubscription
 from resolvers.sessions import SessionsMutation
 from resolvers.trials import TrialsMutation, TrialsSubscription
-from schema import accounts, billing, sessions, trials
+from schema import accounts, billing, passkeys, sessions, trials
 from schema.accounts import signing_in
 from schema.directives import Auth, Public
 from schema.errors import Error, RefusalHandler
@@ -36,6 +37,7 @@ class Query(
 
 @strawberry.type(description="What can be done.")
 class Mutation(
+    PasskeysMutation,
     RecommendationsMutation,
     SessionsMutation,
     SigningInMutation,
@@ -53,6 +55,7 @@ class Subscription(
 
 
 REFUSALS: dict[type[Refusal], type[Error]] = {
+    **passkeys.REFUSALS,
     **sessions.REFUSALS,
     **signing_in.REFUSALS,
     **trials.REFUSALS,

@@ -12,6 +12,7 @@ from schema.connections import After, Before, First, Last
 from schema.context import Info
 from schema.enums import described
 from schema.nodes import Node
+from schema.passkeys import Passkey, passkeys_of_user
 from schema.recommendations import Interest, RecommendationConnection, RecommendationFilter
 from schema.trials import Trial, trial_of_user
 from services import recommendations
@@ -44,6 +45,10 @@ class User(Node):
     @strawberry.field(description="The user's free trial; null when there never was one.")
     async def trial(self, info: Info) -> Trial | None:
         return await trial_of_user(self.pk, info)
+
+    @strawberry.field(description="The user's passkeys, the oldest first.")
+    async def passkeys(self, info: Info) -> list[Passkey] | None:
+        return await passkeys_of_user(self.pk, info)
 
     @strawberry.field(description="What the user cares for, the strongest first.")
     async def interests(self, info: Info) -> list[Interest] | None:

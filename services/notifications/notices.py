@@ -32,6 +32,7 @@ class Notice(StrEnum):
     ADDRESS_IN_USE = auto()
     FACTOR_ADDED = auto()
     FACTOR_REMOVED = auto()
+    PASSKEY_CLONE_SUSPECTED = auto()
     RECOVERY_CODE_USED = auto()
     ROLE_CHANGED = auto()
     SUSPENDED = auto()
@@ -91,6 +92,11 @@ TEXTS: dict[Notice, Text] = {
     ),
     Notice.FACTOR_REMOVED: Text(
         "A second factor has been removed", f"A way to confirm sign-ins to your account is gone. {IF_NOT_YOU}"
+    ),
+    Notice.PASSKEY_CLONE_SUSPECTED: Text(
+        "One of your passkeys may have been copied",
+        "A passkey of yours was used, and its count of uses was behind the one that we had seen: there may be a copy "
+        "of it. We have refused that use. If you do not know why, remove the passkey and make a new one.",
     ),
     Notice.RECOVERY_CODE_USED: Text(
         "A recovery code has been used", f"One of your recovery codes has been used, and is spent. {IF_NOT_YOU}"
