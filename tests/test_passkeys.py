@@ -167,9 +167,7 @@ async def test_a_lie_at_registration_is_refused(porchlight: Porchlight, lie: str
     person = await porchlight.register()
     options = await creation_options(porchlight, person)
     liar = Authenticator(**LIES[lie])
-    answer = await porchlight.post(
-        FINISH_REGISTRATION, {"credential": liar.create(options)}, token=person.access_token
-    )
+    answer = await porchlight.post(FINISH_REGISTRATION, {"credential": liar.create(options)}, token=person.access_token)
     if lie == "no id":
         assert [error["extensions"]["code"] for error in answer.json()["errors"]] == ["BAD_USER_INPUT"]
         return
