@@ -412,5 +412,5 @@ async def test_challenges_are_kept_as_hashes(porchlight: Porchlight) -> None:
     options = await request_options(porchlight)
     with porchlight.app.database.bound():
         row = await OneTimeToken.get(purpose=Purpose.PASSKEY)
-    assert options["challenge"] not in str(dict(row))
+    assert options["challenge"] not in str(row.__dict__)
     assert (row.user_id, row.expires_at - row.created_at) == (None, timedelta(minutes=5))

@@ -343,7 +343,7 @@ async def test_passkeys_of_others_are_not_found(porchlight: Porchlight) -> None:
     assert [(row.name, row.id) for row in await passkeys_of(porchlight, person)] == [("Passkey", row.id)]
 
 
-async def test_removing_needs_a_factor_and_tells_of_it(porchlight: Porchlight, clock: ManualClock) -> None:
+async def test_removing_needs_a_factor_and_tells_of_it(porchlight: Porchlight) -> None:
     """A session that has given the password alone may not; the last factor takes the recovery codes with it."""
     person = await porchlight.register()
     authenticator = await enrol(porchlight, person)
@@ -425,7 +425,7 @@ def test_origins_are_those_of_the_site() -> None:
 
 
 async def test_registering_a_passkey_costs_fifteen_queries(porchlight: Porchlight) -> None:
-    """To begin: the viewer, their two kinds of factor, the passkeys, the challenge. To finish: ten, five of them read."""
+    """To begin: the viewer, two kinds of factor, the passkeys, the challenge. To finish: ten, six of which read."""
     person = await porchlight.register()
     person.access_token = await token_of(porchlight, await enrol(porchlight, person))
     with porchlight.counting_queries() as statements:
