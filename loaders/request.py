@@ -5,10 +5,12 @@ from strawberry.dataloader import DataLoader
 from loaders.accounts import users_by_id
 from loaders.devices import devices_by_id
 from loaders.mfa import mfa_enabled_by_user, recovery_codes_left_by_user
+from loaders.passkeys import passkeys_by_user
 from loaders.sessions import sessions_by_id
 from loaders.trials import trials_by_id, trials_by_user
 from models.accounts import User
 from models.devices import Device
+from models.mfa import Passkey
 from models.sessions import Session
 from models.trials import Trial
 
@@ -21,6 +23,7 @@ class Loaders:
         self.session_by_id: DataLoader[int, Session | None] = DataLoader(sessions_by_id)
         self.mfa_enabled_by_user: DataLoader[int, bool] = DataLoader(mfa_enabled_by_user)
         self.recovery_codes_left_by_user: DataLoader[int, int] = DataLoader(recovery_codes_left_by_user)
+        self.passkeys_by_user: DataLoader[int, list[Passkey]] = DataLoader(passkeys_by_user)
         self.trial_by_id: DataLoader[int, Trial | None] = DataLoader(trials_by_id)
         self.trial_by_user: DataLoader[int, Trial | None] = DataLoader(trials_by_user)
         self.user_by_id: DataLoader[int, User | None] = DataLoader(users_by_id)

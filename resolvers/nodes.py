@@ -14,10 +14,12 @@ from schema.context import Context, Info
 from schema.devices import Device
 from schema.directives import Public, guards
 from schema.nodes import Node
+from schema.passkeys import Passkey
 from schema.recommendations import Item
 from schema.sessions import Session
 from schema.trials import Trial
 from services import audit, recommendations, sessions
+from services.mfa import passkeys
 
 
 async def _user(context: Context, key: str) -> Node | None:
@@ -67,6 +69,15 @@ async def _device(context: Context, key: str) -> Node | None:
     return Device.of(row, context.now)
 
 
+async def _passkey(context: Context, key: str) -> Node | None:
+    number = int_key(key)
+    row = await passkeys.find(number) if number else None
+    if row is None:
+        return None
+    context.require_sight_of(row.user_id)
+    return Passkey.of(row)
+
+
 async def _plan(context: Context, key: str) -> Node | None:
     plan = context.app.catalogue.plans.get(key)
     return Plan.of(plan) if plan else None
@@ -84,6 +95,7 @@ BY_TYPE: dict[str, Callable[[Context, str], Awaitable[Node | None]]] = {
     "Device": _device,
     "AuditEvent": _audit_event,
     "Trial": _trial,
+    "Passkey": _passkey,
     "Plan": _plan,
     "Item": _item,
 }

@@ -19,10 +19,11 @@ from resolvers.billing import BillingQuery
 from resolvers.devices import DevicesMutation
 from resolvers.mfa import MfaMutation
 from resolvers.nodes import NodesQuery
+from resolvers.passkeys import PasskeysMutation
 from resolvers.recommendations import RecommendationsMutation, RecommendationsQuery, RecommendationsSubscription
 from resolvers.sessions import SessionsMutation, SessionsSubscription
 from resolvers.trials import TrialsMutation, TrialsSubscription
-from schema import accounts, billing, mfa, sessions, trials
+from schema import accounts, billing, mfa, passkeys, sessions, trials
 from schema.accounts import administration, signing_in
 from schema.directives import Auth, Public
 from schema.errors import Error, RefusalHandler
@@ -47,6 +48,7 @@ class Mutation(
     DevicesMutation,
     MfaMutation,
     PrivacyMutation,
+    PasskeysMutation,
     RecommendationsMutation,
     SessionsMutation,
     SigningInMutation,
@@ -67,6 +69,7 @@ class Subscription(
 REFUSALS: dict[type[Refusal], type[Error]] = {
     **administration.REFUSALS,
     **mfa.REFUSALS,
+    **passkeys.REFUSALS,
     **sessions.REFUSALS,
     **signing_in.REFUSALS,
     **trials.REFUSALS,

@@ -14,6 +14,7 @@ from schema.context import Info
 from schema.devices import DeviceConnection
 from schema.enums import described
 from schema.nodes import Node
+from schema.passkeys import Passkey, passkeys_of_user
 from schema.recommendations import Interest, RecommendationConnection, RecommendationFilter
 from schema.sessions import SessionConnection
 from schema.trials import Trial, trial_of_user
@@ -74,6 +75,10 @@ class User(Node):
     async def recovery_codes_left(self, info: Info) -> int | None:
         info.context.require_sight_of(self.pk)
         return await info.context.loaders.recovery_codes_left_by_user.load(self.pk)
+
+    @strawberry.field(description="The user's passkeys, the oldest first.")
+    async def passkeys(self, info: Info) -> list[Passkey] | None:
+        return await passkeys_of_user(self.pk, info)
 
     @strawberry.field(description="What the user cares for, the strongest first.")
     async def interests(self, info: Info) -> list[Interest] | None:

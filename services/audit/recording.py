@@ -55,6 +55,7 @@ class Action(StrEnum):
     RECOVERY_CODE_USED = "mfa.recovery_code_used"
     PASSKEY_ADDED = "passkey.added"
     PASSKEY_REMOVED = "passkey.removed"
+    PASSKEY_CLONE_SUSPECTED = "passkey.clone_suspected"
     TRIAL_EXTENDED = "trial.extended"
     KEYS_ROTATED = "keys.rotated"
 

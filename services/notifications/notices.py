@@ -33,6 +33,7 @@ class Notice(StrEnum):
     FACTOR_ADDED = auto()
     FACTOR_REMOVED = auto()
     FACTOR_FAILED = auto()
+    PASSKEY_CLONE_SUSPECTED = auto()
     RECOVERY_CODE_USED = auto()
     ROLE_CHANGED = auto()
     SUSPENDED = auto()
@@ -97,6 +98,11 @@ TEXTS: dict[Notice, Text] = {
         "Somebody may know your password",
         "Your account's second factor was asked for, and the answer was wrong five times in a row. Only who knows your "
         f"password, or is signed in, gets as far as that. {IF_NOT_YOU}",
+    ),
+    Notice.PASSKEY_CLONE_SUSPECTED: Text(
+        "One of your passkeys may have been copied",
+        "A passkey of yours was used, and its count of uses was behind the one that we had seen: there may be a copy "
+        "of it. We have refused that use. If you do not know why, remove the passkey and make a new one.",
     ),
     Notice.RECOVERY_CODE_USED: Text(
         "A recovery code has been used", f"One of your recovery codes has been used, and is spent. {IF_NOT_YOU}"
