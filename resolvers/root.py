@@ -7,6 +7,7 @@ from typing import Any
 import strawberry
 from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
+from strawberry.scalars import JSON
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.base import get_object_definition
 
@@ -17,7 +18,7 @@ from resolvers.nodes import NodesQuery
 from resolvers.recommendations import RecommendationsMutation, RecommendationsQuery, RecommendationsSubscription
 from resolvers.sessions import SessionsMutation
 from resolvers.trials import TrialsMutation, TrialsSubscription
-from schema import accounts, billing, sessions, trials
+from schema import accounts, billing, challenges, sessions, trials
 from schema.accounts import signing_in
 from schema.directives import Auth, Public
 from schema.errors import Error, RefusalHandler
@@ -53,10 +54,14 @@ class Subscription(
 
 
 REFUSALS: dict[type[Refusal], type[Error]] = {
+    **challenges.REFUSALS,
     **sessions.REFUSALS,
     **signing_in.REFUSALS,
     **trials.REFUSALS,
 }
+
+ANY_JSON = strawberry.scalar(name="JSON", description="Any JSON value.")
+"""Printed as the contract has it, without the address of a standard's paper."""
 
 
 class UnguardedFieldError(Exception):
@@ -84,7 +89,7 @@ def build_schema(*, introspection: bool = True) -> Schema:
         types=[accounts.User, trials.Trial, billing.Plan],
         extensions=extensions,
         exception_handlers=list(starmap(RefusalHandler, REFUSALS.items())),
-        config=StrawberryConfig(auto_camel_case=True),
+        config=StrawberryConfig(auto_camel_case=True, scalar_map={JSON: ANY_JSON}),
     )
 
 

@@ -58,3 +58,8 @@ async def recognise(app: App, user: User, said: Description) -> tuple[Device, st
         **{"name": UNNAMED, **described},
     )
     return device, token
+
+
+async def known(app: App, user_id: int, token: str) -> Device | None:
+    """The user's device that was given this token. One query, whether or not there is such a user."""
+    return await Device.filter(user_id=user_id, key_hash__in=app.keys.macs("device-token", token)).first()

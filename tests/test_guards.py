@@ -13,6 +13,7 @@ from strawberry.types.base import get_object_definition
 
 from adapters.limits import RedisLimits
 from core.errors import Forbidden, RateLimited
+from core.networks import network_of
 from core.passwords import Passwords
 from core.setting_values import networks
 from core.settings import Settings
@@ -20,7 +21,7 @@ from models import Trial, User
 from models.accounts import Role
 from resolvers.root import Mutation, Query, Subscription, UnguardedFieldError, require_guards
 from schema.context import Context
-from schema.directives import Auth, Guard, Public, PublicDirective, RateLimit, RateLimitKey, guards, network_of
+from schema.directives import Auth, Guard, Public, PublicDirective, RateLimit, RateLimitKey, guards
 from services.app import choose_ports
 from tests.conftest import Start
 from tests.porchlight import LOGIN, PASSWORD, REGISTER, Person, Porchlight

@@ -6,6 +6,7 @@ import strawberry
 
 from core.errors import Refusal
 from schema.accounts.user import User
+from schema.challenges import ChallengeRequired
 from schema.devices import DeviceInput
 from schema.errors import Error
 from schema.sessions import Tokens
@@ -21,6 +22,7 @@ class RegisterInput:
     password: str = strawberry.field(description="15 to 256 characters, of any kind.")
     name: str | None = strawberry.field(default=None, description="Display name, at most 100 characters.")
     device: DeviceInput | None = strawberry.field(default=None, description="Where the user registers from.")
+    challenge_answer: str | None = strawberry.field(default=None, description="What solves a ChallengeRequired.")
 
 
 @strawberry.input(description="What a returning user gives.")
@@ -30,6 +32,7 @@ class LoginInput:
     email: str = strawberry.field(description="The address of the account, in any case.")
     password: str = strawberry.field(description="The password of the account.")
     device: DeviceInput | None = strawberry.field(default=None, description="Where the user signs in from.")
+    challenge_answer: str | None = strawberry.field(default=None, description="What solves a ChallengeRequired.")
 
 
 @strawberry.type(description="The account exists and its first session has begun.")
@@ -84,11 +87,11 @@ class AccountSuspended(Error):
 
 
 RegisterResult = Annotated[
-    RegisterSuccess | EmailTaken | InvalidEmail | InvalidPassword,
+    RegisterSuccess | EmailTaken | InvalidEmail | InvalidPassword | ChallengeRequired,
     strawberry.union("RegisterResult", description="What `register` answers."),
 ]
 LoginResult = Annotated[
-    LoginSuccess | InvalidCredentials | AccountSuspended,
+    LoginSuccess | InvalidCredentials | AccountSuspended | ChallengeRequired,
     strawberry.union("LoginResult", description="What `login` answers."),
 ]
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.emails import InvalidEmail, parse_email
 from core.errors import Refusal
 from models.accounts import User
-from services import audit, devices, sessions
+from services import attempts, audit, devices, sessions
 from services.access import Viewer
 from services.audit import Action
 from services.sessions import PASSWORD
@@ -47,17 +46,24 @@ class SignedIn:
         return Viewer(self.user, self.session)
 
 
-async def login(app: App, *, email: str, password: str, device: Description | None, client: Client) -> SignedIn:
+async def login(
+    app: App,
+    *,
+    email: str,
+    password: str,
+    device: Description | None,
+    client: Client,
+    challenge_answer: str | None = None,
+) -> SignedIn:
     """Begin a session for the right address and password.
 
-    Raises InvalidCredentials, AccountSuspended, Unavailable. Unknown addresses take the same work as wrong passwords.
+    Raises InvalidCredentials, ChallengeRequired, AccountSuspended, Unavailable. Unknown addresses, and guesses that are
+    one too many, take the same work as wrong passwords.
     """
-    try:
-        user = await User.get_or_none(email_key=parse_email(email).key)
-    except InvalidEmail:
-        user = None
-    genuine = await app.passwords.verify(password, user.password_hash if user else None)
-    if user is None or not genuine:
+    user = await attempts.sign_in(
+        app, email=email, password=password, device=device, client=client, challenge_answer=challenge_answer
+    )
+    if user is None:
         raise InvalidCredentials
     if app.passwords.outdated(user.password_hash):
         fresh = await app.passwords.hash(password)
