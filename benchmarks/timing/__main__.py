@@ -1,4 +1,4 @@
-"""`python -m benchmarks.timing [--quick]`: 1 when an operation tells known addresses from unknown ones by its time."""
+"""`python -m benchmarks.timing [--tries 2000]`: 1 when an operation tells known addresses from unknown ones by its time."""
 
 import argparse
 import statistics
@@ -12,7 +12,7 @@ from benchmarks.timing.separation import BAND, separation, uncertainty
 from core.logging import configure_logging
 from core.settings import Settings
 
-TRIES, FEW = 2_000, 200
+TRIES = 2_000
 HASHES = {"8 KiB": 8, "default": Settings.argon2_memory_kib}
 """Memory of one password hash, in KiB. Beside a cheap one, whatever else differs shows more."""
 HEADINGS = ("", "profile", "hash", "known p50 ms", "unknown p50 ms", "AUC", "± (95 %)", "")
@@ -21,8 +21,8 @@ HEADINGS = ("", "profile", "hash", "known p50 ms", "unknown p50 ms", "AUC", "± 
 def main() -> int:
     """Print a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.timing", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="look whether it works")
-    tries = FEW if parser.parse_args().quick else TRIES
+    parser.add_argument("--tries", type=int, default=TRIES, help="how often known and unknown addresses are tried")
+    tries = parser.parse_args().tries
     configure_logging("warning", "console")
     before, rows = report.system_load(), []
     for start in PROFILES:
@@ -35,9 +35,7 @@ def main() -> int:
                     asked = ask(server, operation, known, tries)
                     rows.append([operation.name, profile.name, name, *_cells(asked.known, asked.unknown)])
     print(report.table(HEADINGS, rows))
-    print(
-        f"\n{tries:,} tries each; {report.machine()}; load {before} at the beginning, {report.system_load()} at the end."
-    )
+    print(f"\n{tries:,} tries each; {report.machine()}; load {before} before, {report.system_load()} after.")
     return int(any(row[-1] != "met" for row in rows))
 
 
