@@ -122,9 +122,9 @@ PROFILES = (embedded, production)
 
 
 @contextmanager
-def porchlight(profile: Profile) -> Generator[Process]:
-    """The real program, in one process."""
-    with _serving([str(ROOT / "server.py")], profile) as process:
+def porchlight(profile: Profile, **more: str) -> Generator[Process]:
+    """The real program, in one process, with `more` settings."""
+    with _serving([str(ROOT / "server.py")], profile, **more) as process:
         yield process
 
 

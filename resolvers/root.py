@@ -7,6 +7,7 @@ from typing import Any
 import strawberry
 from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
+from strawberry.scalars import JSON
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.base import get_object_definition
 
@@ -23,7 +24,7 @@ from resolvers.passkeys import PasskeysMutation
 from resolvers.recommendations import RecommendationsMutation, RecommendationsQuery, RecommendationsSubscription
 from resolvers.sessions import SessionsMutation, SessionsSubscription
 from resolvers.trials import TrialsMutation, TrialsSubscription
-from schema import accounts, billing, mfa, passkeys, sessions, trials
+from schema import accounts, billing, challenges, mfa, passkeys, sessions, trials
 from schema.accounts import administration, signing_in
 from schema.directives import Auth, Public
 from schema.errors import Error, RefusalHandler
@@ -70,10 +71,14 @@ REFUSALS: dict[type[Refusal], type[Error]] = {
     **administration.REFUSALS,
     **mfa.REFUSALS,
     **passkeys.REFUSALS,
+    **challenges.REFUSALS,
     **sessions.REFUSALS,
     **signing_in.REFUSALS,
     **trials.REFUSALS,
 }
+
+ANY_JSON = strawberry.scalar(name="JSON", description="Any JSON value.")
+"""Printed as the contract has it, without the address of a standard's paper."""
 
 
 class UnguardedFieldError(Exception):
@@ -101,7 +106,7 @@ def build_schema(*, introspection: bool = True) -> Schema:
         types=[accounts.User, trials.Trial, billing.Plan],
         extensions=extensions,
         exception_handlers=list(starmap(RefusalHandler, REFUSALS.items())),
-        config=StrawberryConfig(auto_camel_case=True),
+        config=StrawberryConfig(auto_camel_case=True, scalar_map={JSON: ANY_JSON}),
     )
 
 

@@ -8,7 +8,6 @@ import inspect
 from abc import ABC, abstractmethod
 from enum import StrEnum
 from functools import cached_property
-from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Any
 
 import strawberry
@@ -18,13 +17,11 @@ from strawberry.types.field import StrawberryField
 
 from core.emails import email_key
 from core.errors import Forbidden, RateLimited, StepUpRequired, Unauthenticated
+from core.networks import network_of
 from models.accounts import Role
 from schema.context import Context
 from schema.enums import described
 from services import access, mfa
-
-IPV4_PREFIX = 24
-IPV6_PREFIX = 64
 
 
 class RateLimitKey(StrEnum):
@@ -197,14 +194,6 @@ class RateLimit(Guard):
 def guards(*ordered: Guard) -> list[FieldExtension]:
     """The guards as a field's extensions, the first one asked first."""
     return list(reversed(ordered))
-
-
-def network_of(ip: str | None) -> str:
-    """The network that a client's address is counted under: IPv4 /24, IPv6 /64."""
-    if ip is None:
-        return "unknown"
-    prefix = IPV4_PREFIX if isinstance(ip_address(ip), IPv4Address) else IPV6_PREFIX
-    return str(ip_network(f"{ip}/{prefix}", strict=False))
 
 
 def _counted_by(by: RateLimitKey, context: Context, arguments: dict[str, Any]) -> str:

@@ -29,6 +29,7 @@ mutation Register($input: RegisterInput!) {
     __typename
     ... on Error { message }
     ... on InvalidPassword { reasons }
+    ... on ChallengeRequired { kind parameters }
     ... on RegisterSuccess {
       user { id databaseId email emailVerified name role createdAt }
       trial { id status secondsLeft endsAt }
@@ -43,6 +44,7 @@ mutation Login($input: LoginInput!) {
   login(input: $input) {
     __typename
     ... on Error { message }
+    ... on ChallengeRequired { kind parameters }
     ... on LoginSuccess {
       user { id email }
       tokens { accessToken refreshToken }

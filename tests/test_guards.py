@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,15 +12,13 @@ from strawberry.types.base import get_object_definition
 
 from adapters.limits import RedisLimits
 from core.errors import Forbidden, RateLimited
-from core.passwords import Passwords
+from core.networks import network_of
 from core.setting_values import networks
-from core.settings import Settings
 from models import Trial, User
 from models.accounts import Role
 from resolvers.root import Mutation, Query, Subscription, UnguardedFieldError, require_guards
 from schema.context import Context
-from schema.directives import Auth, Guard, Public, PublicDirective, RateLimit, RateLimitKey, guards, network_of
-from services.app import choose_ports
+from schema.directives import Auth, Guard, Public, PublicDirective, RateLimit, RateLimitKey, guards
 from tests.conftest import Start
 from tests.porchlight import LOGIN, PASSWORD, REGISTER, Person, Porchlight
 from tests.services.valkey import RestartableValkey
@@ -280,42 +277,6 @@ async def test_sign_ins_are_counted_by_network_whoever_asks(start: Start) -> Non
     for headers in (here, neighbour, {**here, "Authorization": f"Bearer {person.access_token}"}):
         assert await tries(porchlight, 1, given=given(1), **headers) == ["RATE_LIMITED"]
     assert await tries(porchlight, 1, given=given(1), **elsewhere) == ["InvalidCredentials"]
-
-
-async def test_the_account_is_counted_however_it_is_spelled(
-    start: Start, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """200 wrong passwords at once, from 200 networks and in many spellings, cost 20 hashes."""
-    ports = choose_ports(settings)
-    if settings.redis_url:  # with a test's patience: on a busy machine it would pass for lost, and another count begin
-        ports = replace(ports, limits=RedisLimits(settings.redis_url, deadline=10.0))
-    porchlight = await start(ports=ports, trusted_proxies=networks("127.0.0.0/8"), argon2_pool=32)
-    await porchlight.register()
-    verify, hashes = Passwords._verify, 0
-
-    def counted(self: Passwords, stored: str, password: str) -> bool:
-        nonlocal hashes
-        hashes += 1
-        return verify(self, stored, password)
-
-    monkeypatch.setattr(Passwords, "_verify", counted)
-    spellings = ["ada@example.com", "ADA@example.com", " ada@EXAMPLE.com", "\uff41da@example.com"]
-    found = await asyncio.gather(
-        *(
-            tries(
-                porchlight,
-                1,
-                given={"input": {"email": spellings[number % 4], "password": f"wrong password {number}"}},
-                **{"X-Forwarded-For": f"6.6.6.6, 10.{number}.0.1"},
-            )
-            for number in range(200)
-        )
-    )
-    outcomes = [outcome for (outcome,) in found]
-    assert (hashes, outcomes.count("InvalidCredentials"), outcomes.count("RATE_LIMITED")) == (20, 20, 180)
-    # Nobody else is shut out, and the address is no key of its network's count.
-    other = {"input": {"email": "grace@example.com", "password": "not the right one"}}
-    assert await tries(porchlight, 1, given=other, **{"X-Forwarded-For": "10.201.0.1"}) == ["InvalidCredentials"]
 
 
 async def test_headers_of_strangers_move_nobody_elsewhere(porchlight: Porchlight) -> None:

@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from adapters.limits import Limits, MemoryLimits, RedisLimits, open_limits
+from adapters.limits import Allowance, Counted, Limits, MemoryLimits, RedisLimits, open_limits
 from tests.services.valkey import RestartableValkey, until
 
 PATIENCE = 5.0  # a busy machine must not look like a lost Redis
@@ -130,6 +130,68 @@ async def test_parallel_tries_share_the_limit(limits: Limits, key: str) -> None:
     assert limits.degraded is False
 
 
+async def test_a_try_is_counted_under_all_keys_or_none(limits: Limits, key: str) -> None:
+    """One key that refuses keeps the others from counting; each says what it had before."""
+    wide, narrow = Allowance(limit=10, window=60), Allowance(limit=2, window=3600)
+    both = {f"{key}:wide": wide, f"{key}:narrow": narrow}
+    assert [await limits.count(both) for _ in range(2)] == [Counted(0.0, (0, 0)), Counted(0.0, (1, 1))]
+    refused = await limits.count(both)
+    assert 3500 < refused.wait <= 3600
+    assert [(await limits.count(both)).before for _ in range(3)] == [(2, 2)] * 3
+    assert await limits.count({f"{key}:wide": wide}) == Counted(0.0, (2,))
+
+
+async def test_parallel_counts_share_the_limit(limits: Limits, key: str) -> None:
+    """Of 200 tries at once exactly 20 pass, and no key has more."""
+    both = {f"{key}:one": Allowance(limit=20, window=60), f"{key}:other": Allowance(limit=100, window=60)}
+    answers = await asyncio.gather(*(limits.count(both) for _ in range(200)))
+    assert [answer.wait for answer in answers].count(0.0) == 20
+    assert (await limits.count(both)).before == (20, 20)
+
+
+async def test_pauses_double_up_to_the_longest(limits: Limits, key: str) -> None:
+    """After the free tries each waits for the one before it: so long, twice as long, and no longer than the longest."""
+    allowance = Allowance(limit=100, window=3600, free=2, pause=0.1, longest=0.3)
+    waits = []
+    for _ in range(6):
+        wait = (await limits.count({key: allowance})).wait
+        waits.append(wait)
+        if wait:
+            assert (await limits.count({key: allowance})).wait > 0
+            await asyncio.sleep(wait + 0.002)
+            assert (await limits.count({key: allowance})).wait == 0
+    assert waits[:2] == [0, 0]
+    assert [shortest < wait <= longest for wait, shortest, longest in zip(
+        waits[2:], (0.05, 0.15, 0.25, 0.25), (0.1, 0.2, 0.3, 0.3), strict=True
+    )] == [True] * 4  # fmt: skip
+
+
+async def test_what_is_taken_back_was_never_tried(limits: Limits, key: str) -> None:
+    """The last try of each key goes; a key without any is left alone."""
+    allowances = {key: Allowance(limit=1, window=60), f"{key}:other": Allowance(limit=3, window=600)}
+    await limits.take_back(allowances)
+    assert (await limits.count(allowances)).wait == 0
+    assert (await limits.count(allowances)).wait > 0
+    await limits.take_back(allowances)
+    assert await limits.count(allowances) == Counted(0.0, (0, 0))
+
+
+async def test_what_is_forgotten_was_never_tried(limits: Limits, key: str) -> None:
+    """All tries of the keys go, and those of no other."""
+    one, other = {key: Allowance(limit=5, window=60)}, {f"{key}:other": Allowance(limit=5, window=60)}
+    await limits.forget(one)
+    for _ in range(3):
+        await limits.count(one | other)
+    await limits.forget(one)
+    assert (await limits.count(one | other)).before == (0, 3)
+
+
+def test_an_allowance_has_sense() -> None:
+    """As a limit has."""
+    with pytest.raises(ValueError, match="at least one try"):
+        Allowance(limit=0, window=60)
+
+
 # In memory.
 
 
@@ -194,6 +256,34 @@ async def test_processes_share_the_limit(redis_url: str, key: str) -> None:
     assert (one.degraded, other.degraded) == (False, False)
     await one.close()
     await other.close()
+
+
+async def test_what_another_process_forgets_is_forgotten_here(redis_url: str, key: str) -> None:
+    """Redis is believed while it answers: a success seen elsewhere ends a row of failures seen here."""
+    one, other = RedisLimits(redis_url, deadline=PATIENCE), RedisLimits(redis_url, deadline=PATIENCE)
+    allowances = {key: Allowance(limit=3, window=60)}
+    assert [(await one.count(allowances)).wait for _ in range(3)] == [0, 0, 0]
+    assert (await one.count(allowances)).wait > 0
+    await other.forget(allowances)
+    assert await one.count(allowances) == Counted(0.0, (0,))
+    await one.close()
+    await other.close()
+
+
+async def test_counts_go_on_in_memory_while_redis_is_lost(restartable_valkey: RestartableValkey, key: str) -> None:
+    """What has passed here counts, and so does what is taken back and forgotten meanwhile."""
+    limits = RedisLimits(restartable_valkey.url, deadline=PATIENCE, cool_down=0.1)
+    allowances = {key: Allowance(limit=3, window=60)}
+    assert [(await limits.count(allowances)).wait for _ in range(2)] == [0, 0]
+    await restartable_valkey.kill()
+    assert await limits.count(allowances) == Counted(0.0, (2,))
+    assert limits.degraded is True
+    assert (await limits.count(allowances)).wait > 0
+    await limits.take_back(allowances)
+    assert await limits.count(allowances) == Counted(0.0, (2,))
+    await limits.forget(allowances)
+    assert await limits.count(allowances) == Counted(0.0, (0,))
+    await limits.close()
 
 
 async def test_redis_keeps_no_address_and_forgets(redis_url: str) -> None:

@@ -51,6 +51,7 @@ class SigningInMutation:
             name=input.name,
             device=device_of(info.context, input.device),
             client=info.context.client,
+            challenge_answer=input.challenge_answer,
         )
         return RegisterSuccess(
             user=User.of(signed_in.user),
@@ -63,7 +64,6 @@ class SigningInMutation:
         extensions=guards(
             Public(),
             RateLimit(max=10, window=60, by=RateLimitKey.IP),  # by CLIENT, accounts of one's own would buy more tries
-            RateLimit(max=20, window=900, by=RateLimitKey.ACCOUNT),
         ),
         description="Begin a session. The caller becomes the viewer.",
     )
@@ -78,6 +78,7 @@ class SigningInMutation:
             password=input.password,
             device=device_of(info.context, input.device),
             client=info.context.client,
+            challenge_answer=input.challenge_answer,
         )
         return LoginSuccess.of(info.context, signed_in)
 

@@ -6,6 +6,7 @@ import strawberry
 
 from core.errors import Refusal
 from schema.accounts.user import User
+from schema.challenges import ChallengeRequired
 from schema.context import Context
 from schema.devices import DeviceInput
 from schema.enums import described
@@ -23,6 +24,7 @@ class RegisterInput:
     password: str = strawberry.field(description="15 to 256 characters, of any kind.")
     name: str | None = strawberry.field(default=None, description="Display name, at most 100 characters.")
     device: DeviceInput | None = strawberry.field(default=None, description="Where the user registers from.")
+    challenge_answer: str | None = strawberry.field(default=None, description="What solves a ChallengeRequired.")
 
 
 @strawberry.input(description="What a returning user gives.")
@@ -32,6 +34,7 @@ class LoginInput:
     email: str = strawberry.field(description="The address of the account, in any case.")
     password: str = strawberry.field(description="The password of the account.")
     device: DeviceInput | None = strawberry.field(default=None, description="Where the user signs in from.")
+    challenge_answer: str | None = strawberry.field(default=None, description="What solves a ChallengeRequired.")
 
 
 @strawberry.type(description="The account exists and its first session has begun.")
@@ -123,11 +126,11 @@ class MfaRequired(Error):
 
 
 RegisterResult = Annotated[
-    RegisterSuccess | EmailTaken | InvalidEmail | InvalidPassword,
+    RegisterSuccess | EmailTaken | InvalidEmail | InvalidPassword | ChallengeRequired,
     strawberry.union("RegisterResult", description="What `register` answers."),
 ]
 LoginResult = Annotated[
-    LoginSuccess | InvalidCredentials | MfaRequired | AccountSuspended,
+    LoginSuccess | InvalidCredentials | MfaRequired | AccountSuspended | ChallengeRequired,
     strawberry.union("LoginResult", description="What `login` answers."),
 ]
 

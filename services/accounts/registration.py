@@ -11,7 +11,7 @@ from core.emails import Email, InvalidEmail, parse_email
 from core.errors import BadUserInput, Refusal
 from core.passwords import InvalidPassword, checked
 from models.accounts import Role, User
-from services import audit, jobs, notifications, trials
+from services import audit, challenges, jobs, notifications, trials
 from services.accounts.signing_in import SignedIn, begin_session
 from services.audit import Action
 from services.sessions import PASSWORD
@@ -34,15 +34,26 @@ class EmailTaken(Refusal):
 
 
 async def register(
-    app: App, *, email: str, password: str, name: str | None, device: Description | None, client: Client
+    app: App,
+    *,
+    email: str,
+    password: str,
+    name: str | None,
+    device: Description | None,
+    client: Client,
+    challenge_answer: str | None = None,
 ) -> tuple[SignedIn, Trial | None]:
     """Make an account, its first session, its trial and its welcome letter: all of them or nothing.
 
     The trial is None when the person has had one under another address.
-    Raises InvalidEmail, InvalidPassword, EmailTaken, Unavailable, BadUserInput.
+    Raises InvalidEmail, InvalidPassword, ChallengeRequired, EmailTaken, Unavailable, BadUserInput.
     """
     address = parse_email(email)
-    password_hash = await app.passwords.hash(checked(password))
+    new_password = checked(password)
+    await challenges.require_of_busy(
+        app, challenges.REGISTER, client=client, address=address.key, answer=challenge_answer
+    )
+    password_hash = await app.passwords.hash(new_password)
     try:
         async with app.database.transaction():
             user = await _create_user(app, address, password_hash, cleaned_name(name))

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.emails import InvalidEmail, parse_email
 from core.errors import Refusal
 from models.accounts import User
-from services import access, audit, devices, jobs, mfa, notifications, sessions
+from services import access, attempts, audit, devices, jobs, mfa, notifications, sessions
 from services.access import Viewer
 from services.audit import Action
 from services.mfa import half_sessions
@@ -52,18 +51,24 @@ class SignedIn:
         return Viewer(self.user, self.session)
 
 
-async def login(app: App, *, email: str, password: str, device: Description | None, client: Client) -> SignedIn:
+async def login(
+    app: App,
+    *,
+    email: str,
+    password: str,
+    device: Description | None,
+    client: Client,
+    challenge_answer: str | None = None,
+) -> SignedIn:
     """Begin a session for the right address and password.
 
-    Raises InvalidCredentials, AccountSuspended, MfaRequired, Unavailable. Unknown addresses take the same work as
-    wrong passwords.
+    Raises InvalidCredentials, ChallengeRequired, AccountSuspended, MfaRequired, Unavailable. Unknown addresses, and
+    guesses that are one too many, take the same work as wrong passwords.
     """
-    try:
-        user = await User.get_or_none(email_key=parse_email(email).key)
-    except InvalidEmail:
-        user = None
-    genuine = await app.passwords.verify(password, user.password_hash if user else None)
-    if user is None or not genuine or access.is_gone(user, app.clock.now()):
+    user = await attempts.sign_in(
+        app, email=email, password=password, device=device, client=client, challenge_answer=challenge_answer
+    )
+    if user is None or access.is_gone(user, app.clock.now()):
         raise InvalidCredentials
     if app.passwords.outdated(user.password_hash):
         fresh = await app.passwords.hash(password)
