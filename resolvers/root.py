@@ -11,6 +11,9 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types.base import get_object_definition
 
 from core.errors import Refusal
+from resolvers.accounts.emails import EmailsMutation
+from resolvers.accounts.passwords import PasswordsMutation
+from resolvers.accounts.profile import ProfileMutation
 from resolvers.accounts.signing_in import SigningInMutation, SigningInQuery
 from resolvers.billing import BillingQuery
 from resolvers.nodes import NodesQuery
@@ -18,7 +21,7 @@ from resolvers.recommendations import RecommendationsMutation, RecommendationsQu
 from resolvers.sessions import SessionsMutation
 from resolvers.trials import TrialsMutation, TrialsSubscription
 from schema import accounts, billing, sessions, trials
-from schema.accounts import signing_in
+from schema.accounts import emails, signing_in
 from schema.directives import Auth, Public
 from schema.errors import Error, RefusalHandler
 from schema.limits import DocumentLimits, NoIntrospection, TellsWhatRuns
@@ -36,6 +39,9 @@ class Query(
 
 @strawberry.type(description="What can be done.")
 class Mutation(
+    EmailsMutation,
+    PasswordsMutation,
+    ProfileMutation,
     RecommendationsMutation,
     SessionsMutation,
     SigningInMutation,
@@ -53,6 +59,7 @@ class Subscription(
 
 
 REFUSALS: dict[type[Refusal], type[Error]] = {
+    **emails.REFUSALS,
     **sessions.REFUSALS,
     **signing_in.REFUSALS,
     **trials.REFUSALS,
