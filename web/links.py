@@ -133,13 +133,20 @@ def _page(
     outcome: str | None = None,
     problem: str | None = None,
 ) -> Response:
-    nonce = secrets.token_urlsafe(16)
+    nonce, alive = secrets.token_urlsafe(16), status == HTTPStatus.OK
     policy = (
         f"default-src 'none'; style-src 'nonce-{nonce}'; img-src data:; form-action 'self'; base-uri 'none'; "
         "frame-ancestors 'none'"
     )
     answer = page(
-        "link.html", policy, action=action, token=token, outcome=outcome, problem=problem, nonce=nonce, ok=status < 400
+        "link.html",
+        policy,
+        action=action,
+        token=token,
+        outcome=outcome,
+        problem=problem,
+        nonce=nonce,
+        alive=alive,
     )
     answer.status_code = status
     return answer

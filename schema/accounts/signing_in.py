@@ -14,8 +14,8 @@ from services import accounts
 
 REASONS = (
     "Codes: TOO_SHORT (fewer than 15 characters, or than 8 beside a second factor), TOO_LONG (more than 256), "
-    "TOO_COMMON (known from lists that guessers use), TOO_EASY (few guesses would find it), CONTEXT (made of the user's "
-    "name, their address or ours), UNCHANGED (the present one)."
+    "TOO_COMMON (known from lists that guessers use), TOO_EASY (few guesses would find it), CONTEXT (made of the "
+    "user's name, their address or ours), UNCHANGED (the present one)."
 )
 
 

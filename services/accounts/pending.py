@@ -1,3 +1,4 @@
+# ruff: file-ignore[unused-async, unused-function-argument] -- the forms that their callers rely on
 """What two links in letters do: the places where their services are connected."""
 
 from __future__ import annotations
