@@ -3,51 +3,20 @@
 import asyncio
 import base64
 import secrets
-import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from core.errors import Refusal, Unavailable
+from core.errors import Unavailable
+from core.password_rules import MAX_LENGTH, normalised
 
 T = TypeVar("T")
 
-MIN_LENGTH = 15
-"""Characters, when a password is the only factor: NIST SP 800-63B-4, section 3.1.1.2."""
-MAX_LENGTH = 256
-"""Characters, never cut off: ASVS 5.0 6.2.8, 6.2.9."""
 QUEUE_PER_WORKER = 16
 """Hashes that may wait for one worker; at 50 ms each, the last one waits 0.8 s."""
-
-
-class InvalidPassword(Refusal):
-    """The new password does not meet the rules. `reasons` holds codes: TOO_SHORT, TOO_LONG."""
-
-    message = f"A password has {MIN_LENGTH} to {MAX_LENGTH} characters."
-
-    def __init__(self, reasons: list[str]) -> None:
-        super().__init__()
-        self.reasons = reasons
-
-
-def normalised(password: str) -> str:
-    """One spelling of a password, whichever keyboard it came from: NIST SP 800-63B-4, section 3.1.1.2 (NFKC)."""
-    return unicodedata.normalize("NFKC", password)
-
-
-def checked(password: str) -> str:
-    """A new password in its normalised form. Raises InvalidPassword."""
-    if len(password) > MAX_LENGTH:
-        raise InvalidPassword(["TOO_LONG"])
-    normal = normalised(password)
-    if len(normal) < MIN_LENGTH:
-        raise InvalidPassword(["TOO_SHORT"])
-    if len(normal) > MAX_LENGTH:
-        raise InvalidPassword(["TOO_LONG"])
-    return normal
 
 
 class Passwords:
@@ -58,11 +27,11 @@ class Passwords:
         self._pool = ThreadPoolExecutor(max_workers=pool, thread_name_prefix="argon2")
         self._room = pool * (1 + QUEUE_PER_WORKER)
         self._pending = 0
-        self._decoy = self._never_matching()
+        self._decoy = self.unusable()
 
     async def hash(self, password: str) -> str:
         """The PHC string of a password, in its normalised form. Raises Unavailable when the pool is full."""
-        return await self._run(self._hasher.hash, normalised(password))
+        return await self.run(self._hasher.hash, normalised(password))
 
     async def verify(self, password: str, stored: str | None) -> bool:
         """Whether `password` is the one behind `stored`.
@@ -70,7 +39,26 @@ class Passwords:
         Without a stored hash it takes the same work and the answer is no, so that the time tells nothing about
         whether an account exists. Raises Unavailable when the pool is full.
         """
-        return await self._run(self._verify, stored or self._decoy, normalised(password[: MAX_LENGTH + 1]))
+        return await self.run(self._verify, stored or self._decoy, normalised(password[: MAX_LENGTH + 1]))
+
+    async def run(self, work: Callable[..., T], *arguments: Any) -> T:
+        """What `work` gives, in the pool: for all that takes a processor long. Raises Unavailable when it is full."""
+        if self._pending >= self._room:
+            raise Unavailable("Too many sign-ins at once. Try again shortly.", retry_after=1.0)
+        self._pending += 1
+        future = asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+        future.add_done_callback(self._done)
+        return await asyncio.shield(future)
+
+    def unusable(self) -> str:
+        """A hash of today's parameters that no password has: as dear to verify as any, and never the right one."""
+
+        def noise(size: int) -> str:
+            return base64.b64encode(secrets.token_bytes(size)).rstrip(b"=").decode()
+
+        cost = self._hasher
+        parameters = f"m={cost.memory_cost},t={cost.time_cost},p={cost.parallelism}"
+        return f"$argon2id$v=19${parameters}${noise(cost.salt_len)}${noise(cost.hash_len)}"
 
     def outdated(self, stored: str) -> bool:
         """Whether `stored` was made with other parameters than today's."""
@@ -86,24 +74,6 @@ class Passwords:
         except (VerificationError, InvalidHashError):
             return False
 
-    async def _run(self, work: Callable[..., T], *arguments: str) -> T:
-        if self._pending >= self._room:
-            raise Unavailable("Too many sign-ins at once. Try again shortly.", retry_after=1.0)
-        self._pending += 1
-        future = asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
-        future.add_done_callback(self._done)
-        return await asyncio.shield(future)
-
     def _done(self, _: object) -> None:
         """Give the place back when the thread is done, not when an impatient caller is."""
         self._pending -= 1
-
-    def _never_matching(self) -> str:
-        """A hash of today's parameters that no password has."""
-
-        def noise(size: int) -> str:
-            return base64.b64encode(secrets.token_bytes(size)).rstrip(b"=").decode()
-
-        cost = self._hasher
-        parameters = f"m={cost.memory_cost},t={cost.time_cost},p={cost.parallelism}"
-        return f"$argon2id$v=19${parameters}${noise(cost.salt_len)}${noise(cost.hash_len)}"

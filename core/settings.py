@@ -35,6 +35,7 @@ class Settings:
     host: str = _variable("HOST", "127.0.0.1", read.host)
     port: int = _variable("PORT", 8000, read.whole_number(1, 65535))
     public_url: str = _variable("PUBLIC_URL", "", read.web_address)
+    frontend_url: str = _variable("FRONTEND_URL", "", read.web_address)
     workers: int = _variable("WORKERS", 1, read.whole_number(1, 64))
     jobs: str = _variable("JOBS", "embedded", read.one_of("embedded", "external"))
     database_url: str = _variable(

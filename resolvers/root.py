@@ -13,7 +13,10 @@ from strawberry.types.base import get_object_definition
 
 from core.errors import Refusal
 from resolvers.accounts.administration import AdministrationMutation, AdministrationQuery
+from resolvers.accounts.emails import EmailsMutation
+from resolvers.accounts.passwords import PasswordsMutation
 from resolvers.accounts.privacy import PrivacyMutation
+from resolvers.accounts.profile import ProfileMutation
 from resolvers.accounts.signing_in import SigningInMutation, SigningInQuery
 from resolvers.audit import AuditQuery
 from resolvers.billing import BillingQuery
@@ -25,7 +28,7 @@ from resolvers.recommendations import RecommendationsMutation, RecommendationsQu
 from resolvers.sessions import SessionsMutation, SessionsSubscription
 from resolvers.trials import TrialsMutation, TrialsSubscription
 from schema import accounts, billing, challenges, mfa, passkeys, sessions, trials
-from schema.accounts import administration, signing_in
+from schema.accounts import administration, emails, signing_in
 from schema.directives import Auth, Public
 from schema.errors import Error, RefusalHandler
 from schema.limits import DocumentLimits, NoIntrospection, TellsWhatRuns
@@ -50,6 +53,9 @@ class Mutation(
     MfaMutation,
     PrivacyMutation,
     PasskeysMutation,
+    EmailsMutation,
+    PasswordsMutation,
+    ProfileMutation,
     RecommendationsMutation,
     SessionsMutation,
     SigningInMutation,
@@ -72,6 +78,7 @@ REFUSALS: dict[type[Refusal], type[Error]] = {
     **mfa.REFUSALS,
     **passkeys.REFUSALS,
     **challenges.REFUSALS,
+    **emails.REFUSALS,
     **sessions.REFUSALS,
     **signing_in.REFUSALS,
     **trials.REFUSALS,

@@ -41,6 +41,7 @@ def test_empty_environment_gives_the_contracts_defaults() -> None:
         "HOST": "127.0.0.1",
         "PORT": 8000,
         "PUBLIC_URL": "http://localhost:8000",
+        "FRONTEND_URL": "",
         "WORKERS": 1,
         "JOBS": "embedded",
         "DATABASE_URL": "sqlite://var/porchlight.sqlite3",

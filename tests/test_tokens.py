@@ -192,7 +192,7 @@ async def test_a_full_pool_sheds_load() -> None:
     """Beyond the queue the answer is UNAVAILABLE at once, and places come back when hashes end."""
     passwords = Passwords(memory=8, time=1, parallelism=1, pool=1)
     gate = Event()
-    blocked = [asyncio.ensure_future(passwords._run(lambda _: gate.wait(10), "x")) for _ in range(1 + QUEUE_PER_WORKER)]
+    blocked = [asyncio.ensure_future(passwords.run(lambda _: gate.wait(10), "x")) for _ in range(1 + QUEUE_PER_WORKER)]
     await asyncio.sleep(0)
     started = time.monotonic()
     with pytest.raises(Unavailable) as refusal:
@@ -208,7 +208,7 @@ async def test_an_impatient_caller_frees_no_thread() -> None:
     """A request that is cancelled leaves its hash running and its place taken until the thread is done."""
     passwords = Passwords(memory=8, time=1, parallelism=1, pool=1)
     gate = Event()
-    asked = asyncio.ensure_future(passwords._run(lambda _: gate.wait(10), "x"))
+    asked = asyncio.ensure_future(passwords.run(lambda _: gate.wait(10), "x"))
     await asyncio.sleep(0)
     asked.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -20,6 +20,7 @@ from web.answers import problem
 from web.exports import Exports
 from web.graphiql.page import graphiql_routes
 from web.graphql import GraphQLEndpoint
+from web.links import LinkPages
 from web.middleware import Envelope, Faults
 from web.operations import Operations
 from web.outbox import OutboxPages
@@ -61,13 +62,15 @@ def build_site(app: App, schema: Schema, opened: Callable[[], AbstractAsyncConte
 
 
 def _routes(app: App, runtime: Runtime, sockets: Sockets) -> list[BaseRoute]:
-    operations = Operations(app)
+    operations, links = Operations(app), LinkPages(app)
     routes: list[BaseRoute] = [
         *graphiql_routes(offered=app.settings.introspection),
         Route("/graphql", GraphQLEndpoint(runtime).answer, methods=["GET", "POST"]),
         WebSocketRoute("/graphql", sockets.serve),
         Route("/auth/register", RegistrationEndpoint(runtime).answer, methods=["POST"]),
         Route("/exports/{token}", Exports(app).download),
+        Route("/links/{purpose}", links.ask),
+        Route("/links/{purpose}", links.act, methods=["POST"]),
         Route("/healthz", operations.healthz),
         Route("/readyz", operations.readyz),
         Route("/metrics", operations.metrics),

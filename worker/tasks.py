@@ -1,12 +1,17 @@
 """Which service does which kind of job."""
 
 from services import accounts, audit, keys, notifications, pruning, recommendations
+from services.accounts import email_change, magic_links, password_reset, verification
 from worker.loop import Task
 
 TASKS: dict[str, Task] = {
     accounts.DELETION: accounts.delete,
     audit.CHAIN: audit.chain,
+    email_change.LETTER: email_change.send_letter,
     keys.RESEAL: keys.reseal,
+    magic_links.LETTER: magic_links.send_letter,
+    password_reset.LETTER: password_reset.send_letter,
+    verification.LETTER: verification.send_letter,
     notifications.FAREWELL: notifications.send_farewell,
     notifications.NOTICE: notifications.send_notice,
     notifications.WELCOME: notifications.send_welcome,

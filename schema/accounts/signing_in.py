@@ -15,13 +15,19 @@ from schema.sessions import Tokens
 from schema.trials import Trial
 from services import accounts, mfa
 
+REASONS = (
+    "Codes: TOO_SHORT (fewer than 15 characters, or than 8 beside a second factor), TOO_LONG (more than 256), "
+    "TOO_COMMON (known from lists that guessers use), TOO_EASY (few guesses would find it), CONTEXT (made of the "
+    "user's name, their address or ours), UNCHANGED (the present one)."
+)
+
 
 @strawberry.input(description="What a new user gives.")
 class RegisterInput:
     """A registration."""
 
     email: str = strawberry.field(description="At most 254 characters.")
-    password: str = strawberry.field(description="15 to 256 characters, of any kind.")
+    password: str = strawberry.field(description="15 to 256 characters, of any kind, and hard to guess.")
     name: str | None = strawberry.field(default=None, description="Display name, at most 100 characters.")
     device: DeviceInput | None = strawberry.field(default=None, description="Where the user registers from.")
     challenge_answer: str | None = strawberry.field(default=None, description="What solves a ChallengeRequired.")
@@ -83,7 +89,7 @@ class InvalidEmail(Error):
 class InvalidPassword(Error):
     """A password that is too easy, too short or too long."""
 
-    reasons: list[str] = strawberry.field(description="Codes: TOO_SHORT, TOO_LONG.")
+    reasons: list[str] = strawberry.field(description=REASONS)
 
     @classmethod
     def of(cls, refusal: Any) -> "InvalidPassword":

@@ -44,6 +44,17 @@ class User(Node):
     role: Role = strawberry.field(description="What the user may do.")  # type: ignore[valid-type]
     created_at: datetime = strawberry.field(description="When the account was made.")
     pk: strawberry.Private[int]
+    said: strawberry.Private[UserRow]
+
+    @strawberry.field(description="The language that the user prefers, as a BCP 47 tag.")
+    def locale(self, info: Info) -> str | None:
+        info.context.require_sight_of(self.pk)
+        return self.said.locale
+
+    @strawberry.field(description="Where the user's days begin and end, by its IANA name.")
+    def timezone(self, info: Info) -> str | None:
+        info.context.require_sight_of(self.pk)
+        return self.said.timezone
 
     @strawberry.field(description="The sessions of the user that stand, those that began last first.")
     async def sessions(
@@ -121,4 +132,5 @@ class User(Node):
             role=row.role,
             created_at=row.created_at,
             pk=row.id,
+            said=row,
         )

@@ -18,6 +18,7 @@ from services.accounts.deletion import (
     request_deletion,
 )
 from services.accounts.export import Export, open_export, request_export, written
+from services.accounts.links import InvalidLink
 from services.accounts.registration import EmailTaken, InvalidEmail, InvalidPassword, register
 from services.accounts.signing_in import AccountSuspended, InvalidCredentials, SignedIn, login, logout
 
@@ -29,6 +30,7 @@ __all__ = [
     "Export",
     "InvalidCredentials",
     "InvalidEmail",
+    "InvalidLink",
     "InvalidPassword",
     "LastAdministrator",
     "SignedIn",

@@ -9,9 +9,10 @@ from tortoise.exceptions import IntegrityError
 
 from core.emails import Email, InvalidEmail, parse_email
 from core.errors import BadUserInput, Refusal
-from core.passwords import InvalidPassword, checked
+from core.password_rules import InvalidPassword
 from models.accounts import Role, User
 from services import audit, challenges, jobs, notifications, trials
+from services.accounts.passwords import accepted
 from services.accounts.signing_in import SignedIn, begin_session
 from services.audit import Action
 from services.sessions import PASSWORD
@@ -49,14 +50,15 @@ async def register(
     Raises InvalidEmail, InvalidPassword, ChallengeRequired, EmailTaken, Unavailable, BadUserInput.
     """
     address = parse_email(email)
-    new_password = checked(password)
+    name = cleaned_name(name)
+    good = await accepted(app, password, email=address.written, name=name, has_factor=False)
     await challenges.require_of_busy(
         app, challenges.REGISTER, client=client, address=address.key, answer=challenge_answer
     )
-    password_hash = await app.passwords.hash(new_password)
+    password_hash = await app.passwords.hash(good)
     try:
         async with app.database.transaction():
-            user = await _create_user(app, address, password_hash, cleaned_name(name))
+            user = await _create_user(app, address, password_hash, name)
             signed_in = await begin_session(app, user, device, client, PASSWORD)
             trial = await trials.begin(app, user, address)
             await _tell_of(app, user, client)

@@ -10,5 +10,6 @@ if TYPE_CHECKING:
 
 
 def link(app: App, purpose: Purpose, token: str) -> str:
-    """Where a person goes with a token: a page that asks before anything changes."""
-    return f"{app.settings.public_url}/links/{purpose.lower().replace('_', '-')}?token={token}"
+    """Where a person goes with a token: a page that asks before anything changes, ours or FRONTEND_URL's."""
+    home = app.settings.frontend_url or app.settings.public_url
+    return f"{home}/links/{purpose.lower().replace('_', '-')}?token={token}"

@@ -27,6 +27,7 @@ class Notice(StrEnum):
     NEW_DEVICE = auto()
     TOKEN_REUSED = auto()
     PASSWORD_CHANGED = auto()
+    PASSWORD_VOID = auto()
     EMAIL_CHANGE_REQUESTED = auto()
     EMAIL_CHANGED = auto()
     ADDRESS_IN_USE = auto()
@@ -76,6 +77,12 @@ TEXTS: dict[Notice, Text] = {
         "again, and change your password if you do not know why.",
     ),
     Notice.PASSWORD_CHANGED: Text("Your password has been changed", f"Your password has been changed. {IF_NOT_YOU}"),
+    Notice.PASSWORD_VOID: Text(
+        "Set a new password",
+        "You have signed in by mail, and so proven that this address is yours. A password that was set before that "
+        "could be anybody's, so it does not work any more, and what it had signed in is signed out. Ask for a new "
+        "password if you want one.",
+    ),
     Notice.EMAIL_CHANGE_REQUESTED: Text(
         "Your e-mail address is to be changed",
         "Somebody who is signed in to your account has asked to move it to another address. It moves when that "

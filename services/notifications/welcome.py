@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from models.accounts import User
+from models.one_time_tokens import Purpose
 from models.trials import Trial
-from services import jobs
+from services import jobs, one_time_tokens
 from services.notifications.letters import deliver
+from services.notifications.links import link
 
 if TYPE_CHECKING:
     from services.app import App
 
 WELCOME = "mail.welcome"
+VERIFICATION_LIFETIME = timedelta(hours=24)
+"""Of a link that only proves that somebody reads an address."""
 
 
 async def welcome(app: App, user: User) -> None:
@@ -21,7 +26,10 @@ async def welcome(app: App, user: User) -> None:
 
 
 async def send_welcome(app: App, payload: dict[str, Any]) -> None:
-    """Deliver the welcome letter. Nobody is there to read it when the account has gone: then nothing is sent.
+    """Deliver the welcome letter, with a link that proves its address where that is still to be done.
+
+    Nobody is there to read it when the account has gone: then nothing is sent. A second delivery is the same letter
+    with another link; both work.
 
     Raises Unavailable, MailRejected.
     """
@@ -30,4 +38,20 @@ async def send_welcome(app: App, payload: dict[str, Any]) -> None:
         return
     trial = await Trial.get_or_none(user_id=user.id)
     plan = app.catalogue.plans[trial.plan_key] if trial else None
-    await deliver(app, user, name="welcome", subject="Welcome to Porchlight", key=str(user.id), trial=trial, plan=plan)
+    await deliver(
+        app,
+        user,
+        name="welcome",
+        subject="Welcome to Porchlight",
+        key=str(user.id),
+        trial=trial,
+        plan=plan,
+        url=None if user.email_verified_at else await _verification(app, user),
+    )
+
+
+async def _verification(app: App, user: User) -> str:
+    token = await one_time_tokens.issue(
+        app, Purpose.VERIFY_EMAIL, lifetime=VERIFICATION_LIFETIME, user_id=user.id, address=user.email_key
+    )
+    return link(app, Purpose.VERIFY_EMAIL, token)

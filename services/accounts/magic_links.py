@@ -1,0 +1,140 @@
+"""Signing in by a letter: with its link, or with its code of six digits."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from core.emails import email_key
+from models.accounts import User
+from models.one_time_tokens import OneTimeToken, Purpose
+from services import audit, jobs, notifications, one_time_tokens, sessions
+from services.accounts import links, verification
+from services.accounts.links import InvalidLink
+from services.accounts.signing_in import SignedIn, enter
+from services.audit import Action
+from services.mfa import InvalidCode
+from services.notifications import Notice
+from services.sessions import Client, Proof
+
+if TYPE_CHECKING:
+    from services.app import App
+    from services.devices import Description
+
+LETTER = "mail.magic_link"
+DIGITS = 6
+ATTEMPTS = 5
+"""Tries at one code. With the limits on asking for letters, that is 100 a day against a million codes."""
+PROOF = Proof(methods=("otp",))
+
+
+async def request(app: App, email: str, client: Client) -> None:
+    """Write down that a letter is asked for. Whether there is such an account is found out later, by the job."""
+    address = email_key(email)
+    await links.enqueue(app, LETTER, address, {"address": address, "ip": client.ip})
+    await jobs.wake(app)
+
+
+async def send_letter(app: App, payload: dict[str, Any]) -> None:
+    """Deliver link and code, if there is such an account. Raises Unavailable, MailRejected.
+
+    Without one there is a code as well, which nobody is told: it can be tried as often as a real one.
+    """
+    address = payload["address"]
+    user = await User.get_or_none(email_key=address)
+    code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
+    if user is None:
+        await _keep_code(app, address, code, link=None)
+        return
+    token = await links.issue_anew(app, user, Purpose.MAGIC_LINK)
+    await _keep_code(app, address, code, link=await one_time_tokens.find(app, Purpose.MAGIC_LINK, token))
+    await notifications.deliver(
+        app,
+        user,
+        name="link",
+        subject="Sign in to your account",
+        key=links.letter_key(app, token),
+        sentence="Here is your way in. If you have not asked for it, there is nothing to do.",
+        label="Sign in",
+        url=notifications.link(app, Purpose.MAGIC_LINK, token),
+        code=code,
+        valid_for="10 minutes",
+    )
+    await audit.record(app, Action.MAGIC_LINK_REQUESTED, user_id=user.id, client=Client(ip=payload["ip"]))
+
+
+async def complete_by_link(app: App, token: str, device: Description | None, client: Client) -> SignedIn:
+    """Begin a session with the token of a link. Raises InvalidLink, and what `enter` raises."""
+    row, user = await links.proven(app, Purpose.MAGIC_LINK, token)
+    await _spend(app, row, user, client)
+    return await enter(app, user, device, client, PROOF)
+
+
+async def complete_by_code(app: App, email: str, code: str, device: Description | None, client: Client) -> SignedIn:
+    """Begin a session with address and code. Raises InvalidCode, and what `enter` raises."""
+    address = email_key(email)
+    kept = await OneTimeToken.get_or_none(key_hash=_code_key(app, address)).select_related("user")
+    left = await one_time_tokens.attempt(app, kept, ATTEMPTS) if kept else None
+    if kept is None or left is None:
+        raise InvalidCode(0)
+    user = kept.user
+    link = await OneTimeToken.get_or_none(id=kept.data["link"])
+    right = app.keys.proves(bytes.fromhex(kept.data["mac"]), "magic-code", _hashed(address, code))
+    if not right or link is None or user is None or user.email_key != address:
+        raise InvalidCode(left)
+    try:
+        await _spend(app, link, user, client)
+    except InvalidLink as error:
+        raise InvalidCode(0) from error
+    return await enter(app, user, device, client, PROOF)
+
+
+async def _spend(app: App, link: OneTimeToken, user: User, client: Client) -> None:
+    """Use up the letter, whose link decides for its code too. The address is proven by it. Raises InvalidLink."""
+    async with app.database.transaction():
+        if not await one_time_tokens.spend(app, link):
+            raise InvalidLink
+        await one_time_tokens.void(app, user.id, Purpose.MAGIC_LINK)
+        news = await verification.mark(app, user, client)
+        if news:
+            await _disown(app, user)
+    if news:
+        await sessions.tell_of(app, user.id)
+        await jobs.wake(app)
+
+
+async def _disown(app: App, user: User) -> None:
+    """Shut out who may have registered with somebody else's address to wait for its owner.
+
+    The password was set before anybody had proven to read the address: it goes, with the sessions that it began.
+    """
+    await User.filter(id=user.id).update(password_hash=app.passwords.unusable(), password_needs_factor=False)
+    await sessions.revoke_all(app, user.id, reason="ADDRESS_PROVEN")
+    await one_time_tokens.void(app, user.id, Purpose.RESET_PASSWORD, Purpose.MFA, Purpose.CHANGE_EMAIL)
+    await notifications.notify(app, user.id, Notice.PASSWORD_VOID, dedup_key=str(user.id))
+
+
+async def _keep_code(app: App, address: str, code: str, *, link: OneTimeToken | None) -> None:
+    """One row an address, however often a code is asked for."""
+    now = app.clock.now()
+    row = OneTimeToken(
+        purpose=Purpose.MAGIC_LINK,
+        key_hash=_code_key(app, address),
+        user_id=link.user_id if link else None,
+        address=address,
+        data={"mac": app.keys.mac("magic-code", _hashed(address, code)).hex(), "link": link.id if link else None},
+        attempts=0,
+        created_at=now,
+        expires_at=now + links.LIFETIME,
+    )
+    renewed = ("user_id", "data", "attempts", "created_at", "expires_at", "used_at")
+    await OneTimeToken.bulk_create([row], on_conflict=["key_hash"], update_fields=renewed)
+
+
+def _code_key(app: App, address: str) -> str:
+    return app.keys.identity("magic-code", address)
+
+
+def _hashed(address: str, code: str) -> str:
+    """What is hashed of a code: its digits, without the spaces that people type, for this address alone."""
+    return f"{address} {''.join(code[:64].split())}"

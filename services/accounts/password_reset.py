@@ -1,0 +1,69 @@
+"""A new password for who has forgotten the old one and reads the letters of the account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from core.emails import email_key
+from models.accounts import User
+from models.one_time_tokens import Purpose
+from services import audit, jobs, mfa, notifications, one_time_tokens, sessions
+from services.accounts import links, verification
+from services.accounts.links import InvalidLink
+from services.accounts.passwords import accepted, needs_factor, settle
+from services.audit import Action
+from services.sessions import Client
+
+if TYPE_CHECKING:
+    from services.app import App
+
+LETTER = "mail.reset_password"
+
+
+async def request(app: App, email: str, client: Client) -> None:
+    """Write down that a letter is asked for. Whether there is such an account is found out later, by the job."""
+    address = email_key(email)
+    await links.enqueue(app, LETTER, address, {"address": address, "ip": client.ip})
+    await jobs.wake(app)
+
+
+async def send_letter(app: App, payload: dict[str, Any]) -> None:
+    """Deliver the link, if there is such an account. Raises Unavailable, MailRejected."""
+    user = await User.get_or_none(email_key=payload["address"])
+    if user is None:
+        return
+    token = await links.issue_anew(app, user, Purpose.RESET_PASSWORD)
+    await notifications.deliver(
+        app,
+        user,
+        name="link",
+        subject="Set a new password",
+        key=links.letter_key(app, token),
+        sentence="Somebody has asked for a new password for your account. If it was not you, there is nothing to do.",
+        label="Set a new password",
+        url=notifications.link(app, Purpose.RESET_PASSWORD, token),
+        code=None,
+        valid_for="10 minutes",
+    )
+    await audit.record(app, Action.PASSWORD_RESET_REQUESTED, user_id=user.id, client=Client(ip=payload["ip"]))
+
+
+async def reset(app: App, token: str, new_password: str, client: Client) -> User:
+    """Set the password and end every session; a refused password leaves the token as it is.
+
+    Raises InvalidLink, InvalidPassword, Unavailable.
+    """
+    row, user = await links.proven(app, Purpose.RESET_PASSWORD, token)
+    has_factor = await mfa.has_factor(user.id)
+    password = await accepted(app, new_password, email=user.email, name=user.name, has_factor=has_factor)
+    fresh = await app.passwords.hash(password)
+    async with app.database.transaction():
+        if not await one_time_tokens.spend(app, row):
+            raise InvalidLink
+        await verification.mark(app, user, client)
+        await User.filter(id=user.id).update(password_hash=fresh, password_needs_factor=needs_factor(password))
+        await settle(app, user, reason="PASSWORD_RESET")
+        await audit.record(app, Action.PASSWORD_RESET, actor=user, client=client)
+    await sessions.tell_of(app, user.id)
+    await jobs.wake(app)
+    return user

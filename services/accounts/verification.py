@@ -1,0 +1,72 @@
+"""Proving that somebody reads the address of their account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from models.accounts import User
+from models.one_time_tokens import Purpose
+from services import audit, jobs, notifications, one_time_tokens
+from services.accounts import links
+from services.accounts.links import InvalidLink
+from services.audit import Action
+from services.notifications.welcome import VERIFICATION_LIFETIME
+
+if TYPE_CHECKING:
+    from services.access import Viewer
+    from services.app import App
+    from services.sessions import Client
+
+LETTER = "mail.verify_email"
+
+
+async def resend(app: App, viewer: Viewer) -> None:
+    """Send the viewer another link, unless their address is proven."""
+    await links.enqueue(app, LETTER, str(viewer.user.id), {"user_id": viewer.user.id})
+    await jobs.wake(app)
+
+
+async def send_letter(app: App, payload: dict[str, Any]) -> None:
+    """Deliver the link. Raises Unavailable, MailRejected."""
+    user = await User.get_or_none(id=payload["user_id"])
+    if user is None or user.email_verified_at is not None:
+        return
+    token = await links.issue_anew(app, user, Purpose.VERIFY_EMAIL, VERIFICATION_LIFETIME)
+    await notifications.deliver(
+        app,
+        user,
+        name="link",
+        subject="Confirm your e-mail address",
+        key=links.letter_key(app, token),
+        sentence="Confirm that this is your address. Whoever has not registered with us need not do anything.",
+        label="Confirm the address",
+        url=notifications.link(app, Purpose.VERIFY_EMAIL, token),
+        code=None,
+        valid_for="24 hours",
+    )
+
+
+async def verify(app: App, token: str, client: Client) -> User:
+    """Whose address the token has proven. Raises InvalidLink."""
+    row, user = await links.proven(app, Purpose.VERIFY_EMAIL, token)
+    async with app.database.transaction():
+        if not await one_time_tokens.spend(app, row):
+            raise InvalidLink
+        await mark(app, user, client)
+    return user
+
+
+async def mark(app: App, user: User, client: Client) -> bool:
+    """Write down that the address is proven, inside the caller's transaction; whether that is news.
+
+    Raises InvalidLink when the account has another address by now.
+    """
+    now = app.clock.now()
+    same = User.filter(id=user.id, email_key=user.email_key)
+    if await same.filter(email_verified_at=None).update(email_verified_at=now):
+        user.email_verified_at = now
+        await audit.record(app, Action.EMAIL_VERIFIED, actor=user, client=client)
+        return True
+    if not await same.exists():
+        raise InvalidLink
+    return False

@@ -1,0 +1,97 @@
+"""What each link in a letter is for: the words of its page, and the service that its button asks."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from services import sessions
+from services.accounts import deletion, email_change, password_reset, verification
+from services.app import App
+from services.sessions import Client
+
+Handler = Callable[[App, str, Mapping[str, str], Client], Awaitable[str]]
+
+
+@dataclass(frozen=True)
+class Action:
+    """One purpose. `handle` gives the sentence that tells how it went; without one there is nothing to do here."""
+
+    name: str
+    title: str
+    sentence: str
+    button: str = ""
+    handle: Handler | None = None
+    asks_password: bool = False
+
+
+async def _verify_email(app: App, token: str, _: Mapping[str, str], client: Client) -> str:
+    user = await verification.verify(app, token, client)
+    return f"{user.email} is confirmed. You can close this page."
+
+
+async def _change_email(app: App, token: str, _: Mapping[str, str], client: Client) -> str:
+    user = await email_change.confirm(app, token, client)
+    return f"Your account has moved to {user.email}. Sign in with it from now on."
+
+
+async def _reset_password(app: App, token: str, form: Mapping[str, str], client: Client) -> str:
+    await password_reset.reset(app, token, form.get("password", ""), client)
+    return "Your new password is set, and every device is signed out. Sign in with it now."
+
+
+async def _report_sign_in(app: App, token: str, _: Mapping[str, str], client: Client) -> str:
+    await sessions.report_by_token(app, token, client)
+    return "That device is signed out. Set a new password, so that nobody can sign in again with the old one."
+
+
+async def _cancel_deletion(app: App, token: str, _: Mapping[str, str], client: Client) -> str:
+    await deletion.cancel_deletion_by_token(app, token, client)
+    return "Your account stays, with everything in it."
+
+
+ACTIONS = {
+    action.name: action
+    for action in (
+        Action(
+            "verify-email",
+            "Confirm your address",
+            "Confirm that you read the letters that are sent to this address.",
+            "Confirm the address",
+            _verify_email,
+        ),
+        Action(
+            "change-email",
+            "Use this address",
+            "Confirm that your account is to move to the address that has received this link.",
+            "Move my account here",
+            _change_email,
+        ),
+        Action(
+            "reset-password",
+            "Set a new password",
+            "It needs 15 characters, or 8 where you have a second factor. Every device will be signed out.",
+            "Set the password",
+            _reset_password,
+            asks_password=True,
+        ),
+        Action(
+            "magic-link",
+            "Sign in",
+            "Copy this into the app where you have asked to sign in, or type the six digits of the letter there. "
+            "Give it to nobody else.",
+        ),
+        Action(
+            "report-sign-in",
+            "This was not you?",
+            "The device that has signed in will be signed out at once.",
+            "Sign it out",
+            _report_sign_in,
+        ),
+        Action(
+            "cancel-deletion",
+            "Keep your account",
+            "Your account was to be deleted. You can keep it, with everything in it.",
+            "Keep my account",
+            _cancel_deletion,
+        ),
+    )
+}
