@@ -11,7 +11,7 @@ from core.errors import BadUserInput, Unauthenticated
 from models.accounts import Role, User
 from models.one_time_tokens import OneTimeToken, Purpose
 from models.trials import Trial
-from services import access, audit, jobs, notifications, one_time_tokens, sessions, trials
+from services import access, attempts, audit, jobs, notifications, one_time_tokens, sessions, trials
 from services.accounts.signing_in import InvalidCredentials
 from services.audit import Action
 from services.notifications import Notice
@@ -35,7 +35,7 @@ async def request_deletion(app: App, viewer: Viewer, password: str | None, clien
     Raises InvalidCredentials for a password that is given and wrong, BadUserInput for staff.
     """
     user: User | None = viewer.user
-    if password is not None and not await app.passwords.verify(password, viewer.user.password_hash):
+    if password is not None and not await attempts.confirm(app, viewer.user, password, client):
         raise InvalidCredentials
     at = (app.clock.now() + GRACE).replace(microsecond=0)
     while user is not None:

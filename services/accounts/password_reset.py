@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from core.emails import email_key
 from models.accounts import User
 from models.one_time_tokens import Purpose
-from services import audit, jobs, mfa, notifications, one_time_tokens, sessions
+from services import attempts, audit, jobs, mfa, notifications, one_time_tokens, sessions
 from services.accounts import links, verification
 from services.accounts.links import InvalidLink
 from services.accounts.passwords import accepted, needs_factor, settle
@@ -62,8 +62,10 @@ async def reset(app: App, token: str, new_password: str, client: Client) -> User
             raise InvalidLink
         await verification.mark(app, user, client)
         await User.filter(id=user.id).update(password_hash=fresh, password_needs_factor=needs_factor(password))
+        await mfa.reopen(user.id)
         await settle(app, user, reason="PASSWORD_RESET")
         await audit.record(app, Action.PASSWORD_RESET, actor=user, client=client)
+    await attempts.forgive(app, user, client)
     await sessions.tell_of(app, user.id)
     await jobs.wake(app)
     return user

@@ -14,7 +14,7 @@ from models.accounts import User
 from models.devices import Device
 from models.one_time_tokens import Purpose
 from models.sessions import Session
-from services import audit, jobs, mfa, notifications, one_time_tokens, sessions
+from services import attempts, audit, jobs, mfa, notifications, one_time_tokens, sessions
 from services.access import Viewer
 from services.accounts.signing_in import InvalidCredentials
 from services.audit import Action
@@ -56,7 +56,7 @@ async def change(app: App, viewer: Viewer, *, current: str, new: str, client: Cl
     Raises InvalidCredentials, InvalidPassword, Unauthenticated, Unavailable.
     """
     user = viewer.user
-    if not await app.passwords.verify(current, user.password_hash):
+    if not await attempts.confirm(app, user, current, client):
         raise InvalidCredentials("The current password is wrong.")
     has_factor = await mfa.has_factor(user.id)
     password = await accepted(app, new, email=user.email, name=user.name, has_factor=has_factor)

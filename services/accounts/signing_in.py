@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.errors import Refusal
+from tortoise.expressions import F
+
+from core.errors import Refusal, Unauthenticated
 from models.accounts import User
 from services import access, attempts, audit, devices, jobs, mfa, notifications, sessions
 from services.access import Viewer
@@ -71,8 +73,7 @@ async def login(
     if user is None or access.is_gone(user, app.clock.now()):
         raise InvalidCredentials
     if app.passwords.outdated(user.password_hash):
-        fresh = await app.passwords.hash(password)
-        await User.filter(id=user.id, password_hash=user.password_hash).update(password_hash=fresh)
+        await _rehash(app, user, password)
     return await enter(app, user, device, client, PASSWORD)
 
 
@@ -88,6 +89,7 @@ async def enter(app: App, user: User, device: Description | None, client: Client
     if methods and not await mfa.is_trusted(app, user, device):
         raise await half_sessions.begin(app, user, methods, device, client, proof)
     async with app.database.transaction():
+        await _hold(user)
         signed_in = await begin_session(app, user, device, client, proof)
         await audit.record(app, Action.SIGNED_IN, actor=user, client=client, methods=proof.methods)
         if signed_in.new_device:
@@ -107,6 +109,28 @@ async def begin_session(app: App, user: User, device: Description | None, client
 async def logout(app: App, viewer: Viewer, client: Client) -> None:
     """End the viewer's session."""
     await sessions.sign_out(app, viewer, client)
+
+
+async def _rehash(app: App, user: User, password: str) -> None:
+    """Hash the password, which was right, with today's parameters."""
+    fresh = await app.passwords.hash(password)
+    if await User.filter(id=user.id, password_hash=user.password_hash).update(password_hash=fresh):
+        user.password_hash = fresh
+        return
+    await user.refresh_from_db(["password_hash"])
+    if not await app.passwords.verify(password, user.password_hash):  # it was not another sign-in's rehash
+        raise InvalidCredentials
+
+
+async def _hold(user: User) -> None:
+    """Take the account's row, if it still is as the proof found it, until the transaction ends.
+
+    Who suspends the account or sets another password comes before, and is heeded, or after, and ends this session too.
+    Raises Unauthenticated.
+    """
+    unchanged = User.filter(id=user.id, suspended_at=None, password_hash=user.password_hash)
+    if not await unchanged.update(factor_failures=F("factor_failures")):
+        raise Unauthenticated("The account has changed meanwhile. Sign in again.")
 
 
 async def _meet_device(app: App, signed_in: SignedIn, client: Client) -> None:

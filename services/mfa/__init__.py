@@ -3,7 +3,7 @@
 What signs in stands apart in `completing` and `stepping_up`, which know accounts; accounts know what is named here.
 """
 
-from services.mfa.attempts import InvalidCode, forgive
+from services.mfa.attempts import InvalidCode, reopen
 from services.mfa.factors import MfaMethod, has_factor, methods_of
 from services.mfa.half_sessions import MfaRequired
 from services.mfa.trusting import distrust_all, is_trusted
@@ -13,8 +13,8 @@ __all__ = [
     "MfaMethod",
     "MfaRequired",
     "distrust_all",
-    "forgive",
     "has_factor",
     "is_trusted",
     "methods_of",
+    "reopen",
 ]

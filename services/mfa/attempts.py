@@ -26,6 +26,10 @@ MOST = 100
 """Failures in a row after which no factor is looked at any more: NIST SP 800-63B-4, section 3.2.2."""
 
 
+SLOW = 12
+"""Failures in a row from which on each wait is the longest."""
+
+
 class InvalidCode(Refusal):
     """The second factor is wrong, or it was not looked at: the two are not told apart.
 
@@ -68,6 +72,14 @@ async def forgive(user_id: int) -> bool:
     """
     standing = User.filter(id=user_id, suspended_at=None)
     return bool(await standing.update(factor_failures=0, factor_retry_at=None))
+
+
+async def reopen(user_id: int) -> None:
+    """Lift the stop after too many failures, for who has set a new password; the longest wait before each look stays.
+
+    Who reads the account's letters can reset its password again and again: that must buy no more guesses.
+    """
+    await User.filter(id=user_id, factor_failures__gte=MOST).update(factor_failures=SLOW)
 
 
 async def failed(

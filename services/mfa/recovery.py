@@ -5,14 +5,11 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from tortoise.expressions import F
-
 from core.errors import BadUserInput
-from models.accounts import User
 from models.mfa import RecoveryCode
 from services import audit, jobs, notifications
 from services.audit import Action
-from services.mfa.factors import has_factor
+from services.mfa.factors import has_factor, hold
 from services.notifications import Notice
 
 if TYPE_CHECKING:
@@ -53,7 +50,7 @@ async def regenerate(app: App, viewer: Viewer, client: Client) -> list[str]:
     user = viewer.user
     async with app.database.transaction():
         # Two at once would each leave ten: the user's row lets one in after the other.
-        await User.filter(id=user.id).update(factor_failures=F("factor_failures"))
+        await hold(user.id)
         if not await has_factor(user.id):
             raise BadUserInput("Add a second factor first: recovery codes stand in for one.")
         codes = await replace(app, user.id)

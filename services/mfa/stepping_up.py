@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from core.errors import BadUserInput
+from services import attempts as guesses
 from services import audit, sessions
 from services.accounts.signing_in import InvalidCredentials
 from services.audit import Action
@@ -64,8 +65,7 @@ async def _with_factor(app: App, viewer: Viewer, answer: Answer, client: Client)
 
 async def _with_password(app: App, viewer: Viewer, password: str, client: Client) -> None:
     user = viewer.user
-    if not await app.passwords.verify(password, user.password_hash):
-        await audit.record(app, Action.SIGN_IN_FAILED, actor=user, client=client, step_up=True)
+    if not await guesses.confirm(app, user, password, client):
         raise InvalidCredentials("The password is wrong.")
     async with app.database.transaction():
         await marking.used_password(app, viewer.session)
