@@ -1,6 +1,9 @@
 """Responses of browsers, bent in every way: each is verified, refused or bad input, and never a fault of ours."""
 
 import copy
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import cbor2
@@ -161,3 +164,10 @@ def test_what_is_refused_is_said_in_the_log_without_secrets() -> None:
         use(Authenticator(origin="http://" + "x" * 999, key=AUTHENTICATOR.key, id=AUTHENTICATOR.id).get(OPTIONS))
     assert len(str(raised.value)) == 200
     assert CHALLENGE not in str(raised.value)
+
+
+def test_the_library_waits_for_the_first_passkey() -> None:
+    """A start imports neither it nor what it brings along."""
+    script = "import server, sys; sys.exit(bool({'webauthn', 'OpenSSL', 'cbor2'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parent.parent, check=False, timeout=30)
+    assert done.returncode == 0

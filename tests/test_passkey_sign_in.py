@@ -9,6 +9,7 @@ import pytest
 
 from models import OneTimeToken, Passkey, Purpose, Session, User
 from services import one_time_tokens
+from services.app import App
 from services.mfa import passkeys
 from services.mfa.passkeys import using
 from services.sessions import Client
@@ -185,6 +186,28 @@ async def test_of_many_who_finish_at_once_one_is_signed_in(start: Start) -> None
     results = await asyncio.gather(*(finish_use(door, credential) for door in doors for _ in range(4)))
     assert sorted(result["__typename"] for result in results) == ["InvalidCredentials"] * 7 + ["LoginSuccess"]
     assert len(await sessions_of(doors[0], person)) == 2
+
+
+async def test_a_challenge_that_another_spends_first_is_worth_nothing(
+    porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found unspent by both, it is spent by one, in either ceremony."""
+    person = await porchlight.register()
+    authenticator = await enrol(porchlight, person)
+    used = authenticator.get(await request_options(porchlight))
+    other = await porchlight.register("grace@example.com")
+    made = Authenticator().create(await creation_options(porchlight, other))
+    spend = one_time_tokens.spend
+
+    async def after_another(app: App, row: OneTimeToken) -> bool:
+        assert await spend(app, row)
+        return await spend(app, row)
+
+    monkeypatch.setattr(one_time_tokens, "spend", after_another)
+    assert (await finish_use(porchlight, used))["__typename"] == "InvalidCredentials"
+    assert (await finish_creation(porchlight, other, made))["__typename"] == "InvalidPasskey"
+    assert (await passkeys_of(porchlight, person))[0].last_used_at is None
+    assert await passkeys_of(porchlight, other) == []
 
 
 async def test_a_suspended_owner_is_told_so_and_stays_out(porchlight: Porchlight) -> None:
@@ -405,6 +428,16 @@ async def test_a_removed_passkey_s_challenge_is_worth_nothing(porchlight: Porchl
     passkey_id = (await porchlight.ask(PASSKEYS, token=token))["me"]["passkeys"][0]["id"]
     await porchlight.ask(REMOVE, {"id": passkey_id}, token=token)
     assert (await finish_use(porchlight, authenticator.get(options)))["__typename"] == "InvalidCredentials"
+
+
+async def test_beginning_is_limited_by_network(porchlight: Porchlight) -> None:
+    """Each beginning writes a row: thirty a minute, signed in or not."""
+    person = await porchlight.register()
+    await enrol(porchlight, person)
+    for number in range(30):
+        await request_options(porchlight, token=person.access_token if number % 2 else None)
+    assert await porchlight.codes(START_SIGN_IN) == ["RATE_LIMITED"]
+    assert await porchlight.codes(START_SIGN_IN, token=person.access_token) == ["RATE_LIMITED"]
 
 
 async def test_challenges_are_kept_as_hashes(porchlight: Porchlight) -> None:
