@@ -40,10 +40,16 @@ class User(Node):
     role: Role = strawberry.field(description="What the user may do.")  # type: ignore[valid-type]
     created_at: datetime = strawberry.field(description="When the account was made.")
     pk: strawberry.Private[int]
+    goes_at: strawberry.Private[datetime | None]
 
     @strawberry.field(description="The user's free trial; null when there never was one.")
     async def trial(self, info: Info) -> Trial | None:
         return await trial_of_user(self.pk, info)
+
+    @strawberry.field(description="When the account will be deleted, as its owner has asked for; null otherwise.")
+    async def deletion_at(self, info: Info) -> datetime | None:
+        info.context.require_sight_of(self.pk)
+        return self.goes_at
 
     @strawberry.field(description="What the user cares for, the strongest first.")
     async def interests(self, info: Info) -> list[Interest] | None:
@@ -79,4 +85,5 @@ class User(Node):
             role=row.role,
             created_at=row.created_at,
             pk=row.id,
+            goes_at=row.deletion_at,
         )
