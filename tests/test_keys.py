@@ -133,6 +133,13 @@ async def test_new_key_is_published_before_it_signs(porchlight: Porchlight, cloc
     assert await published(porchlight) == [new]
 
 
+async def test_lead_outlasts_every_memory(porchlight: Porchlight) -> None:
+    """A verifier that asked the slowest process just before it knew of the key asks again before the key signs."""
+    answer = await porchlight.http.get("/.well-known/jwks.json")
+    kept = int(answer.headers["cache-control"].removeprefix("public, max-age="))
+    assert keys.LOOK_EVERY + kept < LEAD.total_seconds()
+
+
 async def test_token_of_a_retired_key_is_refused_though_it_has_not_expired(
     porchlight: Porchlight, clock: ManualClock
 ) -> None:

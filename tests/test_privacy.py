@@ -1,79 +1,42 @@
-"""Taking one's data along, and leaving: what is exported, what is deleted, what stays and why."""
+"""Leaving: who may, when it happens, what is deleted, what stays and why."""
 
 import asyncio
 import json
 from contextlib import nullcontext
 from datetime import timedelta
-from email import message_from_bytes, policy
 from email.message import EmailMessage
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from structlog.testing import capture_logs
-from tortoise.fields.base import OnDelete
-from tortoise.models import Model
 
-import models
 from adapters.mail import MailRejected
 from core.errors import PorchlightError, Unavailable
 from models import (
     AuditEvent,
-    Device,
-    Interaction,
-    InteractionKind,
-    Interest,
-    InterestSource,
-    Item,
     Job,
     OneTimeToken,
-    Passkey,
     Purpose,
-    RecoveryCode,
     Role,
     Session,
-    Totp,
     Trial,
     TrialClaim,
     User,
 )  # fmt: skip
 from services import accounts, jobs, notifications, one_time_tokens
-from services.accounts import held
 from services.sessions import Client, InvalidToken
 from tests.clock import START, ManualClock
 from tests.conftest import Start
 from tests.porchlight import LOGIN, PASSWORD, Person, Porchlight
 from tests.services.valkey import until
+from tests.traces import DELETE, KEPT, actions, ask_for_deletion, drain, filled, letters, tables
 from worker.loop import Worker
 from worker.tasks import TASKS
 
 ME = "{ me { email } }"
-DELETE = """
-mutation($password: String) {
-  deleteAccount(password: $password) {
-    __typename
-    ... on Error { message }
-    ... on DeleteAccountSuccess { deletionAt }
-  }
-}
-"""
-CANCEL = "mutation { cancelAccountDeletion }"
 EXPORT = "mutation { exportMyData { url expiresAt } }"
+CANCEL = "mutation { cancelAccountDeletion }"
 GRACE = timedelta(days=14)
 SECOND = timedelta(seconds=1)
-
-# Tables without a section of their own, and why.
-NOT_EXPORTED = {
-    "items": "the catalogue, which is about nobody",
-    "item_vectors": "as above",
-    "keys": "ours",
-}
-# Tables whose rows about a person outlive the account, and why.
-KEPT = {
-    "audit_events": "they name the account by its number, and prove what happened to it",
-    "trial_claims": "a keyed hash keeps a second trial from being had by leaving and coming back",
-}
 
 
 @pytest.fixture(autouse=True)  # ruff: ignore[pytest-fixture-autouse] -- jobs are done when the tests say so
@@ -82,19 +45,9 @@ def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("server.working", lambda _: nullcontext())
 
 
-async def drain(porchlight: Porchlight) -> None:
-    with porchlight.app.database.bound():
-        await Worker(porchlight.app, TASKS).drain()
-
-
 async def user_of(porchlight: Porchlight, person: Person) -> User | None:
     with porchlight.app.database.bound():
         return await User.get_or_none(id=person.user_id)
-
-
-def letters(porchlight: Porchlight) -> list[EmailMessage]:
-    files = sorted(Path(porchlight.app.settings.mail_url.removeprefix("outbox://")).glob("*.eml"))
-    return [message_from_bytes(file.read_bytes(), EmailMessage, policy=policy.default) for file in files]
 
 
 async def sign_in(porchlight: Porchlight, person: Person) -> str:
@@ -102,18 +55,6 @@ async def sign_in(porchlight: Porchlight, person: Person) -> str:
     result = (await porchlight.ask(LOGIN, {"input": {"email": person.email, "password": PASSWORD}}))["login"]
     assert result["__typename"] == "LoginSuccess", result
     return str(result["tokens"]["accessToken"])
-
-
-async def ask_for_deletion(porchlight: Porchlight, token: str, password: str | None = None) -> dict[str, Any]:
-    result: dict[str, Any] = (await porchlight.ask(DELETE, {"password": password}, token=token))["deleteAccount"]
-    return result
-
-
-async def actions(porchlight: Porchlight) -> list[str]:
-    """What the audit log says of accounts' data."""
-    with porchlight.app.database.bound():
-        rows = await AuditEvent.filter(action__startswith="account.").order_by("id")
-    return [row.action for row in rows if row.action not in {"account.registered", "account.signed_in"}]
 
 
 @pytest.mark.parametrize("query", [DELETE, CANCEL, EXPORT])
@@ -158,11 +99,15 @@ async def test_deletion_is_set_for_two_weeks_later(porchlight: Porchlight) -> No
     assert (await porchlight.post(ME, token=other)).status_code == 401
     for token in (person.access_token, stranger.access_token):
         assert (await porchlight.post(ME, token=token)).status_code == 200
+    pending = "{ me { deletionAt } }"
+    told = [await porchlight.ask(pending, token=who.access_token) for who in (person, stranger)]
+    assert told == [{"me": {"deletionAt": "2026-03-16T09:00:00+00:00"}}, {"me": {"deletionAt": None}}]
     await drain(porchlight)
     [letter] = [letter for letter in letters(porchlight) if letter["Subject"] == "Your account is going to be deleted"]
     assert letter["To"] == person.email
     text = letter.get_body(("plain",)).get_content()  # type: ignore[union-attr]
     assert "It will be deleted on: 2026-03-16 09:00 UTC" in text
+    assert "What stays: a keyed hash that tells that you have had a trial" in text
     assert "/links/cancel-deletion?token=" in text
     assert await actions(porchlight) == ["account.deletion_requested"]
     with porchlight.app.database.bound():
@@ -307,37 +252,6 @@ async def test_staff_that_were_made_so_meanwhile_stay(porchlight: Porchlight, cl
     assert (await actions(porchlight))[-1] == "account.deletion_canceled"
 
 
-async def filled(porchlight: Porchlight, email: str) -> Person:
-    """Somebody who has left traces in every table."""
-    person = await porchlight.register(email, device={"name": "Firefox", "fingerprint": f"f-{email}"})
-    app = porchlight.app
-    mine: Any = {"user_id": person.user_id}
-    with app.database.bound():
-        await Session.filter(**mine).update(assurance=2, factor_at=START)
-        item, _ = await Item.get_or_create(
-            key="a-walk",
-            defaults={"position": 1, "category": "outdoors", "title": "A walk", "summary": "-", "tags": [],
-                      "search": "-", "created_at": START},
-        )  # fmt: skip
-        await Interest.create(
-            **mine, topic="walks", topic_key="walks", weight=1.0, source=InterestSource.STATED, model="m", version="1",
-            vector=b"", created_at=START,
-        )  # fmt: skip
-        for number in range(3):
-            await Interaction.create(
-                **mine, item=item, kind=InteractionKind.VIEW, idempotency_key=str(number), batch="b", occurred_at=START,
-                created_at=START,
-            )  # fmt: skip
-        await Totp.create(**mine, sealed_secret=app.keys.seal(b"seed", "totp"), created_at=START)
-        await RecoveryCode.create(**mine, code_hash="c0de", created_at=START)
-        await Passkey.create(
-            **mine, credential_id=f"id-{email}", handle="h", public_key=b"p", name="Key", created_at=START
-        )
-        await one_time_tokens.issue(app, Purpose.VERIFY_EMAIL, lifetime=GRACE * 2, address=email)
-        await one_time_tokens.issue(app, Purpose.VERIFY_EMAIL, lifetime=GRACE * 2, **mine, address=email)
-    return person
-
-
 async def rows_of(person: Person) -> dict[str, int]:
     """How many rows each table has that name the user, as the database finds them."""
     found = {}
@@ -350,11 +264,6 @@ async def rows_of(person: Person) -> dict[str, int]:
         elif names:
             found[model._meta.db_table] = await model.filter(user_id=person.user_id).count()
     return found
-
-
-def tables() -> list[type[Model]]:
-    exported = [getattr(models, name) for name in models.__all__]
-    return [model for model in exported if isinstance(model, type) and issubclass(model, Model)]
 
 
 async def test_deletion_leaves_nothing_but_what_it_says(porchlight: Porchlight, clock: ManualClock) -> None:
@@ -483,138 +392,3 @@ async def test_last_letter_forgets_its_address_also_when_it_fails(
     with porchlight.app.database.bound():
         await notifications.send_farewell(porchlight.app, {"number": person.user_id})
         await notifications.send_farewell(porchlight.app, {"number": -1})
-
-
-async def exported(porchlight: Porchlight, person: Person) -> str:
-    """The path of a new link."""
-    data = (await porchlight.ask(EXPORT, token=person.access_token))["exportMyData"]
-    assert data["url"].startswith("http://localhost:8000/exports/")
-    return str(data["url"].removeprefix("http://localhost:8000"))
-
-
-async def download(porchlight: Porchlight, path: str) -> httpx.Response:
-    return await porchlight.http.get(path)
-
-
-async def test_export_holds_everything_that_is_held(porchlight: Porchlight) -> None:
-    """Each table has a section with this person's rows and nobody else's, and no secret is in it."""
-    person, other = await filled(porchlight, "ada@example.com"), await filled(porchlight, "grace@example.com")
-    answer = await download(porchlight, await exported(porchlight, person))
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "application/json"
-    assert answer.headers["cache-control"] == "no-store"
-    assert answer.headers["content-disposition"] == 'attachment; filename="porchlight-export.json"'
-    data = answer.json()
-    assert (data.pop("format"), data.pop("exportedAt")) == ("porchlight-export/1", "2026-03-02T09:00:00+00:00")
-    assert list(data) == [section.name for section in held.SECTIONS]
-    assert {name: bool(rows) for name, rows in data.items()} == dict.fromkeys(data, True)
-    assert data["account"] == [
-        {
-            "id": person.user_id, "email": "ada@example.com", "emailVerifiedAt": None, "name": None, "locale": None,
-            "timezone": None, "role": "USER", "createdAt": "2026-03-02T09:00:00+00:00", "suspendedAt": None,
-            "deletionAt": None,
-        }
-    ]  # fmt: skip
-    assert [row["item"] for row in data["interactions"]] == ["a-walk"] * 3
-    assert data["events"][-1]["action"] == "account.exported"
-    assert other.email not in answer.text
-    assert f"f-{other.email}" not in answer.text
-    with porchlight.app.database.bound():
-        [token, device] = await OneTimeToken.filter(user_id=person.user_id, purpose="EXPORT"), await Device.first()
-        user, totp = await User.get(id=person.user_id), await Totp.get(user_id=person.user_id)
-    assert device is not None
-    secrets = [token[0].key_hash, device.key_hash, user.password_hash, totp.sealed_secret, "c0de", person.refresh_token]
-    assert [secret for secret in secrets if secret in answer.text] == []
-
-
-def test_every_table_is_exported_and_deleted() -> None:
-    """Or stands in a list with the reason: who adds a table about people is told here what is missing."""
-    exported = {model for section in held.SECTIONS for model in section.models}
-    silent = {model._meta.db_table for model in tables()} - {model._meta.db_table for model in exported}
-    assert silent == set(NOT_EXPORTED)
-    people = [model for model in tables() if "user_id" in model._meta.fields_map]
-    going = {
-        model._meta.db_table
-        for model in people
-        if (field := model._meta.fields_map.get("user")) and getattr(field, "on_delete", None) is OnDelete.CASCADE
-    }
-    assert {model._meta.db_table for model in people} - going == set(KEPT)
-    assert all([*NOT_EXPORTED.values(), *KEPT.values()])
-
-
-async def test_link_is_for_a_quarter_of_an_hour_and_five_downloads(porchlight: Porchlight, clock: ManualClock) -> None:
-    """Then it is as unknown as any other; a new one ends those before; asking is counted, written down and told."""
-    person = await porchlight.register()
-    first = await exported(porchlight, person)
-    path = await exported(porchlight, person)
-    assert (await download(porchlight, first)).status_code == 404
-    answers = await asyncio.gather(*(download(porchlight, path) for _ in range(8)))
-    assert sorted(answer.status_code for answer in answers) == [200] * 5 + [404] * 3
-    path = await exported(porchlight, person)
-    await clock.advance(timedelta(minutes=15) - SECOND)
-    assert (await download(porchlight, path)).status_code == 200
-    await clock.advance(SECOND)
-    missing = await download(porchlight, path)
-    assert (missing.status_code, missing.json()["code"]) == (404, "NOT_FOUND")
-    for other in ("/exports/x", "/exports/" + "x" * 500, "/exports/", "/exports/%00"):
-        assert (await download(porchlight, other)).status_code == 404
-    await drain(porchlight)
-    assert await actions(porchlight) == ["account.exported"] * 3
-    assert [letter["Subject"] for letter in letters(porchlight)].count("Your data has been exported") == 3
-
-
-async def test_links_are_counted(porchlight: Porchlight) -> None:
-    """Five an hour: reading everything costs."""
-    person = await porchlight.register()
-    for _ in range(5):
-        await exported(porchlight, person)
-    assert await porchlight.codes(EXPORT, token=person.access_token) == ["RATE_LIMITED"]
-
-
-async def test_link_ends_with_the_session_but_for_a_suspension(porchlight: Porchlight) -> None:
-    """Who is signed out has lost it, a thief too; who is suspended may still have their data."""
-    person = await porchlight.register()
-    path = await exported(porchlight, person)
-    await porchlight.ask("mutation { logout }", token=person.access_token)
-    assert (await download(porchlight, path)).status_code == 404
-    with porchlight.app.database.bound():
-        await User.filter(id=person.user_id).update(suspended_at=START)
-    assert (await download(porchlight, path)).status_code == 200
-    with porchlight.app.database.bound():
-        await Session.filter(user_id=person.user_id).delete()
-        await User.filter(id=person.user_id).update(suspended_at=None)
-    assert (await download(porchlight, path)).status_code == 404
-
-
-async def test_links_stand_in_no_log(porchlight: Porchlight) -> None:
-    """The path ends in a token: the log says that there was one."""
-    person = await porchlight.register()
-    path = await exported(porchlight, person)
-    with capture_logs() as logs:
-        assert (await download(porchlight, path)).status_code == 200
-    [request] = [log for log in logs if log["event"] == "http.request"]
-    assert request["path"] == "/exports/…"
-    assert path.rpartition("/")[2] not in str(logs)
-
-
-async def test_much_is_read_in_batches(porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each batch is a query, and between them others have their turn; nothing is lost or told twice."""
-    monkeypatch.setattr(held, "BATCH", 2)
-    person = await filled(porchlight, "ada@example.com")
-    path = await exported(porchlight, person)
-    with porchlight.counting_queries() as statements:
-        data = (await download(porchlight, path)).json()
-    assert [row["idempotencyKey"] for row in data["interactions"]] == ["0", "1", "2"]
-    assert len(data["events"]) == len({row["at"] + row["action"] for row in data["events"]}) == 2
-    assert len([statement for statement in statements if 'FROM "interactions"' in statement]) == 3
-
-
-async def test_known_numbers_of_queries(porchlight: Porchlight) -> None:
-    """Asking for a link, and asking for deletion: viewer, factors, and what each of them writes."""
-    person = await porchlight.register()
-    with porchlight.counting_queries() as statements:
-        await exported(porchlight, person)
-    assert len(statements) == 7
-    with porchlight.counting_queries() as statements:
-        await ask_for_deletion(porchlight, person.access_token)
-    assert len(statements) == 8

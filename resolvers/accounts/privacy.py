@@ -24,7 +24,10 @@ class PrivacyMutation:
 
     @strawberry.mutation(
         extensions=guards(Auth(assurance=2, max_age=600), RateLimit(max=5, window=900, by=RateLimitKey.VIEWER)),
-        description="Have the viewer's account deleted in 14 days, with all that it holds. All other sessions end.",
+        description=(
+            "Have the viewer's account deleted in 14 days, with all that it holds. All other sessions end. What stays "
+            "is a keyed hash of a trial that was used, and events that name the account by its number."
+        ),
     )
     async def delete_account(
         self,

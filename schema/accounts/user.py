@@ -44,17 +44,17 @@ class User(Node):
     role: Role = strawberry.field(description="What the user may do.")  # type: ignore[valid-type]
     created_at: datetime = strawberry.field(description="When the account was made.")
     pk: strawberry.Private[int]
-    said: strawberry.Private[UserRow]
+    row: strawberry.Private[UserRow]
 
     @strawberry.field(description="The language that the user prefers, as a BCP 47 tag.")
     def locale(self, info: Info) -> str | None:
         info.context.require_sight_of(self.pk)
-        return self.said.locale
+        return self.row.locale
 
     @strawberry.field(description="Where the user's days begin and end, by its IANA name.")
     def timezone(self, info: Info) -> str | None:
         info.context.require_sight_of(self.pk)
-        return self.said.timezone
+        return self.row.timezone
 
     @strawberry.field(description="The sessions of the user that stand, those that began last first.")
     async def sessions(
@@ -90,6 +90,11 @@ class User(Node):
     @strawberry.field(description="The user's passkeys, the oldest first.")
     async def passkeys(self, info: Info) -> list[Passkey] | None:
         return await passkeys_of_user(self.pk, info)
+
+    @strawberry.field(description="When the account will be deleted, as its owner has asked for; null otherwise.")
+    async def deletion_at(self, info: Info) -> datetime | None:
+        info.context.require_sight_of(self.pk)
+        return self.row.deletion_at
 
     @strawberry.field(description="What the user cares for, the strongest first.")
     async def interests(self, info: Info) -> list[Interest] | None:
@@ -132,5 +137,5 @@ class User(Node):
             role=row.role,
             created_at=row.created_at,
             pk=row.id,
-            said=row,
+            row=row,
         )

@@ -99,7 +99,7 @@ async def _begin(app: App, viewer: Viewer, at: datetime, client: Client) -> bool
                 user.id,
                 Notice.DELETION_REQUESTED,
                 dedup_key=f"{user.id}.{at:%Y%m%d%H%M%S}",
-                details={"It will be deleted on": f"{at:%Y-%m-%d %H:%M} UTC"},
+                details={"It will be deleted on": f"{at:%Y-%m-%d %H:%M} UTC", **notifications.WHAT_STAYS},
                 token_data=moment,
             )
             key = f"{DELETION}:{user.id}:{at.isoformat()}"

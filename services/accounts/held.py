@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from services.app import App
 
-BATCH = 500
+BATCH = 200
 """Rows that are read at a time: few enough that other requests do not wait for them."""
 
 Row = dict[str, Any]

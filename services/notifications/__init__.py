@@ -1,6 +1,6 @@
 """Letters to users. A letter is a job; what is sent is rendered when it is sent."""
 
-from services.notifications.farewell import FAREWELL, farewell, send_farewell
+from services.notifications.farewell import FAREWELL, WHAT_STAYS, farewell, send_farewell
 from services.notifications.letters import Mailbox, deliver, mail_host
 from services.notifications.links import link
 from services.notifications.notices import NOTICE, Notice, notify, send_notice
@@ -10,6 +10,7 @@ __all__ = [
     "FAREWELL",
     "NOTICE",
     "WELCOME",
+    "WHAT_STAYS",
     "Mailbox",
     "Notice",
     "deliver",

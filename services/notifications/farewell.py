@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from services.app import App
 
 FAREWELL = "mail.farewell"
+WHAT_STAYS = {
+    "What stays": "a keyed hash that tells that you have had a trial, and records of what happened to the account, "
+    "which name it by its number"
+}
+"""Told before and after an account is deleted, as lines of the letters."""
 
 
 async def farewell(app: App, user: User) -> None:
@@ -38,7 +43,7 @@ async def send_farewell(app: App, payload: dict[str, Any]) -> None:
     try:
         await deliver(
             app, gone, name="notice", subject=text.subject, key=f"{Notice.DELETED}.{number}", sentence=text.sentence,
-            details={}, offer=None, url=None,
+            details=WHAT_STAYS, offer=None, url=None,
         )  # fmt: skip
     except PorchlightError as error:
         if isinstance(error, Unavailable) and job.attempts < jobs.MAX_ATTEMPTS:

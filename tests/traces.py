@@ -1,0 +1,104 @@
+"""Somebody who has left traces in every table, the tables, and what tests of leaving and exporting share."""
+
+from datetime import timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+from tortoise.models import Model
+
+import models
+from models import (
+    AuditEvent,
+    Interaction,
+    InteractionKind,
+    Interest,
+    InterestSource,
+    Item,
+    Passkey,
+    Purpose,
+    RecoveryCode,
+    Session,
+    Totp,
+)  # fmt: skip
+from services import one_time_tokens
+from tests.clock import START
+from tests.porchlight import Person, Porchlight
+from worker.loop import Worker
+from worker.tasks import TASKS
+
+LIFETIME = timedelta(days=30)
+DELETE = """
+mutation($password: String) {
+  deleteAccount(password: $password) {
+    __typename
+    ... on Error { message }
+    ... on DeleteAccountSuccess { deletionAt }
+  }
+}
+"""
+
+# Tables whose rows about a person outlive the account, and why.
+KEPT = {
+    "audit_events": "they name the account by its number, and prove what happened to it",
+    "trial_claims": "a keyed hash keeps a second trial from being had by leaving and coming back",
+}
+
+
+async def filled(porchlight: Porchlight, email: str) -> Person:
+    """Somebody who has left traces in every table."""
+    person = await porchlight.register(email, device={"name": "Firefox", "fingerprint": f"f-{email}"})
+    app = porchlight.app
+    mine: Any = {"user_id": person.user_id}
+    with app.database.bound():
+        await Session.filter(**mine).update(assurance=2, factor_at=START)
+        item, _ = await Item.get_or_create(
+            key="a-walk",
+            defaults={"position": 1, "category": "outdoors", "title": "A walk", "summary": "-", "tags": [],
+                      "search": "-", "created_at": START},
+        )  # fmt: skip
+        await Interest.create(
+            **mine, topic="walks", topic_key="walks", weight=1.0, source=InterestSource.STATED, model="m", version="1",
+            vector=b"", created_at=START,
+        )  # fmt: skip
+        for number in range(3):
+            await Interaction.create(
+                **mine, item=item, kind=InteractionKind.VIEW, idempotency_key=str(number), batch="b", occurred_at=START,
+                created_at=START,
+            )  # fmt: skip
+        await Totp.create(**mine, sealed_secret=app.keys.seal(b"seed", "totp"), created_at=START)
+        await RecoveryCode.create(**mine, code_hash="c0de", created_at=START)
+        await Passkey.create(
+            **mine, credential_id=f"id-{email}", handle="h", public_key=b"p", name="Key", created_at=START
+        )
+        await one_time_tokens.issue(app, Purpose.VERIFY_EMAIL, lifetime=LIFETIME, address=email)
+        await one_time_tokens.issue(app, Purpose.VERIFY_EMAIL, lifetime=LIFETIME, **mine, address=email)
+    return person
+
+
+def tables() -> list[type[Model]]:
+    exported = [getattr(models, name) for name in models.__all__]
+    return [model for model in exported if isinstance(model, type) and issubclass(model, Model)]
+
+
+async def drain(porchlight: Porchlight) -> None:
+    with porchlight.app.database.bound():
+        await Worker(porchlight.app, TASKS).drain()
+
+
+def letters(porchlight: Porchlight) -> list[EmailMessage]:
+    files = sorted(Path(porchlight.app.settings.mail_url.removeprefix("outbox://")).glob("*.eml"))
+    return [message_from_bytes(file.read_bytes(), EmailMessage, policy=policy.default) for file in files]
+
+
+async def ask_for_deletion(porchlight: Porchlight, token: str, password: str | None = None) -> dict[str, Any]:
+    result: dict[str, Any] = (await porchlight.ask(DELETE, {"password": password}, token=token))["deleteAccount"]
+    return result
+
+
+async def actions(porchlight: Porchlight) -> list[str]:
+    """What the audit log says of accounts' data."""
+    with porchlight.app.database.bound():
+        rows = await AuditEvent.filter(action__startswith="account.").order_by("id")
+    return [row.action for row in rows if row.action not in {"account.registered", "account.signed_in"}]
