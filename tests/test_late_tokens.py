@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from core.errors import Unauthenticated
 from models import AuditEvent, Device, Job, Session, User
 from services import access, sessions
 from services.app import App
@@ -178,7 +179,7 @@ async def test_first_use_of_an_answer_meets_its_replacement(
         return await see(app, session, counter)
 
     monkeypatch.setattr(sessions, "see", replace_before)
-    with porchlight.app.database.bound(), pytest.raises(access.Unauthenticated, match="replaced"):
+    with porchlight.app.database.bound(), pytest.raises(Unauthenticated, match="replaced"):
         await access.authenticate(porchlight.app, lost["accessToken"])
     with porchlight.app.database.bound():
         session = await Session.get(user_id=person.user_id)

@@ -100,7 +100,7 @@ class Machine(RuleBasedStateMachine):
             user = await User.create(
                 email=f"{number}@example.com", email_key=f"{number}@example.com", password_hash="-", created_at=now
             )
-            tokens = {name: f"{name}-{number}" for name in ("same", "other")}
+            tokens: dict[str | None, str] = {name: f"{name}-{number}" for name in ("same", "other")}
             device, _ = [
                 await Device.create(
                     user=user,
