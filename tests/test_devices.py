@@ -18,8 +18,7 @@ from services.sessions import Client, InvalidToken
 from tests.clock import ManualClock
 from tests.conftest import Start
 from tests.porchlight import LOGIN, PASSWORD, Person, Porchlight
-from worker.loop import Worker
-from worker.tasks import TASKS
+from tests.services.valkey import until
 
 ME = "{ me { email } }"
 DEVICES = """
@@ -62,6 +61,10 @@ def token_of(person: Person) -> str:
     return token
 
 
+async def all_done() -> bool:
+    return not await Job.filter(done_at=None).exists()
+
+
 def delivered(folder: Path) -> list[EmailMessage]:
     """The letters in the outbox, in the order in which they came."""
     files = sorted(folder.glob("*.eml"), key=lambda file: file.stat().st_mtime_ns)
@@ -71,7 +74,7 @@ def delivered(folder: Path) -> list[EmailMessage]:
 async def letters(porchlight: Porchlight) -> list[str]:
     """The texts of the letters about new devices that have left."""
     with porchlight.app.database.bound():
-        await Worker(porchlight.app, TASKS).drain()
+        await until(all_done, 20)
     found = delivered(Path(porchlight.app.settings.mail_url.removeprefix("outbox://")))
     asking = [message for message in found if message["Subject"] == "A new sign-in to your account"]
     bodies = [message.get_body(("plain",)) for message in asking]
