@@ -1,6 +1,9 @@
 """A socket lives as long as its session, however slowly its client reads."""
 
 import asyncio
+import logging
+from collections.abc import Generator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -11,12 +14,13 @@ from structlog.testing import capture_logs
 
 from core.passwords import Passwords
 from models import Session, User
+from models.accounts import Role
 from services import sessions
 from services.app import App
 from services.sessions import State
 from tests.clock import settle
 from tests.conftest import Start
-from tests.porchlight import PASSWORD, REGISTER, Connection, Porchlight
+from tests.porchlight import PASSWORD, REGISTER, Connection, Person, Porchlight
 from tests.services.valkey import until
 from tests.test_sockets import COUNTDOWN, all_let_go, still_serves
 from web.sockets import registry
@@ -126,6 +130,125 @@ def tell_again(porchlight: Porchlight) -> None:
     """What a bus does that could not hear for a while."""
     bus: Any = porchlight.app.bus
     getattr(bus, "_local", bus).resync()
+
+
+SUSPENDED = (4403, "The account has been suspended")
+LOWERED = (4403, "The role has changed")
+
+
+async def change(porchlight: Porchlight, person: Person, how: str, *, told: bool) -> None:
+    """Do to an account what an administrator may, and tell of it unless the message is to be lost."""
+    now = porchlight.clock.now()
+    with porchlight.app.database.bound():
+        user = User.filter(id=person.user_id)
+        match how:
+            case "suspended":
+                await user.update(suspended_at=now)
+                await sessions.revoke_all(porchlight.app, person.user_id, reason="SUSPENDED")
+            case "deleted":
+                await user.delete()
+            case "lowered":
+                await user.update(role=Role.ANALYST)
+            case "raised":
+                await user.update(role=Role.ADMIN)
+            case "revoked":
+                await sessions.revoke_all(porchlight.app, person.user_id, reason="PASSWORD_CHANGED")
+        if told:
+            await sessions.tell_of(porchlight.app, person.user_id)
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["told", "lost"])
+@pytest.mark.parametrize(
+    ("how", "end"),
+    [("suspended", SUSPENDED), ("deleted", ENDED), ("lowered", LOWERED), ("revoked", ENDED)],
+    ids=["suspended", "deleted", "lowered", "revoked"],
+)
+async def test_who_may_less_loses_the_socket(
+    porchlight: Porchlight, how: str, end: tuple[int, str], *, told: bool
+) -> None:
+    """At once when the bus tells of it, else within the bound; others keep theirs."""
+    ada, grace = await porchlight.register(), await porchlight.register("grace@example.com")
+    with porchlight.app.database.bound():
+        await User.all().update(role=Role.SUPPORT)
+    async with (
+        porchlight.connect(token=ada.access_token) as first,
+        porchlight.connect(token=grace.access_token) as other,
+    ):
+        await change(porchlight, ada, how, told=told)
+        if not told:
+            await porchlight.clock.advance(timedelta(seconds=registry.REVIEW_INTERVAL))
+        assert await first.closed() == end
+        await still_serves(other)
+    await all_let_go(porchlight)
+
+
+async def test_what_a_socket_asks_next_shows_that_its_user_may_less(porchlight: Porchlight) -> None:
+    """Before any message and any look: the operation is refused, and the socket ends."""
+    for how, end in (("suspended", SUSPENDED), ("lowered", LOWERED), ("revoked", ENDED)):
+        person = await porchlight.register(f"{how}@example.com")
+        with porchlight.app.database.bound():
+            await User.filter(id=person.user_id).update(role=Role.SUPPORT)
+        async with porchlight.connect(token=person.access_token) as connection:
+            await change(porchlight, person, how, told=False)
+            await connection.subscribe("{ me { email } }")
+            assert await connection.closed() == end
+
+
+async def test_a_role_that_was_raised_is_remembered(porchlight: Porchlight) -> None:
+    """A raise ends nothing; once it was used, its end ends the socket though that began below."""
+    person = await porchlight.register()
+    async with porchlight.connect(token=person.access_token) as connection:
+        await change(porchlight, person, "raised", told=True)
+        await connection.subscribe("{ me { role } }")
+        assert await connection.next() == {"data": {"me": {"role": "ADMIN"}}}
+        await change(porchlight, person, "lowered", told=True)
+        assert await connection.closed() == LOWERED
+
+
+@contextmanager
+def all_queries() -> Generator[list[str]]:
+    """Every SQL statement meanwhile, whoever runs it."""
+    statements: list[str] = []
+
+    class Recorder(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            statements.append(record.getMessage())
+
+    recorder, logger = Recorder(), logging.getLogger("tortoise.db_client")
+    level = logger.level
+    logger.addHandler(recorder)
+    logger.setLevel(logging.DEBUG)
+    try:
+        yield statements
+    finally:
+        logger.removeHandler(recorder)
+        logger.setLevel(level)
+
+
+async def test_a_look_costs_one_query_a_thousand_sockets(
+    porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often one asks; a second one when some of them have to go."""
+    counted: list[int] = []
+    look = sessions.states_of
+
+    async def counting(app: App, keys: list[str]) -> dict[str, State]:
+        with all_queries() as statements:
+            states = await look(app, keys)
+        counted.append(len(statements))
+        return states
+
+    monkeypatch.setattr(sessions, "states_of", counting)
+    people = [await porchlight.register(f"ada{number}@example.com") for number in range(3)]
+    async with AsyncExitStack() as stack:
+        for person in people:
+            await stack.enter_async_context(porchlight.connect(token=person.access_token))
+        await porchlight.clock.advance(timedelta(seconds=registry.REVIEW_INTERVAL))
+        await until(lambda: counted == [1])
+        with porchlight.app.database.bound():
+            await Session.filter(user_id=people[0].user_id).update(revoked_at=porchlight.clock.now())
+        await porchlight.clock.advance(timedelta(seconds=registry.REVIEW_INTERVAL))
+        await until(lambda: counted == [1, 2])
 
 
 async def test_a_session_that_expires_takes_its_sockets_along(porchlight: Porchlight) -> None:
