@@ -18,7 +18,7 @@ from resolvers.nodes import NodesQuery
 from resolvers.recommendations import RecommendationsMutation, RecommendationsQuery, RecommendationsSubscription
 from resolvers.sessions import SessionsMutation
 from resolvers.trials import TrialsMutation, TrialsSubscription
-from schema import accounts, billing, mfa, sessions, trials
+from schema import accounts, billing, sessions, trials
 from schema.accounts import signing_in
 from schema.directives import Auth, Public
 from schema.errors import Error, RefusalHandler
@@ -55,7 +55,6 @@ class Subscription(
 
 
 REFUSALS: dict[type[Refusal], type[Error]] = {
-    **mfa.REFUSALS,
     **sessions.REFUSALS,
     **signing_in.REFUSALS,
     **trials.REFUSALS,

@@ -109,8 +109,9 @@ async def test_only_owner_and_support_see_factors(porchlight: Porchlight) -> Non
     app = porchlight.app
     with app.database.bound():
         users = [UserType.of(row) for row in await User.all().order_by("id")]
+        info: Any = type("Info", (), {"context": Context(app=app, client=Client())})
         for viewer in (None, await authenticate(app, grace.access_token)):
-            info: Any = type("Info", (), {"context": Context(app=app, client=Client(), viewer=viewer)})
+            info.context.viewer = viewer
             for edge in (users[0].mfa_enabled, users[0].recovery_codes_left):
                 with pytest.raises(NotFound):
                     await edge(info)

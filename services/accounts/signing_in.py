@@ -79,8 +79,13 @@ async def enter(app: App, user: User, device: Description | None, client: Client
     if methods and not await mfa.is_trusted(app, user, device):
         raise await half_sessions.begin(app, user, methods, device, client, proof)
     async with app.database.transaction():
-        signed_in = await begin_session(app, user, device, client, proof)
-        await audit.record(app, Action.SIGNED_IN, actor=user, client=client, methods=proof.methods)
+        return await admit(app, user, device, client, proof)
+
+
+async def admit(app: App, user: User, device: Description | None, client: Client, proof: Proof) -> SignedIn:
+    """Begin the session of who has given all that is asked for, inside the caller's transaction."""
+    signed_in = await begin_session(app, user, device, client, proof)
+    await audit.record(app, Action.SIGNED_IN, actor=user, client=client, methods=proof.methods)
     return signed_in
 
 

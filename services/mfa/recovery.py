@@ -5,14 +5,11 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from tortoise.expressions import F
-
 from core.errors import BadUserInput
-from models.accounts import User
 from models.mfa import RecoveryCode
 from services import audit, jobs, notifications
 from services.audit import Action
-from services.mfa.factors import has_factor
+from services.mfa.factors import has_factor, hold
 from services.notifications import Notice
 
 if TYPE_CHECKING:
@@ -36,8 +33,8 @@ def written(code: str) -> str | None:
     return plain if len(plain) == LENGTH and set(plain) <= set(ALPHABET) else None
 
 
-async def replace(app: App, user_id: int) -> list[str]:
-    """Make ten new codes in place of all old ones, inside the caller's transaction, which holds the user's row."""
+async def issue(app: App, user_id: int) -> list[str]:
+    """Ten new codes in place of all old ones, inside the caller's transaction, which holds the user's row."""
     now = app.clock.now()
     await RecoveryCode.filter(user_id=user_id).delete()
     codes = ["".join(secrets.choice(ALPHABET) for _ in range(LENGTH)) for _ in range(COUNT)]
@@ -53,10 +50,10 @@ async def regenerate(app: App, viewer: Viewer, client: Client) -> list[str]:
     user = viewer.user
     async with app.database.transaction():
         # Two at once would each leave ten: the user's row lets one in after the other.
-        await User.filter(id=user.id).update(factor_failures=F("factor_failures"))
+        await hold(user.id)
         if not await has_factor(user.id):
             raise BadUserInput("Add a second factor first: recovery codes stand in for one.")
-        codes = await replace(app, user.id)
+        codes = await issue(app, user.id)
         await audit.record(app, Action.RECOVERY_CODES_MADE, actor=user, client=client)
     return codes
 

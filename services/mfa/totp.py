@@ -73,7 +73,7 @@ async def confirm(app: App, viewer: Viewer, code: str, current_code: str | None,
         await attempts.forgive(user.id)
         if not await _take_into_use(row, step, app.clock.now()):
             raise BadUserInput("This app has been set up a moment ago, from elsewhere.")
-        codes = await recovery.replace(app, user.id)
+        codes = await recovery.issue(app, user.id)
         await marking.used_factor(app, viewer.session, MfaMethod.TOTP)
         await _forget_what_rested_on_factors(app, user.id)
         await audit.record(app, Action.TOTP_CONFIRMED, actor=user, client=client, replaced=row.confirmed_at is not None)
