@@ -3,15 +3,18 @@
 import asyncio
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET  # ruff: ignore[suspicious-xml-etree-import] -- reads our own picture
 
 import pyotp
 import pytest
+from graphql import build_schema, parse, validate
 
 from core.errors import NotFound
 from models import Device, Passkey, RecoveryCode, Session, Totp, User
 from models.accounts import Role
+from resolvers.schema_file import printed_schema
 from schema.accounts import User as UserType
 from schema.context import Context
 from services.access import authenticate
@@ -463,3 +466,12 @@ async def test_who_signs_in_with_a_factor_is_the_viewer(porchlight: Porchlight) 
     assert (len(answer["enrollTotp"]["secret"]), answer["logout"]) == (32, True)
     await next_step(porchlight)
     assert (await step_up(porchlight, protected.person.access_token, code=protected.code(porchlight)))["validUntil"]
+
+
+def test_the_papers_operations_are_the_schemas() -> None:
+    """Each example of docs/second-factors.md can be sent as it stands."""
+    paper = (Path(__file__).resolve().parent.parent / "docs" / "second-factors.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```graphql\n(.*?)```", paper, re.DOTALL)
+    schema = build_schema(printed_schema())
+    assert len(examples) == 8
+    assert [error.message for example in examples for error in validate(schema, parse(example))] == []
