@@ -18,6 +18,7 @@ from resolvers.schema_file import printed_schema
 from schema.accounts import User as UserType
 from schema.context import Context
 from services.access import authenticate
+from services.mfa import totp_codes
 from services.sessions import Client
 from tests.conftest import Start
 from tests.porchlight import Person, Porchlight
@@ -245,6 +246,42 @@ async def test_tabs_that_enroll_at_once_leave_one_seed(porchlight: Porchlight) -
         ).json()
         found.append((answer["data"]["confirmTotp"] or {}).get("__typename"))
     assert found.count("ConfirmTotpSuccess") == 1
+
+
+async def test_a_tab_that_comes_second_has_no_say(porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another one enrolls, or confirms, between the look at the row and the change: the other one's stays."""
+    person = await porchlight.register()
+    look, others = Totp.get_or_none, list[str]()
+
+    async def look_then_change(**which: Any) -> Totp | None:
+        row = await look(**which)
+        if others and row is None:
+            sealed = totp_codes.sealed(porchlight.app, others.pop())
+            await Totp.create(user_id=person.user_id, sealed_secret=sealed, created_at=porchlight.clock.now())
+        elif others:
+            others.pop()
+            await Totp.all().update(confirmed_at=porchlight.clock.now())
+        return row
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Totp, "get_or_none", look_then_change)
+        others = ["other tab"]
+        secret = await enroll(porchlight, person.access_token)
+        others = ["once more"]
+        code = pyotp.TOTP(secret).at(porchlight.clock.now())
+        assert await porchlight.codes(CONFIRM, {"code": code}, token=person.access_token) == ["BAD_USER_INPUT"]
+    with porchlight.app.database.bound():
+        assert (await Totp.get()).last_step == 0
+        assert await RecoveryCode.all().count() == 0
+
+
+async def test_without_an_app_no_code_of_one_is_right(porchlight: Porchlight) -> None:
+    """An app that was never confirmed, beside a passkey, opens nothing."""
+    person = await porchlight.register()
+    secret = await enroll(porchlight, person.access_token)
+    await add_passkey(porchlight, person)
+    code = pyotp.TOTP(secret).at(porchlight.clock.now())
+    assert (await complete(porchlight, await half_session(porchlight), code))["__typename"] == "InvalidCode"
 
 
 @pytest.mark.parametrize("role", [Role.SUPPORT, Role.ADMIN])
