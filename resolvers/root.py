@@ -27,7 +27,7 @@ from resolvers.passkeys import PasskeysMutation
 from resolvers.recommendations import RecommendationsMutation, RecommendationsQuery, RecommendationsSubscription
 from resolvers.sessions import SessionsMutation, SessionsSubscription
 from resolvers.trials import TrialsMutation, TrialsSubscription
-from schema import accounts, billing, challenges, mfa, passkeys, sessions, trials
+from schema import accounts, billing, challenges, passkeys, sessions, trials
 from schema.accounts import administration, emails, signing_in
 from schema.directives import Auth, Public
 from schema.errors import Error, RefusalHandler
@@ -75,7 +75,6 @@ class Subscription(
 
 REFUSALS: dict[type[Refusal], type[Error]] = {
     **administration.REFUSALS,
-    **mfa.REFUSALS,
     **passkeys.REFUSALS,
     **challenges.REFUSALS,
     **emails.REFUSALS,

@@ -1,18 +1,15 @@
 """Second factors: setting them up, giving them, doing without them."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 from strawberry.scalars import JSON
 
-from core.errors import Refusal
 from schema.accounts import User
-from schema.accounts.signing_in import InvalidCredentials, LoginSuccess
+from schema.accounts.signing_in import InvalidCode, InvalidCredentials, LoginSuccess
 from schema.context import Context
-from schema.errors import Error
 from schema.sessions import InvalidToken, Tokens
-from services import mfa
 from services.mfa import stepping_up, totp
 
 
@@ -25,21 +22,6 @@ class StepUpInput:
     )
     code: str | None = strawberry.field(default=None, description="An authenticator app's code, or a recovery code.")
     passkey: JSON | None = strawberry.field(default=None, description="What the browser's WebAuthn call has returned.")
-
-
-@strawberry.type(description="The code or the passkey is wrong, or it was not looked at because a wait has not ended.")
-class InvalidCode(Error):
-    """The two cases are not told apart for who gives a right code meanwhile."""
-
-    attempts_left: int = strawberry.field(description="Tries before a wait begins, or the half session ends.")
-    retry_after: int | None = strawberry.field(
-        description="Seconds until the next code is looked at; null when none has to be waited for."
-    )
-
-    @classmethod
-    def of(cls, refusal: Any) -> "InvalidCode":
-        """The refusal as data."""
-        return cls(message=refusal.message, attempts_left=refusal.attempts_left, retry_after=refusal.retry_after)
 
 
 @strawberry.type(description="What an authenticator app is set up with. Shown once, and never logged.")
@@ -106,5 +88,3 @@ StepUpResult = Annotated[
     StepUpSuccess | InvalidCredentials | InvalidCode,
     strawberry.union("StepUpResult", description="What `stepUp` answers."),
 ]
-
-REFUSALS: dict[type[Refusal], type[Error]] = {mfa.InvalidCode: InvalidCode}

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+import jwt
 import pyotp
 
-from models import Job
+from models import Job, Session, User
 from models.audit import AuditEvent
 from tests.porchlight import PASSWORD, Person, Porchlight
 
@@ -153,6 +154,23 @@ async def events(porchlight: Porchlight, action: str) -> list[dict[str, Any]]:
 
 
 async def notices(porchlight: Porchlight) -> list[str]:
-    """What owners are told, in order."""
+    """What owners are told of their factors, in order."""
     with porchlight.app.database.bound():
-        return [job.payload["notice"] for job in await Job.filter(kind="mail.notice").order_by("id")]
+        told = [job.payload["notice"] for job in await Job.filter(kind="mail.notice").order_by("id")]
+    return [notice for notice in told if notice.startswith(("factor", "recovery"))]
+
+
+def claims(token: str) -> dict[str, Any]:
+    """What an access token says."""
+    return dict(jwt.decode(token, options={"verify_signature": False}))
+
+
+async def sessions_of(porchlight: Porchlight, protected: Protected) -> int:
+    with porchlight.app.database.bound():
+        return await Session.filter(user_id=protected.person.user_id).count()
+
+
+async def forgive(porchlight: Porchlight) -> None:
+    """Begin everybody's count anew, as time and right codes do."""
+    with porchlight.app.database.bound():
+        await User.all().update(factor_failures=0, factor_retry_at=None)

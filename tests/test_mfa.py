@@ -3,18 +3,22 @@
 import asyncio
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET  # ruff: ignore[suspicious-xml-etree-import] -- reads our own picture
 
 import pyotp
 import pytest
+from graphql import build_schema, parse, validate
 
 from core.errors import NotFound
 from models import Device, Passkey, RecoveryCode, Session, Totp, User
 from models.accounts import Role
+from resolvers.schema_file import printed_schema
 from schema.accounts import User as UserType
 from schema.context import Context
 from services.access import authenticate
+from services.mfa import totp_codes
 from services.sessions import Client
 from tests.conftest import Start
 from tests.porchlight import Person, Porchlight
@@ -109,8 +113,9 @@ async def test_only_owner_and_support_see_factors(porchlight: Porchlight) -> Non
     app = porchlight.app
     with app.database.bound():
         users = [UserType.of(row) for row in await User.all().order_by("id")]
+        info: Any = type("Info", (), {"context": Context(app=app, client=Client())})
         for viewer in (None, await authenticate(app, grace.access_token)):
-            info: Any = type("Info", (), {"context": Context(app=app, client=Client(), viewer=viewer)})
+            info.context.viewer = viewer
             for edge in (users[0].mfa_enabled, users[0].recovery_codes_left):
                 with pytest.raises(NotFound):
                     await edge(info)
@@ -241,6 +246,42 @@ async def test_tabs_that_enroll_at_once_leave_one_seed(porchlight: Porchlight) -
         ).json()
         found.append((answer["data"]["confirmTotp"] or {}).get("__typename"))
     assert found.count("ConfirmTotpSuccess") == 1
+
+
+async def test_a_tab_that_comes_second_has_no_say(porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another one enrolls, or confirms, between the look at the row and the change: the other one's stays."""
+    person = await porchlight.register()
+    look, others = Totp.get_or_none, list[str]()
+
+    async def look_then_change(**which: Any) -> Totp | None:
+        row = await look(**which)
+        if others and row is None:
+            sealed = totp_codes.sealed(porchlight.app, others.pop())
+            await Totp.create(user_id=person.user_id, sealed_secret=sealed, created_at=porchlight.clock.now())
+        elif others:
+            others.pop()
+            await Totp.all().update(confirmed_at=porchlight.clock.now())
+        return row
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Totp, "get_or_none", look_then_change)
+        others = ["other tab"]
+        secret = await enroll(porchlight, person.access_token)
+        others = ["once more"]
+        code = pyotp.TOTP(secret).at(porchlight.clock.now())
+        assert await porchlight.codes(CONFIRM, {"code": code}, token=person.access_token) == ["BAD_USER_INPUT"]
+    with porchlight.app.database.bound():
+        assert (await Totp.get()).last_step == 0
+        assert await RecoveryCode.all().count() == 0
+
+
+async def test_without_an_app_no_code_of_one_is_right(porchlight: Porchlight) -> None:
+    """An app that was never confirmed, beside a passkey, opens nothing."""
+    person = await porchlight.register()
+    secret = await enroll(porchlight, person.access_token)
+    await add_passkey(porchlight, person)
+    code = pyotp.TOTP(secret).at(porchlight.clock.now())
+    assert (await complete(porchlight, await half_session(porchlight), code))["__typename"] == "InvalidCode"
 
 
 @pytest.mark.parametrize("role", [Role.SUPPORT, Role.ADMIN])
@@ -462,3 +503,12 @@ async def test_who_signs_in_with_a_factor_is_the_viewer(porchlight: Porchlight) 
     assert (len(answer["enrollTotp"]["secret"]), answer["logout"]) == (32, True)
     await next_step(porchlight)
     assert (await step_up(porchlight, protected.person.access_token, code=protected.code(porchlight)))["validUntil"]
+
+
+def test_the_papers_operations_are_the_schemas() -> None:
+    """Each example of docs/second-factors.md can be sent as it stands."""
+    paper = (Path(__file__).resolve().parent.parent / "docs" / "second-factors.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```graphql\n(.*?)```", paper, re.DOTALL)
+    schema = build_schema(printed_schema())
+    assert len(examples) == 8
+    assert [error.message for example in examples for error in validate(schema, parse(example))] == []

@@ -5,9 +5,8 @@ from typing import Annotated
 import strawberry
 
 from core.errors import Refusal
-from schema.accounts.signing_in import AccountSuspended, InvalidEmail, LoginSuccess, MfaRequired
+from schema.accounts.signing_in import AccountSuspended, InvalidCode, InvalidEmail, LoginSuccess, MfaRequired
 from schema.errors import Error
-from schema.mfa import InvalidCode
 from schema.sessions import InvalidToken
 from services import accounts
 

@@ -131,6 +131,21 @@ class MfaRequired(Error):
         return cls(message=refusal.message, mfa_token=refusal.mfa_token, methods=refusal.methods)
 
 
+@strawberry.type(description="The code or the passkey is wrong, or it was not looked at because a wait has not ended.")
+class InvalidCode(Error):
+    """The two cases are not told apart for who gives a right code meanwhile."""
+
+    attempts_left: int = strawberry.field(description="Tries before a wait begins, or the half session ends.")
+    retry_after: int | None = strawberry.field(
+        description="Seconds until the next code is looked at; null when none has to be waited for."
+    )
+
+    @classmethod
+    def of(cls, refusal: Any) -> "InvalidCode":
+        """The refusal as data."""
+        return cls(message=refusal.message, attempts_left=refusal.attempts_left, retry_after=refusal.retry_after)
+
+
 RegisterResult = Annotated[
     RegisterSuccess | EmailTaken | InvalidEmail | InvalidPassword | ChallengeRequired,
     strawberry.union("RegisterResult", description="What `register` answers."),
@@ -146,5 +161,6 @@ REFUSALS: dict[type[Refusal], type[Error]] = {
     accounts.InvalidPassword: InvalidPassword,
     accounts.InvalidCredentials: InvalidCredentials,
     accounts.AccountSuspended: AccountSuspended,
+    mfa.InvalidCode: InvalidCode,
     mfa.MfaRequired: MfaRequired,
 }

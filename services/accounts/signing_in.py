@@ -90,12 +90,21 @@ async def enter(app: App, user: User, device: Description | None, client: Client
         raise await half_sessions.begin(app, user, methods, device, client, proof)
     async with app.database.transaction():
         await _hold(user)
-        signed_in = await begin_session(app, user, device, client, proof)
-        await audit.record(app, Action.SIGNED_IN, actor=user, client=client, methods=proof.methods)
-        if signed_in.new_device:
-            await _meet_device(app, signed_in, client)
+        signed_in = await admit(app, user, device, client, proof)
     if signed_in.new_device:
         await jobs.wake(app)
+    return signed_in
+
+
+async def admit(app: App, user: User, device: Description | None, client: Client, proof: Proof) -> SignedIn:
+    """Begin the session of who has given all that is asked for, inside the caller's transaction.
+
+    Call `jobs.wake` once it has committed.
+    """
+    signed_in = await begin_session(app, user, device, client, proof)
+    await audit.record(app, Action.SIGNED_IN, actor=user, client=client, methods=proof.methods)
+    if signed_in.new_device:
+        await _meet_device(app, signed_in, client)
     return signed_in
 
 

@@ -6,9 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from models.one_time_tokens import Purpose
-from services import audit, jobs, one_time_tokens
-from services.accounts.signing_in import SignedIn, begin_session
-from services.audit import Action
+from services import jobs, one_time_tokens
+from services.accounts.signing_in import SignedIn, admit
 from services.devices import Description
 from services.mfa import attempts, half_sessions, proving, trusting
 from services.mfa.factors import has_factor
@@ -42,10 +41,9 @@ async def complete(app: App, mfa_token: str, answer: Answer, *, trust_device: bo
     async with app.database.transaction():
         if not await attempts.forgive(user.id) or not await one_time_tokens.spend(app, token):
             raise InvalidToken
-        signed_in = await begin_session(app, user, device, client, proof)
+        signed_in = await admit(app, user, device, client, proof)
         if trust_device:
             await trusting.trust(app, user, signed_in.session, client)
-        await audit.record(app, Action.SIGNED_IN, actor=user, client=client, methods=proof.methods)
     await jobs.wake(app)
     return signed_in
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 LONGEST_CODE = 64
 """Characters that are looked at; the longest code has 29 with its hyphens."""
-AUTHENTICATION_METHODS = {MfaMethod.TOTP: "otp", MfaMethod.RECOVERY_CODE: "otp", MfaMethod.PASSKEY: "hwk"}
+AUTHENTICATION_METHODS = {MfaMethod.TOTP: "otp", MfaMethod.RECOVERY_CODE: "otp", MfaMethod.PASSKEY: "pop"}
 """Names of RFC 8176. It has none for a recovery code: that is a password that works once, too."""
 
 

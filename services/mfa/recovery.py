@@ -33,8 +33,8 @@ def written(code: str) -> str | None:
     return plain if len(plain) == LENGTH and set(plain) <= set(ALPHABET) else None
 
 
-async def replace(app: App, user_id: int) -> list[str]:
-    """Make ten new codes in place of all old ones, inside the caller's transaction, which holds the user's row."""
+async def issue(app: App, user_id: int) -> list[str]:
+    """Ten new codes in place of all old ones, inside the caller's transaction, which holds the user's row."""
     now = app.clock.now()
     await RecoveryCode.filter(user_id=user_id).delete()
     codes = ["".join(secrets.choice(ALPHABET) for _ in range(LENGTH)) for _ in range(COUNT)]
@@ -53,7 +53,7 @@ async def regenerate(app: App, viewer: Viewer, client: Client) -> list[str]:
         await hold(user.id)
         if not await has_factor(user.id):
             raise BadUserInput("Add a second factor first: recovery codes stand in for one.")
-        codes = await replace(app, user.id)
+        codes = await issue(app, user.id)
         await audit.record(app, Action.RECOVERY_CODES_MADE, actor=user, client=client)
     return codes
 

@@ -66,14 +66,12 @@ async def confirm(app: App, viewer: Viewer, code: str, current_code: str | None,
         raise BadUserInput("Call enrollTotp first, and give a code of the app that you have set up with it.")
     if row.confirmed_at and current_code is None:
         raise BadUserInput("An app is in use. Give currentCode too: a code of that app, or a recovery code.")
-    step = await _step_of(app, user, row, code, client)
-    if row.confirmed_at:
-        await proving.prove(app, user.id, Answer(current_code), client, actor=user)
+    step = await _proven_step(app, user, row, code, current_code, client)
     async with app.database.transaction():
         await attempts.forgive(user.id)
         if not await _take_into_use(row, step, app.clock.now()):
             raise BadUserInput("This app has been set up a moment ago, from elsewhere.")
-        codes = await recovery.replace(app, user.id)
+        codes = await recovery.issue(app, user.id)
         await marking.used_factor(app, viewer.session, MfaMethod.TOTP)
         await _forget_what_rested_on_factors(app, user.id)
         await audit.record(app, Action.TOTP_CONFIRMED, actor=user, client=client, replaced=row.confirmed_at is not None)
@@ -127,13 +125,16 @@ def _waiting(row: Totp) -> str | None:
     return seeds[-1] if row.confirmed_at is None or len(seeds) > 1 else None
 
 
-async def _step_of(app: App, user: User, row: Totp, code: str, client: Client) -> int:
-    """The step of a new app's code. Counted as every second factor is. Raises InvalidCode."""
-    left = await attempts.count(app, user.id)
+async def _proven_step(app: App, user: User, row: Totp, code: str, current_code: str | None, client: Client) -> int:
+    """The step of a new app's code, once a factor in use is proven as well. Both are one look. Raises InvalidCode."""
     secret = totp_codes.unsealed(app, row.sealed_secret.split()[-1])
-    found = totp_codes.steps(secret, proving.plain(code), app.clock.now()) if left is not None else []
-    if not found:
-        raise await attempts.failed(app, user.id, left, client, actor=user, state="CONFIRMING")
+    found = totp_codes.steps(secret, proving.plain(code), app.clock.now())
+    if found and row.confirmed_at:
+        await proving.prove(app, user.id, Answer(current_code), client, actor=user)
+    else:
+        left = await attempts.count(app, user.id)
+        if left is None or not found:
+            raise await attempts.failed(app, user.id, left, client, actor=user, state="CONFIRMING")
     return found[0]
 
 

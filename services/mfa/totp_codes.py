@@ -41,7 +41,8 @@ async def accept(app: App, user_id: int, code: str) -> bool:
         return False
     secret = unsealed(app, row.sealed_secret)
     for step in steps(secret, code, app.clock.now()):
-        if await Totp.filter(id=row.id, sealed_secret=row.sealed_secret, last_step__lt=step).update(last_step=step):
+        unused = Totp.filter(id=row.id, confirmed_at=row.confirmed_at, last_step__lt=step)
+        if await unused.update(last_step=step):
             return True
     return False
 

@@ -125,7 +125,7 @@ async def _keep(app: App, user: User, challenge: OneTimeToken, made: Created, na
         name=name or challenge.data["name"] or UNNAMED,
         created_at=app.clock.now(),
     )
-    return Enrolled(passkey, await recovery.replace(app, user.id) if is_first else None)
+    return Enrolled(passkey, await recovery.issue(app, user.id) if is_first else None)
 
 
 async def _tell_of(app: App, user: User, passkey: Passkey, client: Client) -> None:
