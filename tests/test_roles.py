@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from core.cursors import encode_id
-from core.errors import NotFound
+from core.errors import NotFound, StepUpRequired, Unauthenticated
 from models import AuditEvent, Job, Role, Session, Totp, User
 from schema.context import Context
 from schema.directives import Auth, Enrolling
 from services import access, accounts, mfa
 from services.access import PERMISSIONS, Permission
 from services.accounts import AccountClosed, LastAdministrator, administration
+from services.sessions import Client
 from tests.clock import START, ManualClock
 from tests.conftest import Start
 from tests.porchlight import LOGIN, PASSWORD, Person, Porchlight
