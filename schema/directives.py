@@ -123,13 +123,22 @@ class Auth(Guard):
     """Only a viewer who has the role may call, and has shown recently who they are where that is asked.
 
     `assurance` 2 is the strongest factor that the account has, used within `max_age` seconds; staff need a real second
-    factor. Raises Unauthenticated, Forbidden, StepUpRequired.
+    factor. A field that adds one (`adds_factor`) lets staff who have none yet pass with their password. Raises
+    Unauthenticated, Forbidden, StepUpRequired.
     """
 
-    def __init__(self, requires: Role = Role.USER, *, assurance: int = 1, max_age: int | None = None) -> None:
+    def __init__(
+        self,
+        requires: Role = Role.USER,
+        *,
+        assurance: int = 1,
+        max_age: int | None = None,
+        adds_factor: bool = False,
+    ) -> None:
         self.requires = requires
         self.assurance = assurance
         self.max_age = max_age
+        self.adds_factor = adds_factor
 
     def directive(self) -> object:
         max_age = strawberry.UNSET if self.max_age is None else self.max_age
@@ -142,27 +151,11 @@ class Auth(Guard):
         if not access.has_role(viewer.user, self.requires):
             raise Forbidden
         if self.assurance > 1:
-            await self.require_assurance(context)
-
-    async def require_assurance(self, context: Context) -> None:
-        """Raise StepUpRequired unless the viewer has shown recently enough who they are."""
-        await context.require_assurance(self.max_age)
-
-
-class Enrolling(Auth):
-    """`@auth(assurance: 2, maxAge: …)` on the fields that add a second factor.
-
-    The first one of an account asks for the password, of staff too: they could never have one otherwise.
-    """
-
-    def __init__(self, *, max_age: int) -> None:
-        super().__init__(assurance=2, max_age=max_age)
-
-    async def require_assurance(self, context: Context) -> None:
-        viewer = context.signed_in
-        has_factor = await mfa.has_factor(viewer.user.id)
-        if not access.may_enroll(viewer, self.max_age, context.now, has_factor=has_factor):
-            raise StepUpRequired
+            has_factor = await mfa.has_factor(viewer.user.id)
+            if not access.is_assured(
+                viewer, self.max_age, context.now, has_factor=has_factor, adding_factor=self.adds_factor
+            ):
+                raise StepUpRequired
 
 
 class RateLimit(Guard):

@@ -5,7 +5,6 @@ from services.accounts.administration import (
     LastAdministrator,
     assign_role,
     make_administrator,
-    require_another_administrator,
     restore,
     suspend,
 )
@@ -27,7 +26,6 @@ __all__ = [
     "logout",
     "make_administrator",
     "register",
-    "require_another_administrator",
     "restore",
     "suspend",
     "users",
