@@ -98,6 +98,17 @@ async def test_more_than_a_batch_is_chained_and_verified(app: App, monkeypatch: 
     assert said == [{"event": "audit.chained", "events": 23, "head": str(head), "log_level": "info"}]
 
 
+async def test_a_backlog_is_chained_by_several_jobs(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One job does so many batches, and ends before its lease does; the next one goes on."""
+    monkeypatch.setattr(chaining, "BATCH", 2)
+    monkeypatch.setattr(chaining, "BATCHES", 3)
+    await happened(app, 10)
+    for left in (4, 0, 0):
+        await audit.chain(app, {})
+        assert (await audit.waiting())[0] == left
+    assert (await audit.verify(app)).sequence == 10
+
+
 async def test_hashes_are_made_with_a_key(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever can write the table and has another key makes other hashes, and those do not verify."""
     head = await chained(app, 1)
