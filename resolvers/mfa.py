@@ -8,7 +8,7 @@ from strawberry.scalars import JSON
 from schema.accounts import User
 from schema.accounts.signing_in import LoginSuccess
 from schema.context import Info
-from schema.directives import Auth, Enrolling, Public, RateLimit, RateLimitKey, guards
+from schema.directives import Auth, Public, RateLimit, RateLimitKey, guards
 from schema.mfa import (
     CompleteMfaResult,
     ConfirmTotpResult,
@@ -59,7 +59,9 @@ class MfaMutation:
         return LoginSuccess.of(info.context, signed_in)
 
     @strawberry.mutation(
-        extensions=guards(Enrolling(max_age=600), RateLimit(max=10, window=60, by=RateLimitKey.VIEWER)),
+        extensions=guards(
+            Auth(assurance=2, max_age=600, adds_factor=True), RateLimit(max=10, window=60, by=RateLimitKey.VIEWER)
+        ),
         description="A new seed for an authenticator app. It counts once `confirmTotp` has seen a code of it; an app "
         "that is in use stays so until then. Staff who have no second factor yet may add their first one.",
     )
@@ -67,7 +69,9 @@ class MfaMutation:
         return TotpEnrollment.of(await totp.enroll(info.context.app, info.context.signed_in))
 
     @strawberry.mutation(
-        extensions=guards(Enrolling(max_age=600), RateLimit(max=10, window=60, by=RateLimitKey.VIEWER)),
+        extensions=guards(
+            Auth(assurance=2, max_age=600, adds_factor=True), RateLimit(max=10, window=60, by=RateLimitKey.VIEWER)
+        ),
         description="Take the app of `enrollTotp` into use. Gives ten new recovery codes, which void those of before.",
     )
     async def confirm_totp(

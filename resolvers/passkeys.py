@@ -10,7 +10,7 @@ from schema.accounts.passkeys import FinishPasskeySignInResult, StartPasskeySign
 from schema.accounts.signing_in import LoginSuccess
 from schema.context import Info
 from schema.devices import DeviceInput, device_of
-from schema.directives import Auth, Enrolling, Public, RateLimit, RateLimitKey, guards
+from schema.directives import Auth, Public, RateLimit, RateLimitKey, guards
 from schema.passkeys import (
     FinishPasskeyRegistrationResult,
     FinishPasskeyRegistrationSuccess,
@@ -33,7 +33,7 @@ class PasskeysMutation:
     """The two ceremonies, and what owners do with their passkeys."""
 
     @strawberry.mutation(
-        extensions=guards(Enrolling(max_age=600), RateLimit(max=20, window=600)),
+        extensions=guards(Auth(assurance=2, max_age=600, adds_factor=True), RateLimit(max=20, window=600)),
         description="Begin to add a passkey: the options for `navigator.credentials.create()`, good for five minutes.",
     )
     async def start_passkey_registration(self, info: Info, name: Name = None) -> StartPasskeyRegistrationResult | None:

@@ -73,11 +73,11 @@ class Context:
         if not (self.is_viewer(user_id) or self.may(permission)):
             raise NotFound
 
-    async def require_assurance(self, max_age: int | None = None) -> None:
+    async def require_assurance(self, max_age: int | None = None, *, adding_factor: bool = False) -> None:
         """Raise StepUpRequired unless the viewer has shown, `max_age` seconds ago at most, who they are."""
         viewer = self.signed_in
         has_factor = await mfa.has_factor(viewer.user.id)
-        if not access.is_assured(viewer, max_age, self.now, has_factor=has_factor):
+        if not access.is_assured(viewer, max_age, self.now, has_factor=has_factor, adding_factor=adding_factor):
             raise StepUpRequired
 
 

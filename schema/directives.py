@@ -16,12 +16,12 @@ from strawberry.schema_directive import Location
 from strawberry.types.field import StrawberryField
 
 from core.emails import email_key
-from core.errors import Forbidden, RateLimited, StepUpRequired, Unauthenticated
+from core.errors import Forbidden, RateLimited, Unauthenticated
 from core.networks import network_of
 from models.accounts import Role
 from schema.context import Context
 from schema.enums import described
-from services import access, mfa
+from services import access
 
 
 class RateLimitKey(StrEnum):
@@ -120,7 +120,8 @@ class Auth(Guard):
     """Only a viewer who has the role may call, and has shown recently who they are where that is asked.
 
     `assurance` 2 is the strongest factor that the account has, used within `max_age` seconds; staff need a real second
-    factor. Raises Unauthenticated, Forbidden, StepUpRequired.
+    factor. A field that adds one (`adds_factor`) lets staff who have none yet pass with their password. Raises
+    Unauthenticated, Forbidden, StepUpRequired.
     """
 
     def __init__(
@@ -129,10 +130,12 @@ class Auth(Guard):
         *,
         assurance: int = 1,
         max_age: int | None = None,
+        adds_factor: bool = False,
     ) -> None:
         self.requires = requires
         self.assurance = assurance
         self.max_age = max_age
+        self.adds_factor = adds_factor
 
     def directive(self) -> object:
         max_age = strawberry.UNSET if self.max_age is None else self.max_age
@@ -145,27 +148,7 @@ class Auth(Guard):
         if not access.has_role(viewer.user, self.requires):
             raise Forbidden
         if self.assurance > 1:
-            await self.require_assurance(context)
-
-    async def require_assurance(self, context: Context) -> None:
-        """Raise StepUpRequired unless the viewer has shown recently enough who they are."""
-        await context.require_assurance(self.max_age)
-
-
-class Enrolling(Auth):
-    """`@auth(assurance: 2, maxAge: …)` on the fields that add a second factor.
-
-    The first one of an account asks for the password, of staff too: they could never have one otherwise.
-    """
-
-    def __init__(self, *, max_age: int) -> None:
-        super().__init__(assurance=2, max_age=max_age)
-
-    async def require_assurance(self, context: Context) -> None:
-        viewer = context.signed_in
-        has_factor = await mfa.has_factor(viewer.user.id)
-        if not access.may_enroll(viewer, self.max_age, context.now, has_factor=has_factor):
-            raise StepUpRequired
+            await context.require_assurance(self.max_age, adding_factor=self.adds_factor)
 
 
 class RateLimit(Guard):

@@ -94,20 +94,22 @@ async def viewer_of(app: App, session_key: str, user_id: int) -> Viewer:
     return Viewer(session.user, session)
 
 
-def is_assured(viewer: Viewer, max_age: int | None, now: datetime, *, has_factor: bool) -> bool:
+def is_assured(
+    viewer: Viewer, max_age: int | None, now: datetime, *, has_factor: bool, adding_factor: bool = False
+) -> bool:
     """Whether the viewer has used the strongest factor of their account, within `max_age` seconds.
 
-    That is a second factor where the account has one (`has_factor`), else the password. Staff need a second factor.
+    That is a second factor where the account has one (`has_factor`), else the password. Staff need a second factor,
+    but for `adding_factor`: without that, who has become staff could never add their first one.
     """
-    return _has_proven(viewer, max_age, now, by_factor=has_factor or is_staff(viewer.user))
-
-
-def may_enroll(viewer: Viewer, max_age: int | None, now: datetime, *, has_factor: bool) -> bool:
-    """Whether the viewer has proven enough to add a second factor.
-
-    Who has one uses it. The first one asks for the password, of staff too, who could never have one otherwise.
-    """
-    return _has_proven(viewer, max_age, now, by_factor=has_factor)
+    session = viewer.session
+    if has_factor or (is_staff(viewer.user) and not adding_factor):
+        proven_at = session.factor_at if session.assurance > 1 else None
+    else:
+        proven_at = session.password_at
+    if proven_at is None:
+        return False
+    return max_age is None or now - proven_at <= timedelta(seconds=max_age)
 
 
 def is_gone(user: User, now: datetime) -> bool:
@@ -133,13 +135,3 @@ def has_permission(user: User, permission: Permission) -> bool:
 def has_role(user: User, required: Role) -> bool:
     """Whether the user may do all that `required` may."""
     return PERMISSIONS[user.role] >= PERMISSIONS[required]
-
-
-def _has_proven(viewer: Viewer, max_age: int | None, now: datetime, *, by_factor: bool) -> bool:
-    session = viewer.session
-    if by_factor and session.assurance == 1:
-        return False
-    proven_at = session.factor_at if by_factor else session.password_at
-    if proven_at is None:
-        return False
-    return max_age is None or now - proven_at <= timedelta(seconds=max_age)

@@ -1,6 +1,7 @@
 """The chain of the audit log: what is changed, taken away or put in shows."""
 
 import asyncio
+import hmac
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -97,12 +98,31 @@ async def test_more_than_a_batch_is_chained_and_verified(app: App, monkeypatch: 
     assert said == [{"event": "audit.chained", "events": 23, "head": str(head), "log_level": "info"}]
 
 
-async def test_same_events_have_other_hashes_under_another_key(app: App) -> None:
-    """A hash without the key would be made by whoever can write the table."""
+async def test_a_backlog_is_chained_by_several_jobs(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One job does so many batches, and ends before its lease does; the next one goes on."""
+    monkeypatch.setattr(chaining, "BATCH", 2)
+    monkeypatch.setattr(chaining, "BATCHES", 3)
+    await happened(app, 10)
+    for left in (4, 0, 0):
+        await audit.chain(app, {})
+        assert (await audit.waiting())[0] == left
+    assert (await audit.verify(app)).sequence == 10
+
+
+async def test_hashes_are_made_with_a_key(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever can write the table and has another key makes other hashes, and those do not verify."""
     head = await chained(app, 1)
-    row = await AuditEvent.get()
-    app.keys = type(app.keys)(["another secret, just as long as ours is"], issuer="x")
-    assert chaining.link(app, row, Head()) != head
+    genuine = app.keys
+
+    class Other:
+        def identity(self, purpose: str, data: str) -> str:
+            return hmac.digest(b"another key", f"{purpose}{data}".encode(), "sha256").hex()
+
+    monkeypatch.setattr(app, "keys", Other())
+    forged = chaining.link(app, await AuditEvent.get(), Head())
+    assert (forged.sequence, forged.hash == head.hash) == (1, False)
+    monkeypatch.setattr(app, "keys", genuine)
+    await AuditEvent.all().update(hash=forged.hash)
     assert "Event 1 " in await broken(app)
 
 

@@ -10,12 +10,15 @@ import pytest
 
 from core.clock import SystemClock
 from core.settings import Settings
-from models import AuditEvent, Passkey, Role, User
+from models import AuditEvent, Job, Passkey, Role, User
 from services import audit
 from services.app import App, open_app
 from services.audit import Action
-from tests.porchlight import SECRET
+from tests.clock import ManualClock
+from tests.porchlight import SECRET, Porchlight, settings_for
 from tests.program import ROOT, Programs
+from tests.services.valkey import until
+from worker.schedule import SCHEDULE
 
 
 @pytest.fixture
@@ -127,3 +130,31 @@ def test_make_hands_the_head_over_as_data() -> None:
     ).stdout
     assert '-m worker.audit "$HEAD"' in said
     assert "1:a" not in said
+
+
+async def test_a_server_keeps_the_schedule(porchlight: Porchlight, clock: ManualClock) -> None:
+    """What happened is chained within a minute, without anybody's doing."""
+    await porchlight.register()
+
+    async def chained() -> bool:
+        with porchlight.app.database.bound():
+            return await audit.waiting() == (0, None) and (await audit.head()).sequence > 0
+
+    await clock.advance(timedelta(seconds=30))
+    await until(chained)
+    with porchlight.app.database.bound():
+        assert (await audit.verify(porchlight.app)).sequence == 1
+
+
+async def test_a_worker_of_its_own_keeps_the_schedule(
+    programs: Programs, postgres_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    """`make worker` too."""
+    shared = {"DATABASE_URL": postgres_url, "REDIS_URL": redis_url, "SECRET_KEY": SECRET}
+    settings = settings_for(postgres_url, redis_url, f"outbox://{tmp_path / 'outbox'}", jobs="external")
+    worker = programs.run("-m", "worker", JOBS="external", **shared)
+    async with open_app(settings) as app:
+        with app.database.bound():
+            await until(lambda: Job.filter(kind=audit.CHAIN, done_at__isnull=False).exists(), 30)
+            assert {job.kind for job in await Job.all()} >= {each.kind for each in SCHEDULE}
+    assert await worker.stop() == 0

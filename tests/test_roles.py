@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from core.cursors import encode_id
-from core.errors import NotFound
+from core.errors import NotFound, StepUpRequired, Unauthenticated
 from models import AuditEvent, Job, Role, Session, Totp, User
 from schema.context import Context
-from schema.directives import Auth, Enrolling
-from services import access, accounts, mfa
+from schema.directives import Auth
+from services import access, accounts
 from services.access import PERMISSIONS, Permission
-from services.accounts import AccountClosed, LastAdministrator, administration
+from services.accounts import AccountClosed, administration
+from services.sessions import Client
 from tests.clock import START, ManualClock
 from tests.conftest import Start
 from tests.porchlight import LOGIN, PASSWORD, Person, Porchlight
@@ -172,24 +173,6 @@ async def test_administering_asks_for_a_fresh_second_factor(porchlight: Porchlig
     assert await codes() == [[]] * 3
 
 
-async def test_first_factor_of_staff_asks_for_the_password(porchlight: Porchlight, clock: ManualClock) -> None:
-    """An administrator without a factor may add one for as long as the password is fresh, and nothing more."""
-    person = await porchlight.register()
-    with porchlight.app.database.bound():
-        await User.filter(id=person.user_id).update(role=Role.ADMIN)
-        viewer = await access.authenticate(porchlight.app, person.access_token)
-        now, later = clock.now(), clock.now() + timedelta(seconds=601)
-        assert access.may_enroll(viewer, 600, now, has_factor=False)
-        assert not access.may_enroll(viewer, 600, later, has_factor=False)
-        assert not access.is_assured(viewer, 600, now, has_factor=False)
-        assert not access.may_enroll(viewer, 600, now, has_factor=True)
-        await Totp.create(user_id=person.user_id, sealed_secret="x", created_at=now, confirmed_at=now)
-        assert await mfa.has_factor(person.user_id)
-        viewer.session.assurance, viewer.session.factor_at = 2, now
-        assert access.may_enroll(viewer, 600, now, has_factor=True)
-        assert access.is_assured(viewer, None, later, has_factor=True)
-
-
 async def test_fields_that_add_a_factor_say_what_all_others_say(porchlight: Porchlight, clock: ManualClock) -> None:
     """The same directive is printed; the password passes for the first factor alone, and only while it is fresh."""
     admin = await porchlight.register()
@@ -197,7 +180,7 @@ async def test_fields_that_add_a_factor_say_what_all_others_say(porchlight: Porc
         await User.filter(id=admin.user_id).update(role=Role.ADMIN)
         viewer = await access.authenticate(porchlight.app, admin.access_token)
     context = Context(app=porchlight.app, client=Client(), viewer=viewer)
-    enrolling, other = Enrolling(max_age=600), Auth(assurance=2, max_age=600)
+    enrolling, other = Auth(assurance=2, max_age=600, adds_factor=True), Auth(assurance=2, max_age=600)
     assert enrolling.directive() == other.directive()
     with porchlight.app.database.bound():
         await enrolling.check(context, "enrollTotp", {})
@@ -481,19 +464,3 @@ async def test_a_closed_account_is_made_no_administrator(porchlight: Porchlight,
             await accounts.make_administrator(app, ada.email)
     assert (await row_of(porchlight, ada)).role is Role.USER
     assert await written(porchlight, "account.role_assigned") == []
-
-
-async def test_whatever_closes_accounts_asks_for_another_administrator(porchlight: Porchlight) -> None:
-    """The last one is refused, in the transaction that would close the account."""
-    admin, ada, app = await staff(porchlight, Role.ADMIN), await porchlight.register(), porchlight.app
-    with app.database.bound():
-        async with app.database.transaction():
-            await accounts.require_another_administrator(ada.user_id)
-        async with app.database.transaction():
-            with pytest.raises(LastAdministrator):
-                await accounts.require_another_administrator(admin.user_id)
-            with pytest.raises(NotFound):
-                await accounts.require_another_administrator(999)
-        await User.filter(id=ada.user_id).update(role=Role.ADMIN)
-        async with app.database.transaction():
-            await accounts.require_another_administrator(admin.user_id)

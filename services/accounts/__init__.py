@@ -5,7 +5,6 @@ from services.accounts.administration import (
     LastAdministrator,
     assign_role,
     make_administrator,
-    require_another_administrator,
     restore,
     suspend,
 )
@@ -45,7 +44,6 @@ __all__ = [
     "register",
     "request_deletion",
     "request_export",
-    "require_another_administrator",
     "restore",
     "suspend",
     "users",

@@ -111,15 +111,6 @@ async def make_administrator(app: App, email: str) -> User:
     return user
 
 
-async def require_another_administrator(user_id: int) -> None:
-    """Raise LastAdministrator when this account is the last that can administer, inside the caller's transaction.
-
-    For whatever else closes accounts. The rows that it looked at stay locked until the transaction ends.
-    """
-    staff = await _locked(user_id)
-    _require_another_administrator(staff, _found(staff, user_id))
-
-
 async def _locked(*user_ids: int) -> dict[int, User]:
     """These users and all administrators, locked in one order, so that two who do this wait and never deadlock.
 
