@@ -1,4 +1,4 @@
-"""`python -m benchmarks.timing [--tries 2000]`: 1 when an operation tells known addresses from unknown ones by its time."""
+"""`python -m benchmarks.timing [--tries 2000]`: 1 when a known address is told from an unknown one by the time."""
 
 import argparse
 import statistics
