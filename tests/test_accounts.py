@@ -247,7 +247,7 @@ async def test_known_numbers_of_queries(porchlight: Porchlight) -> None:
     assert shapes(statements) == ["SELECT sessions", "SELECT trials"]
     with porchlight.counting_queries() as statements:
         await refused(porchlight, LOGIN, email=person.email, password=PASSWORD)
-    assert shapes(statements) == ["SELECT users", "INSERT sessions", "INSERT audit_events"]
+    assert shapes(statements) == ["SELECT users", "SELECT users", "INSERT sessions", "INSERT audit_events"]
     with porchlight.counting_queries() as statements:
         await porchlight.refresh(person.refresh_token)
     assert shapes(statements) == ["SELECT sessions", "UPDATE sessions", "SELECT sessions"]
