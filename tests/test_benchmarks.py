@@ -3,6 +3,7 @@
 import asyncio
 import math
 import re
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -15,8 +16,12 @@ from benchmarks.countdown import follow
 from benchmarks.figures import Countdown, Figures, latency, percentile
 from benchmarks.generator import Plan, Sample, read, together
 from benchmarks.handwritten import site
+from benchmarks.processes import Process
 from benchmarks.seeding import Seeded
 from benchmarks.statements import count
+from benchmarks.timing.asking import ask, newcomers, register
+from benchmarks.timing.operations import OPERATIONS
+from benchmarks.timing.separation import separation, uncertainty
 from core.clock import SystemClock
 from core.settings import Settings
 from services.app import opened
@@ -133,6 +138,32 @@ def test_request_that_was_kept_back_is_charged_for_the_delay() -> None:
     assert steady.errors == 2
     unsteady = read(printed, Plan(SHOTS, 5, connections=2))
     assert sorted(chain(*unsteady.milliseconds.values())) == [5, 7, 50, 100, 2500]
+
+
+def test_separation_is_how_often_one_exceeds_the_other() -> None:
+    """Always, never, half of the time; equal times count half. Its error shrinks with the number of tries."""
+    assert separation([3.0, 4.0], [1.0, 2.0]) == 1
+    assert separation([1.0, 2.0], [3.0, 4.0]) == 0
+    assert separation([1.0, 4.0], [2.0, 3.0]) == 0.5
+    assert separation([1.0, 1.0], [1.0, 1.0, 1.0]) == 0.5
+    assert separation([2.0, 3.0], [1.0, 2.0]) == 0.875
+    assert round(uncertainty([0.0] * 2000, [0.0] * 2000), 4) == 0.0091
+
+
+@pytest.mark.parametrize("settings", ["embedded"], indirect=True)
+async def test_known_and_unknown_addresses_are_asked_about_in_turn(start: Start) -> None:
+    """As often each, and the answer is that which is expected, for each operation."""
+    serving = await start(rate_limits=False)
+    server, known = Process(0, serving.port), newcomers()[:3]
+    await asyncio.to_thread(register, server, known)
+    for operation in OPERATIONS:
+        asked = await asyncio.to_thread(ask, server, operation, known, 5)
+        assert (len(asked.known), len(asked.unknown)) == (5, 5)
+        assert min(asked.known + asked.unknown) > 0
+        with pytest.raises(RuntimeError, match="__typename"):
+            await asyncio.to_thread(ask, server, replace(operation, expected="nothing"), known, 1)
+    with pytest.raises(RuntimeError, match="EmailTaken"):
+        await asyncio.to_thread(register, server, known[:1])
 
 
 def test_percentiles_are_by_nearest_rank() -> None:

@@ -4,17 +4,19 @@ import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from adapters.limits import RedisLimits
+from adapters.limits import Allowance, RedisLimits
 from core.errors import Unavailable
 from core.passwords import Passwords
 from core.setting_values import networks
 from core.settings import Settings
 from models import AuditEvent, Device, OneTimeToken, User
-from services import attempts
+from services import attempts, challenges
 from services.app import choose_ports
 from services.devices import Description
 from services.sessions import Client
@@ -389,3 +391,43 @@ async def test_a_device_that_says_nothing_of_itself_is_unknown(house: Porchlight
         )
     assert found is None
     assert person.registered["deviceToken"]
+
+
+# ── the paper ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def spelled(seconds: float) -> str:
+    """As the paper has it."""
+    for unit, length in (("days", attempts.DAY), ("h", attempts.HOUR), ("s", 1.0)):
+        if seconds > length or (unit == "h" and seconds == length):
+            return f"{seconds / length:g} {unit}"
+    raise AssertionError(seconds)
+
+
+def row(name: str, allowance: Allowance) -> str:
+    """A line of the paper's table."""
+    pauses = ""
+    if allowance.pause:
+        pauses = f" after {allowance.free}: {spelled(allowance.pause)}, doubling up to {spelled(allowance.longest)}"
+    return f"| {name} | {allowance.limit} | {spelled(allowance.window)} |{pauses} |"
+
+
+def test_the_paper_says_what_is_counted() -> None:
+    """Each limit, each threshold and each cost, as the code has them."""
+    paper = (Path(__file__).parent.parent / "docs" / "brute-force.md").read_text(encoding="utf-8")
+    for line in (
+        row("one account from one network", attempts.HERE),
+        row("one account from everywhere", attempts.ANYWHERE),
+        row("one account since its last success", attempts.IN_A_ROW),
+        row("one network, whichever the account", attempts.NETWORK),
+        row("one account from a device that it knows", attempts.DEVICE),
+        row("a signed-in user who confirms with the password", attempts.CONFIRMATION),
+        f"| {attempts.RISKY_FOR_ACCOUNT} failures on the account, or {attempts.RISKY_FOR_NETWORK} from the network,",
+        f"registered {challenges.UNASKED[challenges.REGISTER]} times in an hour",
+        f"asked {challenges.UNASKED[challenges.RESET_PASSWORD]} times in an hour",
+        f"one try of {challenges.COST:,} rounds;",
+        f"a solution takes {challenges.FEWEST:,} to\n{challenges.MOST:,} of them",
+    ):
+        assert line in paper
+    assert attempts.IN_A_ROW.limit + attempts.DEVICE.limit == 100
+    assert timedelta(minutes=10) == challenges.LIFETIME

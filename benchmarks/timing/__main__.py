@@ -1,4 +1,4 @@
-"""`python -m benchmarks.timing [--tries 2000]`: 1 when an operation tells known addresses from unknown ones by its time."""
+"""`python -m benchmarks.timing [--tries 2000]`: 1 when a known address is told from an unknown one by the time."""
 
 import argparse
 import statistics
@@ -34,6 +34,7 @@ def main() -> int:
                     sys.stderr.write(f"{profile.name}, {name}: {operation.name} …\n")
                     asked = ask(server, operation, known, tries)
                     rows.append([operation.name, profile.name, name, *_cells(asked.known, asked.unknown)])
+                    sys.stderr.write(f"  AUC {rows[-1][5]}\n")
     print(report.table(HEADINGS, rows))
     print(f"\n{tries:,} tries each; {report.machine()}; load {before} before, {report.system_load()} after.")
     return int(any(row[-1] != "met" for row in rows))
