@@ -173,7 +173,7 @@ async def test_what_other_links_do(
     """Their services get the token and where it came from, once, at the POST."""
     calls: list[tuple[str, str | None]] = []
 
-    async def noted(_: Any, token: str, client: Any) -> None:
+    async def noted(_: Any, token: str, client: Any) -> None:  # ruff: ignore[unused-async] -- awaited by the page
         calls.append((token, client.ip))
 
     monkeypatch.setattr(f"web.link_actions.{function}", noted)

@@ -54,7 +54,7 @@ async def test_process_that_answers_is_alive(porchlight: Porchlight) -> None:
 
 async def test_ready_tells_each_part(porchlight: Porchlight) -> None:
     """Requests are served, and nothing is missing."""
-    parts = {"database": "ok", "limits": "ok", "bus": "ok", "recommendations": "preparing"}
+    parts = {"database": "ok", "limits": "ok", "bus": "ok", "breaches": "ok", "recommendations": "preparing"}
     assert await ready(porchlight) == (200, {"status": "ready", "parts": parts})
 
 
@@ -91,6 +91,7 @@ async def test_lost_redis_is_told_and_leaves_the_process_in_rotation(
             "database": "ok",
             "limits": "ok",
             "bus": "ok",
+            "breaches": "ok",
             "recommendations": "preparing",
         }
         await restartable_valkey.kill()
