@@ -97,7 +97,8 @@ async def test_lost_redis_is_told_and_leaves_the_process_in_rotation(
         await restartable_valkey.kill()
         await until(lambda: porchlight.app.bus.degraded)
         await porchlight.register()
-        parts = {"database": "ok", "limits": "degraded", "bus": "degraded", "recommendations": "preparing"}
+        parts = {"database": "ok", "limits": "degraded", "bus": "degraded", "breaches": "ok"}
+        parts["recommendations"] = "preparing"
         assert await ready(porchlight) == (200, {"status": "ready", "parts": parts})
         assert (await samples(porchlight))["porchlight_degraded"] == {("limits",): 1.0, ("bus",): 1.0}
 
