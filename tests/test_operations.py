@@ -100,7 +100,11 @@ async def test_lost_redis_is_told_and_leaves_the_process_in_rotation(
         parts = {"database": "ok", "limits": "degraded", "bus": "degraded", "breaches": "ok"}
         parts["recommendations"] = "preparing"
         assert await ready(porchlight) == (200, {"status": "ready", "parts": parts})
-        assert (await samples(porchlight))["porchlight_degraded"] == {("limits",): 1.0, ("bus",): 1.0}
+        assert (await samples(porchlight))["porchlight_degraded"] == {
+            ("limits",): 1.0,
+            ("bus",): 1.0,
+            ("breaches",): 0.0,
+        }
 
 
 async def test_operations_jobs_and_sockets_are_counted(porchlight: Porchlight) -> None:
