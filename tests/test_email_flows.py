@@ -23,6 +23,7 @@ CONFIRM = """mutation($t: String!) { confirmEmailChange(token: $t) {
   __typename ... on Error { message } ... on ConfirmEmailChangeSuccess { email } } }"""
 ME = "{ me { email emailVerified name locale timezone } }"
 DEAD = {"__typename": "InvalidToken", "message": "This link does not work any more. Ask for a new one."}
+KINDS = {"SELECT", "INSERT", "UPDATE", "DELETE"}
 WELCOME, CONFIRM_LETTER, NEW_ADDRESS = "Welcome", "Confirm your e-mail", "Confirm your new"
 
 
@@ -361,3 +362,30 @@ async def test_language_tags_of_every_form(porchlight: Porchlight, locale: str) 
     assert (await porchlight.ask(UPDATE, {"locale": locale}, token=person.access_token))["updateProfile"][
         "locale"
     ] == locale
+
+
+async def test_what_links_cost(porchlight: Porchlight) -> None:
+    """Statements, without those that begin and end transactions, however many sessions or letters there are."""
+    person = await porchlight.register()
+    counts = {}
+    ask = "mutation($t: String!) {{ {}(token: $t{}) {{ __typename }} }}"
+    await porchlight.ask('mutation { requestPasswordReset(email: "ada@example.com") }')
+    await porchlight.ask('mutation { requestMagicLink(email: "ada@example.com") }')
+    steps = [("verifyEmail", WELCOME, ""), ("completeMagicLink", "Sign in to", "")]
+    steps.append(("resetPassword", "Set a new password", ', newPassword: "violet lantern under the stairs"'))
+    tokens = [token_in(await letter_to(porchlight, person.email, subject)) for _, subject, _ in steps]
+    for (name, _, more), token in zip(steps, tokens, strict=True):
+        with porchlight.counting_queries() as statements:
+            await porchlight.ask(ask.format(name, more), {"t": token})
+        counts[name] = len([statement for statement in statements if statement.split()[0] in KINDS])
+    assert counts == {"verifyEmail": 4, "completeMagicLink": 7, "resetPassword": 12}
+
+
+async def test_one_confirmation_that_comes_twice_at_once(porchlight: Porchlight) -> None:
+    """The account moves once, and both addresses are told once."""
+    person = await porchlight.register()
+    await change(porchlight, person, "new@example.com")
+    token = token_in(await letter_to(porchlight, "new@example.com", NEW_ADDRESS))
+    answers = await asyncio.gather(*(confirm(porchlight, token) for _ in range(4)))
+    assert sorted(answer["__typename"] for answer in answers) == ["ConfirmEmailChangeSuccess"] + ["InvalidToken"] * 3
+    assert len(await letters_to(porchlight, person.email, "Your e-mail address has been changed")) == 1
