@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from adapters.breaches import Breaches, open_breaches
 from adapters.bus import Bus, open_bus
 from adapters.database import Database, open_database, pending
 from adapters.embeddings import Embeddings, open_embeddings
@@ -33,6 +34,7 @@ FORMS = {
     "REDIS_URL": "redis://user:password@host:port/number or rediss://…",
     "EMBEDDINGS_URL": "local://",
     "VECTORS_URL": "embedded://",
+    "BREACHES_URL": "https://host/range",
     "MAIL_URL": "outbox://folder or smtp://user:password@host:port?tls=starttls (implicit, none)",
 }
 """What each port's URL may look like. A wrong one is answered with this alone: any part of it may be a password."""
@@ -52,6 +54,7 @@ class Ports:
     mail: Mail
     embeddings: Embeddings
     vectors: Vectors
+    breaches: Breaches
 
 
 @dataclass(kw_only=True)
@@ -93,6 +96,11 @@ class App:
         return self.ports.mail
 
     @property
+    def breaches(self) -> Breaches:
+        """Which passwords have leaked."""
+        return self.ports.breaches
+
+    @property
     def embeddings(self) -> Embeddings:
         """How texts become vectors."""
         return self.ports.embeddings
@@ -113,6 +121,7 @@ def choose_ports(settings: Settings) -> Ports:
         mail=_chosen("MAIL_URL", open_mail, settings.mail_url),
         embeddings=_chosen("EMBEDDINGS_URL", open_embeddings, settings.embeddings_url),
         vectors=_chosen("VECTORS_URL", open_vectors, settings.vectors_url),
+        breaches=_chosen("BREACHES_URL", open_breaches, settings.breaches_url),
     )
 
 
@@ -167,6 +176,7 @@ async def opened(app: App) -> AsyncGenerator[None, None]:
     async with AsyncExitStack() as stack:
         stack.callback(app.passwords.close)
         stack.push_async_callback(app.limits.close)
+        stack.push_async_callback(app.breaches.close)
         with _naming("DATABASE_URL", app.settings.database_url):
             await bring_up_to_date(app.settings.database_url)
             stack.push_async_callback(app.database.close)

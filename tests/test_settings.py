@@ -63,6 +63,7 @@ def test_empty_environment_gives_the_contracts_defaults() -> None:
         "ARGON2_MEMORY_KIB": 47104,
         "ARGON2_TIME": 1,
         "ARGON2_PARALLELISM": 1,
+        "BREACHES_URL": "",
         "LOG_LEVEL": "info",
         "LOG_FORMAT": "console",
         "TRUSTED_PROXIES": (),

@@ -45,6 +45,7 @@ class Operations:
             "database": database,
             "limits": "degraded" if app.limits.degraded else "ok",
             "bus": "degraded" if app.bus.degraded else "ok",
+            "breaches": "degraded" if app.breaches.degraded else "ok",
             "recommendations": "ok" if app.items.ready else "preparing",
         }
         ready = database == "ok" and not app.draining
@@ -56,6 +57,7 @@ class Operations:
         app = self._app
         app.metrics.degraded.labels("limits").set(app.limits.degraded)
         app.metrics.degraded.labels("bus").set(app.bus.degraded)
+        app.metrics.degraded.labels("breaches").set(app.breaches.degraded)
         app.metrics.countdowns.set(app.countdown.subscribers)
         app.metrics.oldest_job.set(await self._oldest_job())
         return Response(generate_latest(app.metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.emails import email_key
 from models.accounts import User
+from models.devices import Device
 from models.one_time_tokens import OneTimeToken, Purpose
 from services import audit, jobs, notifications, one_time_tokens, sessions
 from services.accounts import links, verification
@@ -111,6 +112,7 @@ async def _disown(app: App, user: User) -> None:
     await User.filter(id=user.id).update(password_hash=app.passwords.unusable(), password_needs_factor=False)
     await sessions.revoke_all(app, user.id, reason="ADDRESS_PROVEN")
     await one_time_tokens.void(app, user.id, Purpose.RESET_PASSWORD, Purpose.MFA, Purpose.CHANGE_EMAIL)
+    await Device.filter(user_id=user.id).update(trusted_until=None)
     await notifications.notify(app, user.id, Notice.PASSWORD_VOID, dedup_key=str(user.id))
 
 

@@ -42,6 +42,8 @@ async def accepted(app: App, password: str, *, email: str, name: str | None, has
     words = context_words(email, name)
     if found := await app.passwords.run(weaknesses, normal, rule, words):
         raise InvalidPassword(found)
+    if await app.breaches.knows(normal):
+        raise InvalidPassword(["TOO_COMMON"])
     return normal
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -44,7 +45,7 @@ async def deliver(
     message["From"] = Address("Porchlight", "hello", host)
     message["To"] = _recipient(to or Mailbox(user.email, user.email_key))
     message["Date"] = format_datetime(app.clock.now())
-    message["Message-ID"] = f"<{name}.{key}.{app.keys.mac('message-id', f'{name}.{key}').hex()[:16]}@{host}>"
+    message["Message-ID"] = _message_id(app, name, key, host)
     message.set_content(_templates().get_template(f"{name}.txt").render(values))
     message.add_alternative(_templates().get_template(f"{name}.html").render(values), subtype="html")
     await app.mail.send(message)
@@ -58,6 +59,12 @@ def mail_host(public_url: str) -> str:
     except ValueError:
         return host
     return f"[IPv6:{address}]" if address.version == 6 else f"[{address}]"  # ruff: ignore[magic-value-comparison] -- the version's own number
+
+
+def _message_id(app: App, name: str, key: str, host: str) -> str:
+    """An id in the letters that RFC 5322, section 3.6.4, allows; the keyed hash tells two keys apart for certain."""
+    readable = re.sub(r"[^A-Za-z0-9]+", "-", key)[:40]
+    return f"<{name}.{readable}.{app.keys.mac('message-id', f'{name}.{key}').hex()[:16]}@{host}>"
 
 
 def _recipient(mailbox: Mailbox) -> Address:
