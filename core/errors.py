@@ -14,7 +14,7 @@
 Everything else is a bug: masked, logged with its trace, answered as INTERNAL.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class PorchlightError(Exception):
@@ -80,14 +80,15 @@ class TooComplex(Rejection):
 
 
 class RateLimited(Rejection):
-    """Too many tries. `retry_after` is in seconds."""
+    """Too many tries. `retry_after` is in seconds; `challenge` is what lets a try pass before, where there is one."""
 
     code = "RATE_LIMITED"
     message = "Too many requests."
 
-    def __init__(self, retry_after: float) -> None:
+    def __init__(self, retry_after: float, *, challenge: dict[str, Any] | None = None) -> None:
         super().__init__()
         self.retry_after = retry_after
+        self.challenge = challenge
 
 
 class Unavailable(PorchlightError):

@@ -64,7 +64,8 @@ def failure(error: BaseException) -> tuple[str, dict[str, Any]]:
     """The message and the extensions of a failure, wherever it was raised. Bugs are logged under an `errorId`."""
     match error:
         case RateLimited():
-            return error.message, {"code": error.code, "retryAfter": _seconds(error.retry_after)}
+            challenge = {"challenge": error.challenge} if error.challenge else {}
+            return error.message, {"code": error.code, "retryAfter": _seconds(error.retry_after), **challenge}
         case Rejection():
             return error.message, {"code": error.code}
         case Unavailable():

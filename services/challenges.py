@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tortoise.exceptions import IntegrityError
 
-from core.errors import Refusal
+from core.errors import RateLimited, Refusal
 from core.networks import network_of
 from models.one_time_tokens import OneTimeToken, Purpose
 
@@ -78,6 +78,15 @@ async def require_of_busy(app: App, action: str, *, client: Client, address: str
     key = f"{action}:busy:{network_of(client.ip)}"
     if await app.limits.hit(key, limit=UNASKED[action], window=HOUR):
         await require(app, action, client=client, address=address, answer=answer)
+
+
+async def limit(app: App, action: str, *, client: Client, address: str, answer: str | None) -> None:
+    """`require_of_busy` for what has no union to answer with. Raises RateLimited, which carries the challenge."""
+    try:
+        await require_of_busy(app, action, client=client, address=address, answer=answer)
+    except ChallengeRequired as error:
+        challenge = {"kind": error.kind, "parameters": error.parameters}
+        raise RateLimited(HOUR, challenge=challenge) from error
 
 
 def _secrets(app: App, scope: str) -> list[tuple[str, str]]:

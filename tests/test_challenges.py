@@ -77,6 +77,26 @@ async def test_a_busy_network_is_asked_before_it_registers(start: Start, monkeyp
         assert await User.all().count() == 4
 
 
+async def test_a_busy_network_is_asked_before_it_has_letters_sent(
+    porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`requestPasswordReset` has no union to answer with: the challenge stands in the error's extensions."""
+    monkeypatch.setattr(challenges, "UNASKED", {challenges.RESET_PASSWORD: 1})
+    asking = "mutation($email: String!, $a: String) { requestPasswordReset(email: $email, challengeAnswer: $a) }"
+
+    async def requested(email: str, answer: str | None = None) -> Any:
+        return (await porchlight.post(asking, {"email": email, "a": answer})).json()
+
+    assert (await requested("grace@example.com"))["data"] == {"requestPasswordReset": True}
+    refused = (await requested(ADA))["errors"][0]["extensions"]
+    assert (refused["code"], refused["retryAfter"]) == ("RATE_LIMITED", 3600)
+    assert refused["challenge"]["kind"] == "PROOF_OF_WORK"
+    answer = solved(refused["challenge"]["parameters"])
+    assert "errors" in await requested("lise@example.com", answer)
+    assert (await requested(ADA, answer))["data"] == {"requestPasswordReset": True}
+    assert "errors" in await requested(ADA, answer)
+
+
 async def test_what_is_no_registration_is_not_counted(porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch) -> None:
     """An address or a password that is refused anyway costs nobody a challenge."""
     monkeypatch.setattr(challenges, "UNASKED", {challenges.REGISTER: 1})

@@ -2,7 +2,6 @@
 
 import re
 from datetime import timedelta
-from typing import Any
 
 import httpx
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from models import AuditEvent, OneTimeToken, Session, User
 from models.one_time_tokens import Purpose
 from services import one_time_tokens
-from services.accounts import pending
 from tests.clock import ManualClock
 from tests.conftest import Start
 from tests.mailbox import letter_to, link_in, token_in
@@ -18,6 +16,7 @@ from tests.porchlight import LOGIN, PASSWORD, Porchlight
 
 NEW = "violet lantern under the stairs"
 ADA = "ada@example.com"
+ME = "{ me { email } }"
 TOKEN = "A" * 43
 DEAD = "This link does not work any more."
 PURPOSES = ["verify-email", "change-email", "reset-password", "report-sign-in", "cancel-deletion"]
@@ -160,29 +159,34 @@ async def test_a_sign_in_link_is_handed_to_the_app(porchlight: Porchlight) -> No
     assert result["completeMagicLink"]["__typename"] == "LoginSuccess"
 
 
-@pytest.mark.parametrize(
-    ("purpose", "function", "said"),
-    [
-        ("report-sign-in", "report_by_token", "That device is signed out."),
-        ("cancel-deletion", "cancel_deletion_by_token", "Your account stays"),
-    ],
-)
-async def test_what_other_links_do(
-    porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch, purpose: str, function: str, said: str
-) -> None:
-    """Their services get the token and where it came from, once, at the POST."""
-    calls: list[tuple[str, str | None]] = []
+async def test_a_sign_in_that_was_not_the_owners_is_ended(porchlight: Porchlight) -> None:
+    """By the link of the letter that tells of it: looking ends nothing, the button ends that session and no other."""
+    person = await porchlight.register()
+    other = await porchlight.ask(LOGIN, {"input": {"email": ADA, "password": PASSWORD}})
+    intruder = other["login"]["tokens"]["accessToken"]
+    path = await link_of(porchlight, "A new sign-in")
+    assert "/links/report-sign-in?" in path
+    assert (await porchlight.http.get(path)).status_code == 200
+    assert (await porchlight.ask(ME, token=intruder))["me"] == {"email": ADA}
+    answer = await send(porchlight, "report-sign-in", token=path.partition("=")[2])
+    assert (answer.status_code, "That device is signed out." in answer.text) == (200, True)
+    assert (await porchlight.post(ME, token=intruder)).status_code == 401
+    assert (await porchlight.ask(ME, token=person.access_token))["me"] == {"email": ADA}
+    again = await send(porchlight, "report-sign-in", token=path.partition("=")[2])
+    assert (again.status_code, DEAD in again.text) == (410, True)
 
-    async def noted(_: Any, token: str, client: Any) -> None:  # ruff: ignore[unused-async] -- awaited by the page
-        calls.append((token, client.ip))
 
-    monkeypatch.setattr(f"web.link_actions.{function}", noted)
-    assert hasattr(pending, function)
-    assert (await porchlight.http.get(f"/links/{purpose}?token={TOKEN}")).status_code == 200
-    assert calls == []
-    answer = await send(porchlight, purpose, token=TOKEN)
-    assert (answer.status_code, said in answer.text) == (200, True)
-    assert calls == [(TOKEN, "127.0.0.1")]
+async def test_an_account_is_kept_by_its_letter(porchlight: Porchlight) -> None:
+    """The link of the letter that follows `deleteAccount`: looking keeps nothing, the button does."""
+    person = await porchlight.register()
+    delete = "mutation { deleteAccount { ... on DeleteAccountSuccess { deletionAt } } }"
+    await porchlight.ask(delete, token=person.access_token)
+    path = await link_of(porchlight, "Your account is going to be deleted")
+    assert (await porchlight.http.get(path)).status_code == 200
+    assert (await porchlight.ask("{ me { deletionAt } }", token=person.access_token))["me"]["deletionAt"] is not None
+    answer = await send(porchlight, "cancel-deletion", token=path.partition("=")[2])
+    assert (answer.status_code, "Your account stays" in answer.text) == (200, True)
+    assert (await porchlight.ask("{ me { deletionAt } }", token=person.access_token))["me"]["deletionAt"] is None
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,8 @@ class PasswordsMutation:
             RateLimit(max=10, window=60, by=RateLimitKey.IP),
             RateLimit(max=5, window=900, by=RateLimitKey.ACCOUNT),
         ),
-        description="Send a link to set a new password with, if there is such an account. Always true.",
+        description="Send a link to set a new password with, if there is such an account. Always true. A network that "
+        "asks for many gets RATE_LIMITED with a `challenge` in its extensions, whose answer lets it pass.",
     )
     async def request_password_reset(
         self,
@@ -62,7 +63,7 @@ class PasswordsMutation:
             str | None, strawberry.argument(description="The answer to a challenge, where one was asked for.")
         ] = None,
     ) -> bool | None:
-        await password_reset.request(info.context.app, email, info.context.client)
+        await password_reset.request(info.context.app, email, info.context.client, challenge_answer=challenge_answer)
         return True
 
     @strawberry.mutation(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from core.emails import email_key
 from models.accounts import User
 from models.one_time_tokens import Purpose
-from services import attempts, audit, jobs, mfa, notifications, one_time_tokens, sessions
+from services import attempts, audit, challenges, jobs, mfa, notifications, one_time_tokens, sessions
 from services.accounts import links, verification
 from services.accounts.links import InvalidLink
 from services.accounts.passwords import accepted, needs_factor, settle
@@ -20,9 +20,13 @@ if TYPE_CHECKING:
 LETTER = "mail.reset_password"
 
 
-async def request(app: App, email: str, client: Client) -> None:
-    """Write down that a letter is asked for. Whether there is such an account is found out later, by the job."""
+async def request(app: App, email: str, client: Client, *, challenge_answer: str | None = None) -> None:
+    """Write down that a letter is asked for. Whether there is such an account is found out later, by the job.
+
+    Raises RateLimited, with a challenge, for a network that has asked for many.
+    """
     address = email_key(email)
+    await challenges.limit(app, challenges.RESET_PASSWORD, client=client, address=address, answer=challenge_answer)
     await links.enqueue(app, LETTER, address, {"address": address, "ip": client.ip})
     await jobs.wake(app)
 

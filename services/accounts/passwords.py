@@ -11,7 +11,6 @@ import structlog
 from core.errors import Unauthenticated
 from core.password_rules import ALONE, WITH_FACTOR, InvalidPassword, context_words, measured, normalised, weaknesses
 from models.accounts import User
-from models.devices import Device
 from models.one_time_tokens import Purpose
 from models.sessions import Session
 from services import attempts, audit, jobs, mfa, notifications, one_time_tokens, sessions
@@ -89,7 +88,7 @@ async def settle(app: App, user: User, *, reason: str, keep: Session | None = No
     await one_time_tokens.void(
         app, user.id, Purpose.RESET_PASSWORD, Purpose.MAGIC_LINK, Purpose.MFA, Purpose.CHANGE_EMAIL
     )
-    await Device.filter(user_id=user.id).update(trusted_until=None)
+    await mfa.distrust_all(user.id)
     key = f"{user.id}:{secrets.token_hex(8)}"
     await notifications.notify(app, user.id, Notice.PASSWORD_CHANGED, dedup_key=key)
 

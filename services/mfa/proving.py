@@ -50,7 +50,7 @@ async def prove(
 
 async def _accepted(app: App, user_id: int, answer: Answer, client: Client) -> MfaMethod | None:
     if answer.code is None:
-        return MfaMethod.PASSKEY if await passkeys.verify(app, user_id, answer.passkey) else None
+        return MfaMethod.PASSKEY if await passkeys.verify(app, user_id, answer.passkey, client=client) else None
     code = plain(answer.code)
     if totp_codes.is_one(code):
         return MfaMethod.TOTP if await totp_codes.accept(app, user_id, code) else None

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from models.devices import Device
-from services import audit
+from services import audit, devices
 from services.audit import Action
 
 if TYPE_CHECKING:
@@ -16,21 +15,18 @@ if TYPE_CHECKING:
     from services.devices import Description
     from services.sessions import Client
 
-TRUST = timedelta(days=30)
-
 
 async def is_trusted(app: App, user: User, said: Description | None) -> bool:
     """Whether this user's device with this token is trusted. What a client says beside its token counts nothing."""
     if said is None or not said.device_token:
         return False
-    hashes = app.keys.macs("device-token", said.device_token)
-    return await Device.exists(user_id=user.id, key_hash__in=hashes, trusted_until__gt=app.clock.now())
+    device = await devices.find(app, user.id, said.device_token)
+    return device is not None and devices.is_trusted(device, app.clock.now())
 
 
 async def trust(app: App, user: User, session: Session, client: Client) -> None:
     """Trust the session's device from now on, inside the caller's transaction."""
-    until = app.clock.now() + TRUST
-    await Device.filter(id=session.device_id).update(trusted_until=until)
+    await devices.trust(app, await Device.get(id=session.device_id))
     await audit.record(app, Action.DEVICE_TRUSTED, actor=user, subject=f"Device:{session.device_id}", client=client)
 
 

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from core.errors import BadUserInput, NotFound
 from models.accounts import User
 from models.mfa import Passkey, RecoveryCode
-from services import audit, jobs, notifications
+from models.one_time_tokens import Purpose
+from services import audit, jobs, notifications, one_time_tokens
 from services.access import is_staff
 from services.audit import Action
 from services.mfa.factors import has_factor, hold
 from services.mfa.passkeys.names import cleaned
+from services.mfa.trusting import distrust_all
 from services.notifications import Notice
 
 if TYPE_CHECKING:
@@ -45,6 +47,8 @@ async def remove(app: App, user: User, passkey_id: int | None, client: Client) -
         await hold(user.id)
         if not await Passkey.filter(id=passkey_id, user_id=user.id).delete():
             raise NotFound
+        await distrust_all(user.id)
+        await one_time_tokens.void(app, user.id, Purpose.MFA)
         if not await has_factor(user.id):
             await _require_none_needed(user.id)
             await RecoveryCode.filter(user_id=user.id).delete()
