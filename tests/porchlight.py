@@ -221,6 +221,14 @@ def prepared(settings: Settings, clock: ManualClock | None = None, ports: Ports 
     return assemble(settings, replace(ports or choose_ports(settings), embeddings=EMBEDDINGS), clock)
 
 
+async def _serving(server: Server, listener: socket.socket) -> None:
+    """Serve. A server that does not start leaves its process, which here is that of the tests."""
+    try:
+        await server._serve([listener])
+    except SystemExit as status:
+        raise RuntimeError(f"The server left with status {status.code}.") from status
+
+
 @asynccontextmanager
 async def running(settings: Settings, clock: ManualClock, ports: Ports | None = None) -> AsyncGenerator[Porchlight]:
     """A server that listens, stopped at the end as a signal would stop it."""
@@ -228,7 +236,7 @@ async def running(settings: Settings, clock: ManualClock, ports: Ports | None = 
     config = uvicorn.Config(site_of(app), **{**options(settings), "timeout_graceful_shutdown": 2})
     listener = socket.create_server(("127.0.0.1", 0))
     server = Server(config, app)
-    task = asyncio.create_task(server._serve([listener]))
+    task = asyncio.create_task(_serving(server, listener))
     while not server.started:
         if task.done():
             await task

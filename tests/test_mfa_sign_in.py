@@ -167,7 +167,7 @@ async def test_exactly_one_answer_is_given(porchlight: Porchlight, given: dict[s
     token = await half_session(porchlight)
     assert await porchlight.codes(COMPLETE, {"token": token, **given}) == ["BAD_USER_INPUT"]
     with porchlight.app.database.bound():
-        assert (await OneTimeToken.get()).attempts == 0
+        assert (await OneTimeToken.get(purpose=Purpose.MFA)).attempts == 0
 
 
 async def test_five_wrong_codes_spend_the_token(porchlight: Porchlight) -> None:
@@ -311,7 +311,7 @@ async def test_a_passkey_is_a_second_factor(porchlight: Porchlight, monkeypatch:
     protected = await somebody_protected(porchlight)
     asked: list[tuple[int, Any]] = []
 
-    async def verify(_: App, user_id: int, response: Any) -> bool:
+    async def verify(_: App, user_id: int, response: Any, **_more: Any) -> bool:
         await asyncio.sleep(0)
         asked.append((user_id, response))
         return bool(response["right"])
@@ -387,8 +387,13 @@ async def test_waits_double_from_half_a_minute_to_an_hour(porchlight: Porchlight
     assert (answer["attemptsLeft"], answer["retryAfter"]) == (4, None)
 
 
-async def test_kinds_share_one_count(porchlight: Porchlight) -> None:
+async def test_kinds_share_one_count(porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch) -> None:
     """Codes of the app, recovery codes and passkeys; a right one of any kind begins it anew."""
+
+    async def verify(*_: Any, client: Client | None = None) -> bool:  # ruff: ignore[unused-async] -- awaited
+        return client is None
+
+    monkeypatch.setattr(passkeys, "verify", verify)
     protected = await somebody_protected(porchlight)
     token = await half_session(porchlight)
     given: list[dict[str, Any]] = [{"code": "000000"}, {"code": "0" * 24}, {"passkey": {}}, {"code": WRONG}]
@@ -399,7 +404,7 @@ async def test_kinds_share_one_count(porchlight: Porchlight) -> None:
 
 
 async def test_a_hundred_failures_in_a_row_are_the_last(porchlight: Porchlight) -> None:
-    """No code is looked at any more, however long one waits, until a reset of the password begins the count anew."""
+    """No code is looked at any more, however long one waits, until a reset of the password lifts the stop."""
     protected = await somebody_protected(porchlight)
     with porchlight.app.database.bound():
         await User.all().update(factor_failures=99)

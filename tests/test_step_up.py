@@ -262,7 +262,7 @@ async def test_tokens_say_what_was_used(porchlight: Porchlight) -> None:
 async def test_a_recovery_code_or_a_passkey_will_do(porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each counts as the factor."""
 
-    async def verify(_: Any, user_id: int, response: Any) -> bool:
+    async def verify(_: Any, user_id: int, response: Any, **_more: Any) -> bool:
         await asyncio.sleep(0)
         return bool(response == {"of": user_id})
 

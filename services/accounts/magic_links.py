@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from core.emails import email_key
 from models.accounts import User
-from models.devices import Device
 from models.one_time_tokens import OneTimeToken, Purpose
-from services import audit, jobs, notifications, one_time_tokens, sessions
+from services import audit, jobs, mfa, notifications, one_time_tokens, sessions
 from services.accounts import links, verification
 from services.accounts.links import InvalidLink
 from services.accounts.signing_in import SignedIn, enter
@@ -109,10 +108,11 @@ async def _disown(app: App, user: User) -> None:
 
     The password was set before anybody had proven to read the address: it goes, with the sessions that it began.
     """
-    await User.filter(id=user.id).update(password_hash=app.passwords.unusable(), password_needs_factor=False)
+    user.password_hash = app.passwords.unusable()
+    await User.filter(id=user.id).update(password_hash=user.password_hash, password_needs_factor=False)
     await sessions.revoke_all(app, user.id, reason="ADDRESS_PROVEN")
     await one_time_tokens.void(app, user.id, Purpose.RESET_PASSWORD, Purpose.MFA, Purpose.CHANGE_EMAIL)
-    await Device.filter(user_id=user.id).update(trusted_until=None)
+    await mfa.distrust_all(user.id)
     await notifications.notify(app, user.id, Notice.PASSWORD_VOID, dedup_key=str(user.id))
 
 
