@@ -105,6 +105,7 @@ async def test_events_are_found_by_kind_and_account(porchlight: Porchlight) -> N
         found = await events(porchlight, admin)
     assert len(statements) == 6, statements
     assert [(event["action"], event["actor"]["email"]) for event in found] == [
+        ("device.added", ada.email),
         ("account.signed_in", ada.email),
         ("account.registered", admin.email),
         ("account.registered", bob.email),
@@ -115,7 +116,7 @@ async def test_events_are_found_by_kind_and_account(porchlight: Porchlight) -> N
     assert await events(porchlight, admin, action="account.signed_in", user=id_of(bob)) == []
     assert await events(porchlight, admin, user=encode_id("User", 999)) == []
     assert found[0]["at"] == "2026-03-02T09:00:00+00:00"
-    assert found[0]["data"] == {"methods": ["pwd"]}
+    assert found[1]["data"] == {"methods": ["pwd"]}
 
 
 @pytest.mark.parametrize(
@@ -179,7 +180,7 @@ async def test_who_on_the_staff_did_it_is_not_told_to_users(porchlight: Porchlig
     ada = await sign_in(porchlight, ada)
     with porchlight.app.database.bound():
         trial = await Trial.get(user_id=ada.user_id)
-    restored, suspended, extended = (await mine(porchlight, ada))[1:4]
+    restored, suspended, extended = (await mine(porchlight, ada))[2:5]
     for event in (restored, suspended, extended):
         assert (event["actor"], event["ip"]) == (None, None)
     assert (suspended["action"], suspended["data"]) == ("account.suspended", {"reason": "farming"})
