@@ -67,7 +67,8 @@ def email_key(text: str) -> str:
     try:
         return parse_email(text).key
     except InvalidEmail:
-        return unicodedata.normalize("NFKC", text[:MAX_LENGTH]).strip().casefold()
+        folded = unicodedata.normalize("NFKC", text[:MAX_LENGTH]).replace("\0", "").strip().casefold()
+        return folded[:MAX_LENGTH]  # folding makes some signs longer
 
 
 def _person_key(local: str, domain: str) -> str:

@@ -18,7 +18,7 @@ class SessionsMutation:
     """Refreshing and ending."""
 
     @strawberry.mutation(
-        extensions=guards(Public(), RateLimit(max=120, window=60)),
+        extensions=guards(Public(), RateLimit(max=1200, window=60)),
         description="Exchange a refresh token for its successors. Safe to repeat for 30 seconds; later, for a day, "
         "once, from the same device, when no successor was used. Any other repeat ends the session.",
     )

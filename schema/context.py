@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import strawberry
 
-from core.errors import NotFound, StepUpRequired, Unauthenticated
+from core.errors import BadUserInput, NotFound, StepUpRequired, Unauthenticated
 from loaders import Loaders
 from schema.cookies import Cookies
 from services import access, accounts, mfa
@@ -24,6 +24,8 @@ class Context:
     viewer: Viewer | None = None
     cookies: Cookies | None = None
     """In cookie mode, what came in and what goes out; else None."""
+    changes: bool = True
+    """Whether mutations run here: not over a socket that a cookie has opened, for it can set none."""
     loaders: Loaders = field(default_factory=Loaders)
     begun: bool = False
     """Whether execution has begun: what fails before that was refused by parsing, limits or validation."""
@@ -56,6 +58,11 @@ class Context:
         if self.cookies is not None:
             self.cookies.end()
 
+    def require_changes(self) -> None:
+        """Raise BadUserInput where no mutation runs."""
+        if not self.changes:
+            raise BadUserInput("A socket that a cookie has opened changes nothing: send mutations by HTTP.")
+
     def renew(self) -> None:
         """Forget what was read: the next event of a subscription sees rows as they are then."""
         self.loaders = Loaders()
@@ -75,7 +82,8 @@ class Context:
 
     async def require_assurance(self, max_age: int | None = None, *, adding_factor: bool = False) -> None:
         """Raise StepUpRequired unless the viewer has shown, `max_age` seconds ago at most, who they are."""
-        viewer = self.signed_in
+        # An operation before this one in the document may have ended the session.
+        viewer = self.viewer = await access.viewer_of(self.app, self.signed_in.session.key, self.signed_in.user.id)
         has_factor = await mfa.has_factor(viewer.user.id)
         if not access.is_assured(viewer, max_age, self.now, has_factor=has_factor, adding_factor=adding_factor):
             raise StepUpRequired

@@ -87,8 +87,12 @@ async def sign_in(
     if not genuine:
         await _record_failure(app, user_id, client, guess)
         return None
+    user = await User.get_or_none(id=user_id)
+    if user is None or not await _still_opens(app, user, password, password_hash):
+        await _record_failure(app, user_id, client, guess)
+        return None
     await _take_back(app, guess, ended=own | row)
-    return await User.get_or_none(id=user_id)
+    return user
 
 
 async def confirm(app: App, user: User, password: str, client: Client) -> bool:
@@ -122,6 +126,11 @@ async def forgive(app: App, user: User, client: Client) -> None:
         _confirmation_key(user.id): CONFIRMATION,
     }
     await app.limits.forget(failures | {_device_key(int(str(number))): DEVICE for number in known})
+
+
+async def _still_opens(app: App, user: User, password: str, verified: str | None) -> bool:
+    """Whether the password that was verified is the account's still: it may have been changed while it was hashed."""
+    return user.password_hash == verified or await app.passwords.verify(password, user.password_hash)
 
 
 async def _account_at(email: str) -> tuple[int | None, str | None]:

@@ -51,6 +51,8 @@ class TellsWhatRuns(SchemaExtension):
         context = self.execution_context
         context.context.begun = True
         context.context.changing = context.operation_type is OperationType.MUTATION
+        if context.context.changing:
+            context.context.require_changes()
         yield
 
 

@@ -9,10 +9,12 @@ from tortoise.exceptions import IntegrityError
 from core.emails import parse_email
 from models.accounts import User
 from models.one_time_tokens import OneTimeToken, Purpose
+from models.sessions import Session
 from services import audit, jobs, notifications, one_time_tokens, sessions
 from services.accounts import links
 from services.accounts.links import InvalidLink
 from services.audit import Action
+from services.holding import hold_in_session
 from services.notifications import Mailbox, Notice
 
 if TYPE_CHECKING:
@@ -29,8 +31,15 @@ async def request(app: App, viewer: Viewer, new_email: str, client: Client) -> s
     Whether somebody else has the new address makes no difference here: the job finds it out.
     """
     user, address = viewer.user, parse_email(new_email)
-    payload = {"user_id": user.id, "from": user.email_key, "written": address.written, "key": address.key}
+    payload = {
+        "user_id": user.id,
+        "session": viewer.session.id,
+        "from": user.email_key,
+        "written": address.written,
+        "key": address.key,
+    }
     async with app.database.transaction():
+        await hold_in_session(viewer)
         await links.enqueue(app, LETTER, f"{user.id} {address.key}", payload)
         minute = app.clock.now().strftime("%Y%m%d%H%M")
         key = f"{user.id}:{minute}"
@@ -46,7 +55,7 @@ async def send_letter(app: App, payload: dict[str, Any]) -> None:
     Raises Unavailable, MailRejected.
     """
     user = await User.get_or_none(id=payload["user_id"], email_key=payload["from"])
-    if user is None:
+    if user is None or not await _stands(payload["session"]):
         return
     new = Mailbox(payload["written"], payload["key"])
     owner = await User.get_or_none(email_key=new.key)
@@ -56,7 +65,7 @@ async def send_letter(app: App, payload: dict[str, Any]) -> None:
         await jobs.wake(app)
         return
     await one_time_tokens.void(app, user.id, Purpose.CHANGE_EMAIL)
-    data = {"from": user.email_key, "written": new.written}
+    data = {"from": user.email_key, "written": new.written, "session": payload["session"]}
     token = await one_time_tokens.issue(
         app, Purpose.CHANGE_EMAIL, lifetime=links.LIFETIME, user_id=user.id, address=new.key, data=data
     )
@@ -102,6 +111,13 @@ async def _move(app: App, row: OneTimeToken, user: User, new: Mailbox) -> None:
     standing = User.filter(id=user.id, email_key=row.data["from"], suspended_at=None)
     if not await standing.update(email=new.written, email_key=new.key, email_verified_at=app.clock.now()):
         raise InvalidLink
+    if not await _stands(row.data["session"]):
+        raise InvalidLink
+
+
+async def _stands(session_id: int) -> bool:
+    """Whether the session that asked for the change has not been ended: who was signed out moves nothing any more."""
+    return await Session.exists(id=session_id, revoked_at=None)
 
 
 async def _settle(app: App, user: User, change: int, new: Mailbox, client: Client) -> None:

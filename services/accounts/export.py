@@ -15,6 +15,7 @@ from models.sessions import Session
 from services import audit, jobs, notifications, one_time_tokens, sessions
 from services.accounts.held import SECTIONS
 from services.audit import Action
+from services.holding import hold_in_session
 from services.notifications import Notice
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ async def request_export(app: App, viewer: Viewer, client: Client) -> Export:
     """A link to the viewer's data. Links that were made before stop working."""
     user = viewer.user
     async with app.database.transaction():
+        await hold_in_session(viewer)
         await one_time_tokens.void(app, user.id, Purpose.EXPORT)
         token = await one_time_tokens.issue(
             app, Purpose.EXPORT, lifetime=LIFETIME, user_id=user.id, data={"session": viewer.session.key}

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from core.emails import email_key
 from models.accounts import User
 from models.one_time_tokens import OneTimeToken, Purpose
-from services import audit, jobs, mfa, notifications, one_time_tokens, sessions
+from services import audit, jobs, notifications, one_time_tokens, sessions
 from services.accounts import links, verification
 from services.accounts.links import InvalidLink
+from services.accounts.reclaiming import reclaim
 from services.accounts.signing_in import SignedIn, enter
 from services.audit import Action
 from services.mfa import InvalidCode
@@ -94,26 +95,13 @@ async def _spend(app: App, link: OneTimeToken, user: User, client: Client) -> No
     async with app.database.transaction():
         if not await one_time_tokens.spend(app, link):
             raise InvalidLink
-        await one_time_tokens.void(app, user.id, Purpose.MAGIC_LINK)
         news = await verification.mark(app, user, client)
         if news:
-            await _disown(app, user)
+            await reclaim(app, user)
+            await notifications.notify(app, user.id, Notice.PASSWORD_VOID, dedup_key=str(user.id))
     if news:
         await sessions.tell_of(app, user.id)
         await jobs.wake(app)
-
-
-async def _disown(app: App, user: User) -> None:
-    """Shut out who may have registered with somebody else's address to wait for its owner.
-
-    The password was set before anybody had proven to read the address: it goes, with the sessions that it began.
-    """
-    user.password_hash = app.passwords.unusable()
-    await User.filter(id=user.id).update(password_hash=user.password_hash, password_needs_factor=False)
-    await sessions.revoke_all(app, user.id, reason="ADDRESS_PROVEN")
-    await one_time_tokens.void(app, user.id, Purpose.RESET_PASSWORD, Purpose.MFA, Purpose.CHANGE_EMAIL)
-    await mfa.distrust_all(user.id)
-    await notifications.notify(app, user.id, Notice.PASSWORD_VOID, dedup_key=str(user.id))
 
 
 async def _keep_code(app: App, address: str, code: str, *, link: OneTimeToken | None) -> None:

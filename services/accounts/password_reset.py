@@ -11,6 +11,7 @@ from services import attempts, audit, challenges, jobs, mfa, notifications, one_
 from services.accounts import links, verification
 from services.accounts.links import InvalidLink
 from services.accounts.passwords import accepted, needs_factor, settle
+from services.accounts.reclaiming import reclaim
 from services.audit import Action
 from services.sessions import Client
 
@@ -58,13 +59,15 @@ async def reset(app: App, token: str, new_password: str, client: Client) -> User
     Raises InvalidLink, InvalidPassword, Unavailable.
     """
     row, user = await links.proven(app, Purpose.RESET_PASSWORD, token)
-    has_factor = await mfa.has_factor(user.id)
+    # What was set up before the address was proven goes with this proof, second factors too.
+    has_factor = user.email_verified_at is not None and await mfa.has_factor(user.id)
     password = await accepted(app, new_password, email=user.email, name=user.name, has_factor=has_factor)
     fresh = await app.passwords.hash(password)
     async with app.database.transaction():
         if not await one_time_tokens.spend(app, row):
             raise InvalidLink
-        await verification.mark(app, user, client)
+        if await verification.mark(app, user, client):
+            await reclaim(app, user)
         await User.filter(id=user.id).update(password_hash=fresh, password_needs_factor=needs_factor(password))
         await mfa.reopen(user.id)
         await settle(app, user, reason="PASSWORD_RESET")

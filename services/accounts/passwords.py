@@ -86,7 +86,13 @@ async def settle(app: App, user: User, *, reason: str, keep: Session | None = No
     """
     await sessions.revoke_all(app, user.id, reason=reason, keep=keep)
     await one_time_tokens.void(
-        app, user.id, Purpose.RESET_PASSWORD, Purpose.MAGIC_LINK, Purpose.MFA, Purpose.CHANGE_EMAIL
+        app,
+        user.id,
+        Purpose.RESET_PASSWORD,
+        Purpose.MAGIC_LINK,
+        Purpose.MFA,
+        Purpose.CHANGE_EMAIL,
+        Purpose.ENROLL_PASSKEY,
     )
     await mfa.distrust_all(user.id)
     key = f"{user.id}:{secrets.token_hex(8)}"

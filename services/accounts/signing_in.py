@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tortoise.expressions import F
-
 from core.errors import Refusal, Unauthenticated
 from models.accounts import User
 from services import access, attempts, audit, devices, jobs, mfa, notifications, sessions
 from services.access import Viewer
 from services.audit import Action
+from services.holding import hold_unchanged
 from services.mfa import half_sessions
 from services.notifications import Notice
 from services.sessions import PASSWORD
@@ -83,13 +82,15 @@ async def enter(app: App, user: User, device: Description | None, client: Client
     Raises AccountSuspended, and MfaRequired where the account has a second factor that `proof` does not include and
     the device is not trusted.
     """
+    if access.is_gone(user, app.clock.now()):
+        raise Unauthenticated("This account has been deleted.")
     if user.suspended_at is not None:
         raise AccountSuspended
     methods = await mfa.methods_of(user.id) if proof.assurance == 1 else []
     if methods and not await mfa.is_trusted(app, user, device):
         raise await half_sessions.begin(app, user, methods, device, client, proof)
     async with app.database.transaction():
-        await _hold(user)
+        await hold_unchanged(user)
         signed_in = await admit(app, user, device, client, proof)
     if signed_in.new_device:
         await jobs.wake(app)
@@ -115,9 +116,16 @@ async def begin_session(app: App, user: User, device: Description | None, client
     return SignedIn(user, session, tokens, recognised.token, recognised.device, recognised.new)
 
 
-async def logout(app: App, viewer: Viewer, client: Client) -> None:
-    """End the viewer's session."""
-    await sessions.sign_out(app, viewer, client)
+async def logout(app: App, viewer: Viewer | None, *, refresh_token: str | None = None, client: Client) -> None:
+    """End the viewer's session, or the one that a cookie's refresh token names. Raises Unauthenticated for nobody.
+
+    A browser whose access token has run out must not stay signed in because of that.
+    """
+    if viewer is None and refresh_token is None:
+        raise Unauthenticated
+    named = viewer.session if viewer else await sessions.named_by(app, refresh_token or "")
+    if named is not None:
+        await sessions.sign_out(app, viewer or Viewer(named.user, named), client)
 
 
 async def _rehash(app: App, user: User, password: str) -> None:
@@ -131,17 +139,6 @@ async def _rehash(app: App, user: User, password: str) -> None:
         raise InvalidCredentials
 
 
-async def _hold(user: User) -> None:
-    """Take the account's row, if it still is as the proof found it, until the transaction ends.
-
-    Who suspends the account or sets another password comes before, and is heeded, or after, and ends this session too.
-    Raises Unauthenticated.
-    """
-    unchanged = User.filter(id=user.id, suspended_at=None, password_hash=user.password_hash)
-    if not await unchanged.update(factor_failures=F("factor_failures")):
-        raise Unauthenticated("The account has changed meanwhile. Sign in again.")
-
-
 async def _meet_device(app: App, signed_in: SignedIn, client: Client) -> None:
     """Write down a device that is new to the account, and ask the owner by mail whether the sign-in was theirs."""
     user, device, session = signed_in.user, signed_in.device, signed_in.session
@@ -153,5 +150,5 @@ async def _meet_device(app: App, signed_in: SignedIn, client: Client) -> None:
         Notice.NEW_DEVICE,
         dedup_key=session.key,
         details=devices.circumstances(app, device, client),
-        token_data={"session": session.key},
+        token_data={"session": session.id},
     )

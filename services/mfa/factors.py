@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from tortoise.expressions import F
-
-from models.accounts import User
 from models.mfa import Passkey, RecoveryCode, Totp
 
 
@@ -35,8 +32,3 @@ async def methods_of(user_id: int) -> list[MfaMethod]:
     if found and await RecoveryCode.exists(user_id=user_id, used_at=None):
         found.append(MfaMethod.RECOVERY_CODE)
     return found
-
-
-async def hold(user_id: int) -> None:
-    """Let nobody else add or take away a factor of the account until the caller's transaction ends. One UPDATE."""
-    await User.filter(id=user_id).update(factor_failures=F("factor_failures"))

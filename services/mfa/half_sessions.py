@@ -12,6 +12,7 @@ from models.one_time_tokens import Purpose
 from services import audit, one_time_tokens
 from services.audit import Action
 from services.devices import Description
+from services.holding import hold_unchanged
 from services.sessions import Proof
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ async def begin(
     half = json.dumps({"proof": asdict(proof), "device": asdict(device) if device else None})
     data = {"sealed": app.keys.seal(half.encode(), SEALED_FOR)}
     async with app.database.transaction():
+        await hold_unchanged(user)
         token = await one_time_tokens.issue(app, Purpose.MFA, lifetime=LIFETIME, user_id=user.id, data=data)
         await audit.record(app, Action.MFA_ASKED, user_id=user.id, client=client, methods=list(proof.methods))
     return MfaRequired(token, methods)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import BadUserInput
 from services.mfa import attempts, passkeys, recovery, totp_codes
 from services.mfa.factors import MfaMethod
+from services.mfa.passkeys.responses import read_used
 
 if TYPE_CHECKING:
     from models.accounts import User
@@ -31,6 +32,8 @@ class Answer:
     def __post_init__(self) -> None:
         if (self.code is None) == (self.passkey is None):
             raise BadUserInput("Give either a code or a passkey.")
+        if self.passkey is not None:
+            read_used(self.passkey)  # what has no shape costs no try
 
 
 async def prove(

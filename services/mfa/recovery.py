@@ -9,7 +9,8 @@ from core.errors import BadUserInput
 from models.mfa import RecoveryCode
 from services import audit, jobs, notifications
 from services.audit import Action
-from services.mfa.factors import has_factor, hold
+from services.holding import hold_in_session
+from services.mfa.factors import has_factor
 from services.notifications import Notice
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ async def regenerate(app: App, viewer: Viewer, client: Client) -> list[str]:
     user = viewer.user
     async with app.database.transaction():
         # Two at once would each leave ten: the user's row lets one in after the other.
-        await hold(user.id)
+        await hold_in_session(viewer)
         if not await has_factor(user.id):
             raise BadUserInput("Add a second factor first: recovery codes stand in for one.")
         codes = await issue(app, user.id)

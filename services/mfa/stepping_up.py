@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from core.errors import BadUserInput
+from models.sessions import Session
 from services import attempts as guesses
 from services import audit, sessions
 from services.accounts.signing_in import InvalidCredentials
@@ -51,7 +52,9 @@ async def step_up(
         if protected:
             raise BadUserInput("This account has a second factor: give a code or a passkey.")
         await _with_password(app, viewer, password, client)
-    return SteppedUp(app.clock.now() + LIFETIME, sessions.tokens_of(app, viewer.session))
+    # Another tab may have refreshed since this request began: older tokens would end the session when they come back.
+    session = await Session.get(id=viewer.session.id)
+    return SteppedUp(app.clock.now() + LIFETIME, sessions.tokens_of(app, session))
 
 
 async def _with_factor(app: App, viewer: Viewer, answer: Answer, client: Client) -> None:

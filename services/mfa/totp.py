@@ -157,7 +157,7 @@ async def _require_another_way(user: User) -> None:
 async def _forget_what_rested_on_factors(app: App, user_id: int) -> None:
     """Trusted devices and half sessions were given for other factors than the account has now."""
     await trusting.distrust_all(user_id)
-    await one_time_tokens.void(app, user_id, Purpose.MFA)
+    await one_time_tokens.void(app, user_id, Purpose.MFA, Purpose.ENROLL_PASSKEY)
 
 
 def _shown(secret: str, email: str) -> Enrollment:

@@ -62,6 +62,7 @@ class Text:
     offer: Offer | None = None
 
 
+STAYS = "If it was not you, write to us at once: a new password signs every device out, but it does not undo this."
 IF_NOT_YOU = "If it was not you, reset your password at once: that signs every device out."
 
 TEXTS: dict[Notice, Text] = {
@@ -96,10 +97,10 @@ TEXTS: dict[Notice, Text] = {
         "Somebody has asked to move another account to this address, which is yours already. Nothing has changed.",
     ),
     Notice.FACTOR_ADDED: Text(
-        "A second factor has been added", f"Your account has a new way to confirm a sign-in. {IF_NOT_YOU}"
+        "A second factor has been added", f"Your account has a new way to confirm a sign-in. {STAYS}"
     ),
     Notice.FACTOR_REMOVED: Text(
-        "A second factor has been removed", f"A way to confirm sign-ins to your account is gone. {IF_NOT_YOU}"
+        "A second factor has been removed", f"A way to confirm sign-ins to your account is gone. {STAYS}"
     ),
     Notice.FACTOR_FAILED: Text(
         "Somebody may know your password",

@@ -33,6 +33,7 @@ from services.sessions.refreshing import (
     SessionRevoked,
     Verdict,
     is_superseded,
+    named_by,
     refresh,
     verdict_on,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "is_live",
     "is_superseded",
     "make_room",
+    "named_by",
     "page_of_user",
     "refresh",
     "refreshable_until",

@@ -63,7 +63,7 @@ async def report_by_token(app: App, token: str, client: Client) -> bool:
     async with app.database.transaction():
         if not await one_time_tokens.spend(app, found):
             raise InvalidToken
-        session = await Session.get_or_none(key=found.data["session"], user_id=user.id)
+        session = await Session.get_or_none(id=found.data["session"], user_id=user.id)
         if session is not None:
             await end(app, Session.filter(id=session.id), reason="REPORTED")
             if session.device_id is not None:

@@ -110,6 +110,16 @@ async def refresh(app: App, token: str, *, device_token: str | None = None, clie
                     return tokens_of(app, session)
 
 
+async def named_by(app: App, token: str) -> Session | None:
+    """The session, with its user, that a genuine refresh token names, however old the token; None for any other text."""
+    try:
+        claims = app.keys.read_refresh_token(token)
+    except InvalidTokenError:
+        return None
+    session = await Session.get_or_none(key=claims.session_key).select_related("user")
+    return session if session is not None and app.keys.is_genuine(claims, session.salt) else None
+
+
 def _read(app: App, token: str) -> RefreshClaims:
     try:
         return app.keys.read_refresh_token(token)

@@ -73,6 +73,8 @@ class Socket:
         self._client = client
         self._joined = joined
         self._acknowledged = False
+        self._changes = True
+        """Whether mutations run: a cookie's session could not be told of new tokens."""
         self._sending = asyncio.Lock()
         self._serving: asyncio.Task[None] | None = None
         self._cut_off = False
@@ -148,7 +150,7 @@ class Socket:
             raise CloseError(4400, "The payload of connection_init is an object")
         given = (payload or {}).get("Authorization") or self._websocket.headers.get("authorization")
         if given is None and (kept := CookieJar(self._runtime.app.settings).access_token(self._websocket)):
-            given = f"Bearer {kept}"
+            given, self._changes = f"Bearer {kept}", False
         if given is not None:
             await self._authenticate(given)
         self._acknowledged = True
@@ -209,7 +211,7 @@ class Socket:
         except BadRequestError as error:
             await self._refuse(operation_id, error.message, {"code": error.code})
             return
-        running = _Running(operation_id, Context(app=self._runtime.app, client=self._client))
+        running = _Running(operation_id, Context(app=self._runtime.app, client=self._client, changes=self._changes))
         self._operations[operation_id] = running
         self._running.add(running)
         running.task = asyncio.create_task(self._run(operation, running))

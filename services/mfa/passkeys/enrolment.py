@@ -15,8 +15,9 @@ from models.mfa import Passkey
 from models.one_time_tokens import OneTimeToken, Purpose
 from services import audit, jobs, notifications, one_time_tokens
 from services.audit import Action
+from services.holding import hold_in_session
 from services.mfa import recovery
-from services.mfa.factors import has_factor, hold
+from services.mfa.factors import has_factor
 from services.mfa.passkeys.ceremonies import Ceremony, begin, descriptors
 from services.mfa.passkeys.names import cleaned
 from services.mfa.passkeys.relying_party import NAME, relying_party
@@ -101,7 +102,7 @@ async def finish_registration(
         raise InvalidPasskey from error
     try:
         async with app.database.transaction():
-            enrolled = await _keep(app, viewer.user, challenge, made, name)
+            enrolled = await _keep(app, viewer, challenge, made, name)
             await _tell_of(app, viewer.user, enrolled.passkey, client)
     except IntegrityError as error:
         raise InvalidPasskey from error
@@ -109,8 +110,9 @@ async def finish_registration(
     return enrolled
 
 
-async def _keep(app: App, user: User, challenge: OneTimeToken, made: Created, name: str | None) -> Enrolled:
-    await hold(user.id)
+async def _keep(app: App, viewer: Viewer, challenge: OneTimeToken, made: Created, name: str | None) -> Enrolled:
+    await hold_in_session(viewer)
+    user = viewer.user
     if await Passkey.filter(user_id=user.id).count() >= LIMIT:
         raise TooManyPasskeys
     is_first = not await has_factor(user.id)

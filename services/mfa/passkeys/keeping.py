@@ -11,7 +11,8 @@ from models.one_time_tokens import Purpose
 from services import audit, jobs, notifications, one_time_tokens
 from services.access import is_staff
 from services.audit import Action
-from services.mfa.factors import has_factor, hold
+from services.holding import hold
+from services.mfa.factors import has_factor
 from services.mfa.passkeys.names import cleaned
 from services.mfa.trusting import distrust_all
 from services.notifications import Notice
