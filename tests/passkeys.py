@@ -122,10 +122,11 @@ async def actions_of(porchlight: Porchlight, person: Person) -> list[str]:
 
 
 async def notices_of(porchlight: Porchlight, person: Person) -> list[str]:
-    """What the person is told of by letter, the oldest first."""
+    """What the person is told of by letter, the oldest first, but for new devices: each sign-in here is from one."""
     with porchlight.app.database.bound():
         jobs = await Job.filter(kind="mail.notice").order_by("id")
-    return [job.payload["notice"] for job in jobs if job.payload["user_id"] == person.user_id]
+    told = [job.payload["notice"] for job in jobs if job.payload["user_id"] == person.user_id]
+    return [notice for notice in told if notice != "new_device"]
 
 
 async def unspent(porchlight: Porchlight) -> int:

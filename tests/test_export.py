@@ -161,7 +161,7 @@ async def test_known_numbers_of_queries(porchlight: Porchlight) -> None:
     person = await porchlight.register()
     with porchlight.counting_queries() as statements:
         await exported(porchlight, person)
-    assert len(statements) == 7
+    assert len(statements) == 10
     with porchlight.counting_queries() as statements:
         await ask_for_deletion(porchlight, person.access_token)
-    assert len(statements) == 8
+    assert len(statements) == 9

@@ -76,7 +76,7 @@ async def test_the_link_signs_in_once(porchlight: Porchlight) -> None:
         assert session is not None
         assert (session.methods, session.assurance, session.password_at) == ("otp", 1, None)
         actions = [event.action for event in await AuditEvent.all().order_by("id")]
-    assert actions == ["account.registered", "magic_link.requested", "account.signed_in"]
+    assert actions == ["account.registered", "magic_link.requested", "account.signed_in", "device.added"]
 
 
 @pytest.mark.parametrize("spelled", ["{}{}", " {}{}\n", "{} {}"])

@@ -13,7 +13,7 @@ from schema.context import Context
 from schema.directives import Auth
 from services.access import authenticate
 from services.accounts.signing_in import enter
-from services.mfa import passkeys
+from services.mfa import passkeys, proving
 from services.sessions import Client, Proof
 from tests.conftest import Start
 from tests.porchlight import PASSWORD, Porchlight
@@ -267,6 +267,7 @@ async def test_a_recovery_code_or_a_passkey_will_do(porchlight: Porchlight, monk
         return bool(response == {"of": user_id})
 
     monkeypatch.setattr(passkeys, "verify", verify)
+    monkeypatch.setattr(proving, "read_used", dict)  # the shape is looked at elsewhere
     protected = await somebody_protected(porchlight)
     user_id, tokens = protected.person.user_id, protected.person.registered["tokens"]
     for given in ({"code": protected.recovery_codes[0]}, {"passkey": {"of": user_id}}):
@@ -379,10 +380,11 @@ async def test_known_numbers_of_queries(porchlight: Porchlight) -> None:
     with porchlight.counting_queries() as statements:
         await porchlight.ask(document, {"input": {"password": PASSWORD}}, token=person.access_token)
     factors = ["SELECT totps", "SELECT passkeys"]
-    assert shapes(statements) == ["SELECT sessions", *factors, "UPDATE sessions", "INSERT audit_events"]
+    changes = ["UPDATE sessions", "INSERT audit_events", "SELECT sessions"]
+    assert shapes(statements) == ["SELECT sessions", *factors, *changes]
     with porchlight.counting_queries() as statements:
         await porchlight.ask(GUARDED, token=person.access_token)
-    assert shapes(statements) == ["SELECT sessions", *factors, "SELECT totps", "INSERT totps"]
+    assert shapes(statements) == ["SELECT sessions", "SELECT sessions", *factors, "SELECT totps", "INSERT totps"]
     protected = await somebody_protected(porchlight, "grace@example.com")
     with porchlight.counting_queries() as statements:
         variables = {"input": {"code": protected.code(porchlight)}}
@@ -390,5 +392,5 @@ async def test_known_numbers_of_queries(porchlight: Porchlight) -> None:
     assert shapes(statements) == [
         "SELECT sessions", "SELECT totps",
         "SELECT users", "UPDATE users", "SELECT totps", "UPDATE totps",
-        "UPDATE users", "UPDATE sessions", "INSERT audit_events",
+        "UPDATE users", *changes,
     ]  # fmt: skip

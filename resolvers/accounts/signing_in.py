@@ -84,8 +84,8 @@ class SigningInMutation:
 
     @strawberry.mutation(
         extensions=guards(Public()),
-        description="End the viewer's session on every device it serves. In cookie mode also one whose access token has "
-        "run out, and the cookies go in any case. UNAUTHENTICATED for nobody.",
+        description="End the viewer's session on every device it serves. In cookie mode also one whose access token "
+        "has run out, and the cookies go in any case. UNAUTHENTICATED for nobody.",
     )
     async def logout(self, info: Info) -> bool | None:
         context = info.context

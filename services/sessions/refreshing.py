@@ -111,7 +111,7 @@ async def refresh(app: App, token: str, *, device_token: str | None = None, clie
 
 
 async def named_by(app: App, token: str) -> Session | None:
-    """The session, with its user, that a genuine refresh token names, however old the token; None for any other text."""
+    """The session, with its user, that a genuine refresh token names, however old; None for any other text."""
     try:
         claims = app.keys.read_refresh_token(token)
     except InvalidTokenError:
