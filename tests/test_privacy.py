@@ -28,6 +28,7 @@ from tests.clock import START, ManualClock
 from tests.conftest import Start
 from tests.porchlight import LOGIN, PASSWORD, Person, Porchlight
 from tests.services.valkey import until
+from tests.staff import id_of, staff
 from tests.traces import DELETE, KEPT, actions, ask_for_deletion, drain, filled, letters, tables
 from worker.loop import Worker
 from worker.tasks import TASKS
@@ -240,16 +241,17 @@ async def test_account_counts_as_deleted_when_its_time_has_come(porchlight: Porc
     assert await user_of(porchlight, person) is not None
 
 
-async def test_staff_that_were_made_so_meanwhile_stay(porchlight: Porchlight, clock: ManualClock) -> None:
-    """A role that is given during the two weeks calls the deletion off."""
-    person = await porchlight.register()
+async def test_a_role_does_not_call_a_deletion_off(porchlight: Porchlight, clock: ManualClock) -> None:
+    """Who is going to be deleted gets none, and is deleted when the time has come."""
+    admin, person = await staff(porchlight, Role.ADMIN), await porchlight.register()
     await ask_for_deletion(porchlight, person.access_token)
-    with porchlight.app.database.bound():
-        await User.filter(id=person.user_id).update(role=Role.ADMIN)
+    assign = "mutation($user: ID!) { assignRole(userId: $user, role: ANALYST) { __typename } }"
+    given = {"user": id_of(person)}
+    assert await porchlight.codes(assign, given, token=admin.access_token) == ["BAD_USER_INPUT"]
     await clock.advance(GRACE)
     await drain(porchlight)
-    assert (await user_of(porchlight, person)).deletion_at is None  # type: ignore[union-attr]
-    assert (await actions(porchlight))[-1] == "account.deletion_canceled"
+    assert await user_of(porchlight, person) is None
+    assert (await actions(porchlight))[-1] == "account.deleted"
 
 
 async def rows_of(person: Person) -> dict[str, int]:

@@ -147,7 +147,8 @@ async def test_administering_is_for_those_who_may(
     else:
         assert await suspend(porchlight, actor, whose) == "SuspendUserSuccess"
     if role is Role.ADMIN:
-        assert await assign(porchlight, actor, whose, Role.SUPPORT) == "AssignRoleSuccess"
+        other = await porchlight.register("other@example.com")
+        assert await assign(porchlight, actor, other, Role.SUPPORT) == "AssignRoleSuccess"
     else:
         assert (await row_of(porchlight, whose)).role is Role.USER
 
@@ -265,6 +266,35 @@ async def test_the_same_role_changes_nothing(porchlight: Porchlight) -> None:
     assert await assign(porchlight, admin, ada, Role.USER) == "AssignRoleSuccess"
     assert await assign(porchlight, admin, admin, Role.ADMIN) == "AssignRoleSuccess"
     await unchanged(porchlight, admin, ada)
+
+
+@pytest.mark.parametrize("state", [{"suspended_at": START}, {"deletion_at": START + timedelta(days=3)}])
+@pytest.mark.parametrize("role", [Role.SUPPORT, Role.ANALYST, Role.ADMIN])
+async def test_a_closed_account_gets_no_role(porchlight: Porchlight, role: Role, state: dict[str, Any]) -> None:
+    """A suspended one would have it when it is restored, and one that is going to be deleted would take it along."""
+    admin, ada = await staff(porchlight, Role.ADMIN), await porchlight.register()
+    with porchlight.app.database.bound():
+        await User.filter(id=ada.user_id).update(**state)
+    variables = {"user": id_of(ada), "role": role}
+    [error] = (await porchlight.post(ASSIGN, variables, token=admin.access_token)).json()["errors"]
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert error["message"] == "This account is suspended or is going to be deleted: it gets no role."
+    row = await row_of(porchlight, ada)
+    assert row.role is Role.USER
+    assert {name: getattr(row, name) for name in state} == state
+    assert await written(porchlight, "account.role_assigned", "account.deletion_canceled") == []
+    assert await notices(porchlight) == []
+    with porchlight.app.database.bound():
+        assert await Session.filter(user_id=ada.user_id, revoked_at=None).exists()
+
+
+async def test_a_suspended_account_loses_its_role(porchlight: Porchlight) -> None:
+    """It need not be restored first, with the role that somebody misused."""
+    admin, bob = await staff(porchlight, Role.ADMIN), await staff(porchlight, Role.SUPPORT, "bob@example.com")
+    assert await suspend(porchlight, admin, bob) == "SuspendUserSuccess"
+    assert await assign(porchlight, admin, bob, Role.USER) == "AssignRoleSuccess"
+    row = await row_of(porchlight, bob)
+    assert (row.role, row.suspended_at) == (Role.USER, START)
 
 
 async def test_processes_are_told_after_the_change(porchlight: Porchlight) -> None:

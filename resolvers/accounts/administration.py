@@ -57,7 +57,7 @@ class AdministrationMutation:
     @strawberry.mutation(
         extensions=guards(Auth(RoleRow.ADMIN, assurance=2, max_age=FRESH), RateLimit(max=60, window=60)),
         description="Give a user a role. Another one than they have signs them out everywhere. The last administrator "
-        "stays one.",
+        "stays one; a suspended account, or one that is going to be deleted, gets none (BAD_USER_INPUT).",
     )
     async def assign_role(
         self,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tortoise.expressions import Q
 
 from core.emails import email_key
-from core.errors import Forbidden, NotFound, Refusal
+from core.errors import BadUserInput, Forbidden, NotFound, Refusal
 from models.accounts import Role, User
 from services import access, audit, jobs, notifications, sessions
 from services.access import Permission
@@ -30,16 +30,17 @@ class LastAdministrator(Refusal):
     message = "This is the last administrator. Give somebody else the role first."
 
 
-class AccountClosed(Refusal):
+class AccountClosed(BadUserInput):
     """The account is suspended, or going to be deleted: it gets no role."""
 
-    message = "This account is suspended or is going to be deleted."
+    message = "This account is suspended or is going to be deleted: it gets no role."
 
 
 async def assign_role(app: App, user_id: int, role: Role, *, actor: User, client: Client) -> User:
     """Give a user another role, and sign them out everywhere. The role that they have already changes nothing.
 
-    Raises NotFound, Forbidden, LastAdministrator.
+    A closed account gets no role; that of one who is suspended may be taken away. Raises NotFound, Forbidden,
+    LastAdministrator, AccountClosed.
     """
     async with app.database.transaction():
         staff = await _locked(user_id, actor.id)
@@ -47,6 +48,8 @@ async def assign_role(app: App, user_id: int, role: Role, *, actor: User, client
         user = _found(staff, user_id)
         changes = user.role is not role
         if changes:
+            if role is not Role.USER:
+                _require_open(user)
             if role is not Role.ADMIN:
                 _require_another_administrator(staff, user)
             await _assign(app, user, role, actor=actor, client=client)
@@ -101,8 +104,7 @@ async def make_administrator(app: App, email: str) -> User:
         user = await User.filter(email_key=email_key(email)).select_for_update().first()
         if user is None:
             raise NotFound
-        if user.suspended_at is not None or user.deletion_at is not None:
-            raise AccountClosed
+        _require_open(user)
         changes = user.role is not Role.ADMIN
         if changes:
             await _assign(app, user, Role.ADMIN)
@@ -139,6 +141,11 @@ def _require(actor: User, permission: Permission) -> None:
     """The actor as they are now: they may have lost the role since the request began."""
     if actor.suspended_at is not None or not access.has_permission(actor, permission):
         raise Forbidden
+
+
+def _require_open(user: User) -> None:
+    if user.suspended_at is not None or user.deletion_at is not None:
+        raise AccountClosed
 
 
 def _require_another_administrator(staff: dict[int, User], user: User) -> None:

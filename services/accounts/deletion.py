@@ -75,11 +75,7 @@ async def delete(app: App, payload: dict[str, Any]) -> None:
         due = User.filter(id=user_id, deletion_at=at, deletion_at__lte=app.clock.now())
         if not await due.update(deletion_at=at):  # from here on nobody can call it off
             return
-        user = await User.get(id=user_id)
-        if access.is_staff(user):  # made so meanwhile
-            await _call_off(app, user)
-            return
-        await _erase(app, user)
+        await _erase(app, await User.get(id=user_id))
     await sessions.tell_of(app, user_id)
     await jobs.wake(app)
     log.info("account.deleted", user_id=user_id)
@@ -118,11 +114,6 @@ async def _keep(app: App, user: User, client: Client, **request: datetime) -> bo
     await one_time_tokens.void(app, user.id, Purpose.CANCEL_DELETION)
     await audit.record(app, Action.DELETION_CANCELED, actor=user, client=client)
     return True
-
-
-async def _call_off(app: App, user: User) -> None:
-    await User.filter(id=user.id).update(deletion_at=None)
-    await audit.record(app, Action.DELETION_CANCELED, user_id=user.id)
 
 
 async def _erase(app: App, user: User) -> None:
