@@ -13,13 +13,16 @@ from schema.directives import Auth, RateLimit, guards
 from schema.trials import ExtendTrialResult, ExtendTrialSuccess, Trial, TrialTick
 from services import audit, trials
 
+FRESH = 600
+"""Seconds for which a second factor opens what changes other people's trials."""
+
 
 @strawberry.type
 class TrialsMutation:
     """What support may do for a trial."""
 
     @strawberry.mutation(
-        extensions=guards(Auth(requires=Role.SUPPORT), RateLimit(max=60, window=60)),
+        extensions=guards(Auth(Role.SUPPORT, assurance=2, max_age=FRESH), RateLimit(max=60, window=60)),
         description="Give a user more days, counted from the trial's end or, when it is over, from now.",
     )
     async def extend_trial(

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from models import Role, Trial, User
+from models import Role, Trial
 from services.trials.countdown import CHANNEL, RECENT
 from tests.clock import START, ManualClock, settle
 from tests.conftest import Start
 from tests.porchlight import Connection, Person, Porchlight
 from tests.services.valkey import until
+from tests.staff import staff
 
 COUNTDOWN = "subscription($every: Int) { trialCountdown(everySeconds: $every) { status secondsLeft endsAt version } }"
 TWO_WEEKS = 14 * 86_400
@@ -85,16 +86,14 @@ async def test_the_cadence_is_the_one_asked_for(porchlight: Porchlight, clock: M
 
 async def test_a_change_is_told_at_once(porchlight: Porchlight) -> None:
     """An extension by support reaches the open countdown with the next version."""
-    staff, person = await porchlight.register("staff@example.com"), await porchlight.register()
-    with porchlight.app.database.bound():
-        await User.filter(id=staff.user_id).update(role=Role.SUPPORT)
+    support, person = await staff(porchlight, Role.SUPPORT), await porchlight.register()
     async with porchlight.connect(token=person.access_token) as connection:
         await connection.subscribe(COUNTDOWN, every=3600)
         assert (await tick(connection))["version"] == 1
         await porchlight.ask(
             'mutation($user: ID!) { extendTrial(userId: $user, days: 2, reason: "kind") { __typename } }',
             {"user": person.registered["user"]["id"]},
-            token=staff.access_token,
+            token=support.access_token,
         )
         assert await tick(connection) == {
             "status": "ACTIVE",

@@ -22,6 +22,7 @@ from schema.directives import Auth, Guard, Public, PublicDirective, RateLimit, R
 from tests.conftest import Start
 from tests.porchlight import LOGIN, PASSWORD, REGISTER, Person, Porchlight
 from tests.services.valkey import RestartableValkey
+from tests.staff import promote
 from web.client import client_of
 
 WRONG = {"input": {"email": "ada@example.com", "password": "not the right one"}}
@@ -150,8 +151,7 @@ async def test_roles_open_what_they_say(porchlight: Porchlight, role: Role | Non
     """Support and administrators extend trials; a refusal changes nothing. A new role counts at the next request."""
     person = await porchlight.register()
     if role is not None:
-        with porchlight.app.database.bound():
-            await User.all().update(role=role)
+        await promote(porchlight, person, role)
     token = person.access_token if role else None
     variables = {"user": person.registered["user"]["id"]}
     assert await porchlight.codes(EXTEND, variables, token=token) == codes
@@ -162,8 +162,7 @@ async def test_roles_open_what_they_say(porchlight: Porchlight, role: Role | Non
 async def test_a_role_that_is_taken_away_is_gone_on_an_open_socket(porchlight: Porchlight) -> None:
     """Each operation sees the viewer as they are now: what the socket began with the other role ends with it."""
     person = await porchlight.register()
-    with porchlight.app.database.bound():
-        await User.all().update(role=Role.SUPPORT)
+    await promote(porchlight, person, Role.SUPPORT)
     async with porchlight.connect(token=person.access_token) as connection:
         await connection.subscribe(EXTEND, user=person.registered["user"]["id"])
         assert (await connection.next()).keys() == {"data"}
@@ -185,8 +184,7 @@ async def test_who_may_is_asked_before_how_often(porchlight: Porchlight) -> None
     )
     for _ in range(3):
         assert await porchlight.codes(f"mutation {{ {calls} }}") == ["UNAUTHENTICATED"] * 30
-    with porchlight.app.database.bound():
-        await User.all().update(role=Role.ADMIN)
+    await promote(porchlight, person, Role.ADMIN)
     assert await porchlight.codes(EXTEND, variables, token=person.access_token) == []
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import psutil  # type: ignore[import-untyped]
+import pyotp
 import pytest
 import websockets
 from websockets.typing import Subprotocol
@@ -22,6 +23,7 @@ from services.app import open_app
 from tests.clock import ManualClock
 from tests.porchlight import LOGIN, PASSWORD, REFRESH, REGISTER, Connection
 from tests.program import ROOT, SERVER, Program, Programs, free_port
+from tests.second_factors import CONFIRM, ENROLL
 from tests.services.smtp import Serve
 from tests.services.valkey import until
 
@@ -369,11 +371,15 @@ async def test_change_in_one_process_reaches_a_countdown_in_another(programs: Pr
     assert admin.out.startswith("ADA@example.com is an administrator.")
     assert "enrollTotp" in admin.out
     signed_in = await one.ask(LOGIN, {"input": {"email": "ada@example.com", "password": PASSWORD}})
+    login = await other.ask(LOGIN, {"input": {"email": "ada@example.com", "password": PASSWORD}})
+    token = login["login"]["tokens"]["accessToken"]
+    app = pyotp.TOTP((await other.ask(ENROLL, token=token))["enrollTotp"]["secret"])
+    confirmed = await other.ask(CONFIRM, {"code": app.now()}, token=token)
+    assert confirmed["confirmTotp"]["__typename"] == "ConfirmTotpSuccess"
     async with socket_to(one) as raw:
         connection = await counting_down(raw, signed_in["login"]["tokens"]["accessToken"])
-        login = await other.ask(LOGIN, {"input": {"email": "ada@example.com", "password": PASSWORD}})
         change = {"userId": ada["user"]["id"], "days": 7, "reason": "test"}
-        extended = await other.ask(EXTEND, change, token=login["login"]["tokens"]["accessToken"])
+        extended = await other.ask(EXTEND, change, token=token)
         assert extended == {"extendTrial": {"__typename": "ExtendTrialSuccess"}}
         tick = await connection.next()
     assert [await one.stop(), await other.stop()] == [0, 0]

@@ -8,13 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import Role, Trial, User
-from services import trials
+from models import AuditEvent, Role, Session, Trial, User
+from services import access, trials
+from services.access import Permission
+from services.audit import Action
 from services.billing import CatalogueError, read_catalogue
 from services.trials import FINAL, TrialStatus, next_change, progress, seconds_left, trial_status
 from tests.clock import START, ManualClock
 from tests.conftest import Start
 from tests.porchlight import Person, Porchlight
+from tests.staff import id_of, promote, staff
 
 PLAN = "key: a, name: A, description: A"
 EXTEND = """
@@ -82,24 +85,57 @@ def test_the_next_change_is_the_next_change(days: float, after: int, converted: 
         assert trial_status(trial, moment) is not trial_status(trial, now)
 
 
-async def promote(porchlight: Porchlight, person: Person, role: Role) -> None:
-    with porchlight.app.database.bound():
-        await User.filter(id=person.user_id).update(role=role)
-
-
 async def extend(
-    porchlight: Porchlight, staff: Person, whose: Person, days: int, reason: str = "asked"
+    porchlight: Porchlight, actor: Person, whose: Person, days: int, reason: str = "asked"
 ) -> dict[str, object]:
     variables = {"user": whose.registered["user"]["id"], "days": days, "reason": reason}
-    result: dict[str, object] = (await porchlight.ask(EXTEND, variables, token=staff.access_token))["extendTrial"]
+    result: dict[str, object] = (await porchlight.ask(EXTEND, variables, token=actor.access_token))["extendTrial"]
     return result
+
+
+async def unchanged(porchlight: Porchlight, person: Person) -> None:
+    """The trial ends when it did, and nothing was written down."""
+    with porchlight.app.database.bound():
+        trial = await Trial.get(user_id=person.user_id)
+        assert (trial.ends_at, trial.version) == (START + timedelta(days=14), 1)
+        assert not await AuditEvent.filter(action=Action.TRIAL_EXTENDED).exists()
+
+
+@pytest.mark.parametrize("role", [Role.SUPPORT, Role.ADMIN])
+async def test_extending_asks_for_a_fresh_second_factor(porchlight: Porchlight, clock: ManualClock, role: Role) -> None:
+    """A password is not enough for staff, and ten minutes later the factor has to be used again."""
+    person, actor = await porchlight.register(), await porchlight.register("actor@example.com")
+    variables = {"user": id_of(person), "days": 365, "reason": "asked"}
+    with porchlight.app.database.bound():
+        await User.filter(id=actor.user_id).update(role=role)
+    assert await porchlight.codes(EXTEND, variables, token=actor.access_token) == ["STEP_UP_REQUIRED"]
+    await promote(porchlight, actor, role)
+    with porchlight.app.database.bound():
+        await Session.filter(user_id=actor.user_id).update(factor_at=clock.now() - timedelta(seconds=601))
+    assert await porchlight.codes(EXTEND, variables, token=actor.access_token) == ["STEP_UP_REQUIRED"]
+    await unchanged(porchlight, person)
+    with porchlight.app.database.bound():
+        await Session.filter(user_id=actor.user_id).update(factor_at=clock.now() - timedelta(seconds=600))
+    assert await porchlight.codes(EXTEND, variables, token=actor.access_token) == []
+
+
+async def test_the_table_of_permissions_governs_extending(
+    porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Support without that permission extends nothing, and learns nothing of who has a trial."""
+    person, actor = await porchlight.register(), await staff(porchlight, Role.SUPPORT)
+    without = access.PERMISSIONS[Role.SUPPORT] - {Permission.EXTEND_TRIALS}
+    monkeypatch.setitem(access.PERMISSIONS, Role.SUPPORT, without)
+    for user in (id_of(person), "VXNlcjo5OTk"):
+        variables = {"user": user, "days": 7, "reason": "asked"}
+        assert await porchlight.codes(EXTEND, variables, token=actor.access_token) == ["FORBIDDEN"]
+    await unchanged(porchlight, person)
 
 
 async def test_support_extends_a_trial_from_its_end(porchlight: Porchlight) -> None:
     """Seven days more, told in the answer."""
-    staff, person = await porchlight.register("staff@example.com"), await porchlight.register()
-    await promote(porchlight, staff, Role.SUPPORT)
-    assert await extend(porchlight, staff, person, 7) == {
+    actor, person = await staff(porchlight, Role.SUPPORT), await porchlight.register()
+    assert await extend(porchlight, actor, person, 7) == {
         "__typename": "ExtendTrialSuccess",
         "trial": {"status": "ACTIVE", "endsAt": "2026-03-23T09:00:00+00:00", "secondsLeft": 21 * 86_400},
     }
@@ -107,20 +143,18 @@ async def test_support_extends_a_trial_from_its_end(porchlight: Porchlight) -> N
 
 async def test_an_expired_trial_is_extended_from_now(porchlight: Porchlight, clock: ManualClock) -> None:
     """The days that were asked for are the days that are given."""
-    staff, person = await porchlight.register("staff@example.com"), await porchlight.register()
-    await promote(porchlight, staff, Role.ADMIN)
+    actor, person = await staff(porchlight, Role.ADMIN), await porchlight.register()
     await clock.advance(timedelta(minutes=9))
     with porchlight.app.database.bound():
         await Trial.filter(user_id=person.user_id).update(ends_at=clock.now() - timedelta(days=3))
-    result = await extend(porchlight, staff, person, 1)
+    result = await extend(porchlight, actor, person, 1)
     assert result["trial"] == {"status": "ENDING", "endsAt": "2026-03-03T09:09:00+00:00", "secondsLeft": 86_400}
 
 
 async def test_ten_extensions_at_once_all_count(porchlight: Porchlight) -> None:
     """Each is one conditional update on the version: none is lost."""
-    staff, person = await porchlight.register("staff@example.com"), await porchlight.register()
-    await promote(porchlight, staff, Role.SUPPORT)
-    await asyncio.gather(*(extend(porchlight, staff, person, 1) for _ in range(10)))
+    actor, person = await staff(porchlight, Role.SUPPORT), await porchlight.register()
+    await asyncio.gather(*(extend(porchlight, actor, person, 1) for _ in range(10)))
     with porchlight.app.database.bound():
         trial = await Trial.get(user_id=person.user_id)
     assert (trial.ends_at, trial.version) == (START + timedelta(days=24), 11)
@@ -129,11 +163,10 @@ async def test_ten_extensions_at_once_all_count(porchlight: Porchlight) -> None:
 @pytest.mark.parametrize("decided", ["converted_at", "canceled_at"])
 async def test_what_is_decided_is_not_extended(porchlight: Porchlight, decided: str) -> None:
     """A refusal by name, and the row stays as it was."""
-    staff, person = await porchlight.register("staff@example.com"), await porchlight.register()
-    await promote(porchlight, staff, Role.SUPPORT)
+    actor, person = await staff(porchlight, Role.SUPPORT), await porchlight.register()
     with porchlight.app.database.bound():
         await Trial.filter(user_id=person.user_id).update(**{decided: START})
-    assert await extend(porchlight, staff, person, 7) == {"__typename": "TrialNotExtendable"}
+    assert await extend(porchlight, actor, person, 7) == {"__typename": "TrialNotExtendable"}
     with porchlight.app.database.bound():
         trial = await Trial.get(user_id=person.user_id)
     assert (trial.ends_at, trial.version) == (START + timedelta(days=14), 1)
@@ -151,18 +184,16 @@ async def test_what_is_decided_is_not_extended(porchlight: Porchlight, decided: 
 )
 async def test_extensions_are_bounded(porchlight: Porchlight, days: int, reason: str, code: str) -> None:
     """From one day to a year, for a reason."""
-    staff, person = await porchlight.register("staff@example.com"), await porchlight.register()
-    await promote(porchlight, staff, Role.SUPPORT)
+    actor, person = await staff(porchlight, Role.SUPPORT), await porchlight.register()
     variables = {"user": person.registered["user"]["id"], "days": days, "reason": reason}
-    assert await porchlight.codes(EXTEND, variables, token=staff.access_token) == [code]
+    assert await porchlight.codes(EXTEND, variables, token=actor.access_token) == [code]
 
 
 @pytest.mark.parametrize("user", ["VXNlcjo5OTk", "VHJpYWw6MQ", "no id", "", "VXNlcjphYmM"])
 async def test_an_unknown_user_has_no_trial_to_extend(porchlight: Porchlight, user: str) -> None:
     """Unknown, of another type or malformed: not found, and never forbidden."""
-    staff = await porchlight.register("staff@example.com")
-    await promote(porchlight, staff, Role.SUPPORT)
-    assert await porchlight.codes(EXTEND, {"user": user, "days": 1, "reason": "x"}, token=staff.access_token) == [
+    actor = await staff(porchlight, Role.SUPPORT)
+    assert await porchlight.codes(EXTEND, {"user": user, "days": 1, "reason": "x"}, token=actor.access_token) == [
         "NOT_FOUND"
     ]
 

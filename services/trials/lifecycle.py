@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from tortoise.expressions import F
 
-from core.errors import BadUserInput, NotFound, Refusal
+from core.errors import BadUserInput, Forbidden, NotFound, Refusal
 from models.trials import Trial, TrialClaim
-from services import audit
+from services import access, audit
+from services.access import Permission
 from services.audit import Action
 from services.trials.countdown import CHANNEL, SLOTS
 from services.trials.status import TrialStatus, trial_status
@@ -69,8 +70,10 @@ async def claim(app: App, user_id: int, person: str) -> int:
 async def extend(app: App, user_id: int, days: int, *, reason: str, actor: User, client: Client) -> Trial:
     """Move the end of a trial by `days` days, from its end or, when it is over, from now.
 
-    Raises NotFound, BadUserInput, TrialNotExtendable. Every open countdown hears of it.
+    Raises Forbidden, NotFound, BadUserInput, TrialNotExtendable. Every open countdown hears of it.
     """
+    if not access.has_permission(actor, Permission.EXTEND_TRIALS):
+        raise Forbidden
     if not 1 <= days <= LONGEST_EXTENSION:
         raise BadUserInput(f"days is from 1 to {LONGEST_EXTENSION}.")
     while True:
