@@ -45,9 +45,9 @@ async def run(programs: Programs, settings: Settings, *arguments: str) -> tuple[
 
 
 async def user(app: App, email: str, **state: Any) -> User:
-    return await User.create(
-        email=email, email_key=email, password_hash="x", role=Role.USER, created_at=app.clock.now(), **state
-    )
+    now = app.clock.now()
+    given = {"email": email, "email_key": email, "password_hash": "x", "role": Role.USER, "created_at": now}
+    return await User.create(**{**given, "email_verified_at": now, **state})
 
 
 async def test_make_admin_tells_what_comes_next(app: App, settings: Settings, programs: Programs) -> None:
@@ -70,6 +70,23 @@ async def test_make_admin_tells_what_comes_next(app: App, settings: Settings, pr
     with app.database.bound():
         found = await AuditEvent.filter(action=Action.ROLE_ASSIGNED).order_by("id")
         assert [(row.actor_id, row.user_id) for row in found] == [(None, ada.id), (None, grace.id)]
+
+
+async def test_make_admin_wants_a_proven_address(app: App, settings: Settings, programs: Programs) -> None:
+    """Anybody can register with the address of whom an operator means; it is said how its owner shows who they are."""
+    with app.database.bound():
+        ada = await user(app, "ada@example.com", email_verified_at=None)
+    status, out, err = await run(programs, settings, "worker.admin", ada.email)
+    assert (status, out) == (1, "")
+    assert err.startswith("Nobody has proven yet that they read ada@example.com: open the link of the letter")
+    assert "/dev/outbox" in err
+    assert "resendVerificationEmail" in err
+    with app.database.bound():
+        assert (await User.get(id=ada.id)).role is Role.USER
+        assert not await AuditEvent.exists()
+        await User.filter(id=ada.id).update(email_verified_at=app.clock.now())
+    status, out, err = await run(programs, settings, "worker.admin", ada.email)
+    assert (status, err) == (0, "")
 
 
 async def test_audit_verify_tells_head_and_what_waits(app: App, settings: Settings, programs: Programs) -> None:

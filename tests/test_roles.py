@@ -14,7 +14,7 @@ from schema.context import Context
 from schema.directives import Auth
 from services import access, accounts
 from services.access import PERMISSIONS, Permission
-from services.accounts import AccountClosed, administration
+from services.accounts import AccountClosed, AddressNotProven, administration
 from services.sessions import Client
 from tests.clock import START, ManualClock
 from tests.conftest import Start
@@ -472,9 +472,13 @@ async def test_ten_suspensions_at_once_are_one(start: Start) -> None:
 
 
 async def test_the_first_administrator_is_made_from_the_machine(porchlight: Porchlight) -> None:
-    """Written down without an actor; signed out and told. A second time changes nothing."""
+    """Once the address is proven. Written down without an actor; signed out and told. Twice is as once."""
     ada, app = await porchlight.register(), porchlight.app
     with app.database.bound():
+        with pytest.raises(AddressNotProven):
+            await accounts.make_administrator(app, ada.email)
+        await unchanged(porchlight, ada)
+        await User.filter(id=ada.user_id).update(email_verified_at=START)
         for _ in range(2):
             user = await accounts.make_administrator(app, " ADA@example.com")
             assert (user.id, user.role) == (ada.user_id, Role.ADMIN)
@@ -491,7 +495,7 @@ async def test_a_closed_account_is_made_no_administrator(porchlight: Porchlight,
     """It would be one that nobody can use."""
     ada, app = await porchlight.register(), porchlight.app
     with app.database.bound():
-        await User.filter(id=ada.user_id).update(**state)
+        await User.filter(id=ada.user_id).update(email_verified_at=START, **state)
         with pytest.raises(AccountClosed):
             await accounts.make_administrator(app, ada.email)
     assert (await row_of(porchlight, ada)).role is Role.USER

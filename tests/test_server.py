@@ -21,6 +21,7 @@ from models import User
 from services import demo
 from services.app import open_app
 from tests.clock import ManualClock
+from tests.mailbox import outbox, text_of, token_in
 from tests.porchlight import LOGIN, PASSWORD, REFRESH, REGISTER, Connection
 from tests.program import ROOT, SERVER, Program, Programs, free_port
 from tests.second_factors import CONFIRM, ENROLL
@@ -32,6 +33,7 @@ COUNTDOWN = "subscription { trialCountdown(everySeconds: 3600) { secondsLeft } }
 EXTEND = """mutation($userId: ID!, $days: Int!, $reason: String!) {
   extendTrial(userId: $userId, days: $days, reason: $reason) { __typename }
 }"""
+VERIFY = "mutation($token: String!) { verifyEmail(token: $token) { __typename } }"
 PRODUCTION = {
     "PROFILE": "production",
     "SECRET_KEY": "a-secret-of-this-test-run-and-of-no-other-place",
@@ -78,6 +80,15 @@ async def register(program: Program, email: str = "ada@example.com") -> dict[str
     assert data["register"]["__typename"] == "RegisterSuccess", data
     registered: dict[str, Any] = data["register"]
     return registered
+
+
+async def prove(programs: Programs, program: Program, email: str) -> None:
+    """Follow the link of the welcome letter."""
+    folder = programs.folder / "var" / "outbox"
+    await until(lambda: email in letters(programs), 10)
+    [letter] = [letter for letter in outbox(folder) if letter["To"] == email]
+    result = await program.ask(VERIFY, {"token": token_in(text_of(letter))})
+    assert result["verifyEmail"]["__typename"] == "VerifyEmailSuccess"
 
 
 def socket_to(program: Program) -> websockets.connect:
@@ -360,12 +371,13 @@ async def test_letter_outlives_a_server_killed_in_the_middle_of_trying(programs:
 async def test_change_in_one_process_reaches_a_countdown_in_another(programs: Programs, shared: dict[str, str]) -> None:
     """An administrator, made on the command line, extends the trial on one server; the other tells it at once."""
     one, other = await asyncio.gather(
-        programs.serve(SECRET_KEY=PRODUCTION["SECRET_KEY"], JOBS="external", **shared).listening(),
+        programs.serve(SECRET_KEY=PRODUCTION["SECRET_KEY"], **shared).listening(),
         programs.serve(
             SECRET_KEY=PRODUCTION["SECRET_KEY"], JOBS="external", PUBLIC_URL="http://localhost:8000", **shared
         ).listening(),
     )
     ada = await register(one)
+    await prove(programs, one, "ada@example.com")
     admin = programs.run("-m", "worker.admin", "ADA@example.com", SECRET_KEY=PRODUCTION["SECRET_KEY"], **shared)
     assert await admin.ended() == 0
     assert admin.out.startswith("ADA@example.com is an administrator.")

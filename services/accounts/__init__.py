@@ -2,6 +2,7 @@
 
 from services.accounts.administration import (
     AccountClosed,
+    AddressNotProven,
     LastAdministrator,
     assign_role,
     make_administrator,
@@ -25,6 +26,7 @@ __all__ = [
     "DELETION",
     "AccountClosed",
     "AccountSuspended",
+    "AddressNotProven",
     "EmailTaken",
     "Export",
     "InvalidCredentials",

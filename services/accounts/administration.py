@@ -36,6 +36,12 @@ class AccountClosed(BadUserInput):
     message = "This account is suspended or is going to be deleted: it gets no role."
 
 
+class AddressNotProven(BadUserInput):
+    """Nobody has shown that the account's owner reads its address: somebody else may have registered with it."""
+
+    message = "The address of this account has not been proven."
+
+
 async def assign_role(app: App, user_id: int, role: Role, *, actor: User, client: Client) -> User:
     """Give a user another role, and sign them out everywhere. The role that they have already changes nothing.
 
@@ -98,13 +104,16 @@ async def restore(app: App, user_id: int, *, actor: User, client: Client) -> Use
 async def make_administrator(app: App, email: str) -> User:
     """Give the role ADMIN to a registered user, from the machine that runs the server.
 
-    Raises NotFound, AccountClosed.
+    Raises NotFound, AccountClosed, AddressNotProven: the operator means whoever reads the address, and anybody can
+    register with it.
     """
     async with app.database.transaction():
         user = await User.filter(email_key=email_key(email)).select_for_update().first()
         if user is None:
             raise NotFound
         _require_open(user)
+        if user.email_verified_at is None:
+            raise AddressNotProven
         changes = user.role is not Role.ADMIN
         if changes:
             await _assign(app, user, Role.ADMIN)
