@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,18 @@ import pytest
 import websockets
 from websockets.typing import Subprotocol
 
-from tests.porchlight import LOGIN, PASSWORD, REGISTER, Connection
+from models import Job, Role, Session, User
+from services import jobs
+from services.app import App, open_app
+from tests.porchlight import LOGIN, PASSWORD, REGISTER, SECRET, Connection, settings_for
 from tests.program import Program, Programs
-from tests.services.valkey import RestartableValkey
+from tests.services.valkey import RestartableValkey, until
 
 BOUND = 5.0
 ME = "{ me { email } }"
 REVOKE = "mutation { revokeOtherSessions }"
+SUSPEND = 'mutation($user: ID!) { suspendUser(userId: $user, reason: "farming") { __typename } }'
+LOWER = "mutation($user: ID!) { assignRole(userId: $user, role: USER) { __typename } }"
 WHO = {"email": "ada@example.com", "password": PASSWORD}
 
 
@@ -48,6 +53,18 @@ async def status(program: Program, token: str) -> int:
         return (await http.post("/graphql", json={"query": ME}, headers=headers)).status_code
 
 
+async def pair(programs: Programs, database_url: str, redis_url: str) -> tuple[Program, Program]:
+    """Two processes on one database and one Valkey."""
+    shared = {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "SECRET_KEY": SECRET,
+        "PUBLIC_URL": "http://127.0.0.1:8000",
+    }
+    here, there = programs.serve(**shared), programs.serve(**shared)
+    return await here.listening(), await there.listening()
+
+
 def access_token(result: dict[str, Any]) -> str:
     token: str = result["tokens"]["accessToken"]
     return token
@@ -58,15 +75,7 @@ async def test_what_is_revoked_here_is_refused_there_within_five_seconds(
     programs: Programs, postgres_url: str, restartable_valkey: RestartableValkey, bus: str
 ) -> None:
     """By two real processes on real time: HTTP at once, an open socket within the bound, with a bus or without."""
-    shared = {
-        "DATABASE_URL": postgres_url,
-        "REDIS_URL": restartable_valkey.url,
-        "SECRET_KEY": "s" * 48,
-        "PUBLIC_URL": "http://127.0.0.1:8000",
-    }
-    here, there = programs.serve(**shared), programs.serve(**shared)
-    await here.listening()
-    await there.listening()
+    here, there = await pair(programs, postgres_url, restartable_valkey.url)
     lost = access_token((await here.ask(REGISTER, {"input": WHO}))["register"])
     kept = access_token((await here.ask(LOGIN, {"input": WHO}))["login"])
     async with socket_to(there, lost) as open_socket, socket_to(there, kept) as other:
@@ -89,3 +98,58 @@ async def test_what_is_revoked_here_is_refused_there_within_five_seconds(
         restartable_valkey.resume()
     elif bus == "gone":
         await restartable_valkey.start()
+
+
+async def test_who_may_no_longer_is_shut_out_there_within_five_seconds(
+    programs: Programs, postgres_url: str, restartable_valkey: RestartableValkey, tmp_path: Path
+) -> None:
+    """Suspended, lowered and deleted on one process: HTTP at once, an open socket within the bound, on the other."""
+    here, there = await pair(programs, postgres_url, restartable_valkey.url)
+    names = ("admin", "suspended", "lowered", "deleted")
+    people = {name: (await here.ask(REGISTER, {"input": {**WHO, "email": f"{name}@example.com"}})) for name in names}
+    tokens = {name: access_token(people[name]["register"]) for name in names}
+    ids = {name: people[name]["register"]["user"]["id"] for name in names}
+    settings = settings_for(postgres_url, restartable_valkey.url, f"outbox://{tmp_path / 'outbox'}", jobs="external")
+    async with open_app(settings) as app, AsyncExitStack() as sockets:
+        with app.database.bound():
+            await User.filter(email="admin@example.com").update(role=Role.ADMIN)
+            await User.filter(email="lowered@example.com").update(role=Role.SUPPORT)
+            await Session.filter(user__email="admin@example.com").update(assurance=2, factor_at=app.clock.now())
+        opened = {}
+        for name in names:
+            opened[name] = await sockets.enter_async_context(socket_to(there, tokens[name]))
+            await opened[name].subscribe(ME)
+            assert (await opened[name].next())["data"]["me"] == {"email": f"{name}@example.com"}
+            assert (await opened[name].receive())["type"] == "complete"
+
+        async def shut_out(name: str, *reason: object) -> None:
+            began = time.monotonic()
+            assert await status(there, tokens[name]) == 401
+            assert await opened[name].closed() == reason
+            assert time.monotonic() - began < BOUND
+
+        await here.ask(SUSPEND, {"user": ids["suspended"]}, token=tokens["admin"])
+        await shut_out("suspended", 4403, "The account has been suspended")
+        await here.ask(LOWER, {"user": ids["lowered"]}, token=tokens["admin"])
+        await shut_out("lowered", 4403, "The role has changed")
+        await here.ask("mutation { deleteAccount { __typename } }", token=tokens["deleted"])
+        with app.database.bound():
+            await let_two_weeks_pass(app, "deleted@example.com")
+            await until(lambda: no_longer_exists("deleted@example.com"))
+        await shut_out("deleted", 4401, "The session has ended")
+        await opened["admin"].subscribe(ME)
+        assert (await opened["admin"].next())["data"]["me"] == {"email": "admin@example.com"}
+
+
+async def let_two_weeks_pass(app: App, email: str) -> None:
+    """The time of a deletion that was asked for has come, and a server does it."""
+    now = app.clock.now()
+    user = await User.get(email=email)
+    await User.filter(id=user.id).update(deletion_at=now)
+    payload = {"user_id": user.id, "deletion_at": now.isoformat()}
+    assert await Job.filter(kind="account.deletion").update(due_at=now, payload=payload) == 1
+    await jobs.wake(app)
+
+
+async def no_longer_exists(email: str) -> bool:
+    return not await User.exists(email=email)
