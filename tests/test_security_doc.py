@@ -5,8 +5,12 @@ import re
 from pathlib import Path
 
 import pytest
+from strawberry.types.base import get_object_definition
 
 from models import Role
+from resolvers.root import Mutation, Query, Subscription
+from schema import audit
+from schema.directives import Auth
 from services.access import PERMISSIONS, Permission
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -77,3 +81,21 @@ def test_the_table_of_permissions_is_the_code_s() -> None:
     assert [row[0] for row in told] == list(Permission)
     for place, role in enumerate((Role.USER, Role.SUPPORT, Role.ANALYST, Role.ADMIN), start=1):
         assert {row[0] for row in told if row[place] == "yes"} == PERMISSIONS[role]
+
+
+def test_how_fresh_a_proof_is_asked_is_what_guards_say() -> None:
+    """Each root field that asks for assurance 2 stands in the row of its seconds; others' events ask for as many."""
+    told = {
+        (field, int(seconds.replace(",", "")))
+        for seconds, fields in re.findall(r"^\| ([\d,]+) s \| ([^|]+) \|", TEXT, re.MULTILINE)
+        for field in re.findall(r"`(\w+)`", fields)
+    }
+    guarded = {
+        (re.sub(r"_(\w)", lambda match: match[1].upper(), field.python_name), guard.max_age)
+        for root in (Query, Mutation, Subscription)
+        for field in get_object_definition(root, strict=True).fields
+        for guard in field.extensions
+        if isinstance(guard, Auth) and guard.assurance > 1
+    }
+    assert told == guarded
+    assert ("auditEvents", audit.FRESH) in told
