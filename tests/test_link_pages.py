@@ -131,7 +131,7 @@ async def test_setting_a_password_on_the_page(porchlight: Porchlight) -> None:
     ]
     assert answers == ["InvalidCredentials", "LoginSuccess"]
     with porchlight.app.database.bound():
-        assert await Session.filter(revoked_reason="PASSWORD_RESET").count() == 1
+        assert await Session.filter(revoked_reason="ADDRESS_PROVEN").count() == 1  # the letter proves it as well
         assert (await AuditEvent.get(action="password.reset")).ip == "127.0.0.1"
 
 
