@@ -74,6 +74,15 @@ async def test_export_holds_everything_that_is_held(porchlight: Porchlight) -> N
     assert [secret for secret in secrets if secret in answer.text] == []
 
 
+async def test_letters_that_name_the_address_alone_are_told(porchlight: Porchlight) -> None:
+    """Links are asked for without signing in: the letters are held all the same, each told to whose address it is."""
+    person, other = await porchlight.register(), await porchlight.register("grace@example.com")
+    for email in (person.email, other.email, other.email.upper()):
+        await porchlight.ask("mutation($e: String!) { requestMagicLink(email: $e) }", {"e": email})
+    data = (await download(porchlight, await exported(porchlight, person))).json()
+    assert [letter["kind"] for letter in data["letters"]].count("mail.magic_link") == 1
+
+
 def test_every_table_is_exported_and_deleted() -> None:
     """Or stands in a list with the reason: who adds a table about people is told here what is missing."""
     exported = {model for section in held.SECTIONS for model in section.models}

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -35,6 +36,7 @@ from worker.tasks import TASKS
 ME = "{ me { email } }"
 EXPORT = "mutation { exportMyData { url expiresAt } }"
 CANCEL = "mutation { cancelAccountDeletion }"
+ASK_FOR_LINKS = "mutation($e: String!) { requestMagicLink(email: $e) requestPasswordReset(email: $e) }"
 GRACE = timedelta(days=14)
 SECOND = timedelta(seconds=1)
 
@@ -293,6 +295,36 @@ async def test_deletion_leaves_nothing_but_what_it_says(porchlight: Porchlight, 
     told = [letter["To"] for letter in letters(porchlight) if letter["Subject"] == "Your account has been deleted"]
     assert told == [person.email]
     assert (await actions(porchlight))[-1] == "account.deleted"
+
+
+async def test_deletion_forgets_letters_that_name_the_address_alone(
+    porchlight: Porchlight, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Links are asked for without signing in: those letters go too, done, given up or due, and nobody else's."""
+    person, other = await porchlight.register(), await porchlight.register("grace@example.com")
+    at = (await ask_for_deletion(porchlight, person.access_token))["deletionAt"]
+    await clock.advance(GRACE - timedelta(minutes=5))
+    await porchlight.ask(ASK_FOR_LINKS, {"e": other.email})
+    await porchlight.ask(ASK_FOR_LINKS, {"e": person.email})
+    await drain(porchlight)
+    monkeypatch.setattr(porchlight.app.mail, "send", AsyncMock(side_effect=MailRejected(550, "no such user")))
+    await clock.advance(timedelta(minutes=1))
+    await porchlight.ask(ASK_FOR_LINKS, {"e": person.email})
+    await drain(porchlight)
+    await clock.advance(timedelta(minutes=4))
+    await porchlight.ask(ASK_FOR_LINKS, {"e": person.email})
+    with porchlight.app.database.bound():
+        states = [
+            (job.done_at is not None, job.dead_at is not None)
+            for job in await Job.all()
+            if job.payload.get("address") == person.email
+        ]
+        assert sorted(states) == [(False, False)] * 2 + [(False, True)] * 2 + [(True, False)] * 2
+        await accounts.delete(porchlight.app, {"user_id": person.user_id, "deletion_at": at})
+        left = [job for job in await Job.all() if "address" in job.payload]
+        assert [job.payload["address"] for job in left] == [other.email] * 2
+        told = [job.kind for job in await Job.all() if person.email in json.dumps([job.payload, job.last_error])]
+        assert told == [notifications.FAREWELL]
 
 
 async def test_deletion_may_run_twice(porchlight: Porchlight, clock: ManualClock) -> None:

@@ -61,7 +61,7 @@ def table(name: str, model: type[Model], *fields: str, by: str = "user_id", **re
 async def letters(app: App, user: User) -> AsyncGenerator[list[Row], None]:
     """Jobs that concern the user: mostly letters to them. What is told of a payload holds no token: none is in it."""
     after = 0
-    while ids := await jobs.about(app, user.id, after=after, limit=BATCH):
+    while ids := await jobs.about(app, user, after=after, limit=BATCH):
         after = ids[-1]
         batch = await Job.filter(id__in=ids).order_by("id")
         yield [
