@@ -9,6 +9,7 @@ from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
+from structlog.testing import capture_logs
 
 from adapters.mail import MailRejected
 from core.errors import PorchlightError, Unavailable
@@ -23,7 +24,7 @@ from models import (
     TrialClaim,
     User,
 )  # fmt: skip
-from services import accounts, jobs, notifications, one_time_tokens
+from services import accounts, jobs, notifications, one_time_tokens, pruning
 from services.sessions import Client, InvalidToken
 from tests.clock import START, ManualClock
 from tests.conftest import Start
@@ -424,3 +425,26 @@ async def test_last_letter_forgets_its_address_also_when_it_fails(
     with porchlight.app.database.bound():
         await notifications.send_farewell(porchlight.app, {"number": person.user_id})
         await notifications.send_farewell(porchlight.app, {"number": -1})
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("cannot write to ada@example.com"), TimeoutError()])
+async def test_last_letter_that_fails_unforeseen_is_forgotten(
+    porchlight: Porchlight, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    """Nobody can answer for what broke: the job goes with the address that it holds, but not while it may succeed."""
+    person = await porchlight.register()
+    await ask_for_deletion(porchlight, person.access_token)
+    await drain(porchlight)
+    await clock.advance(GRACE)
+    monkeypatch.setattr(porchlight.app.mail, "send", AsyncMock(side_effect=fault))
+    monkeypatch.setattr(jobs, "MAX_ATTEMPTS", 3)
+    with porchlight.app.database.bound(), capture_logs():
+        for _ in range(jobs.MAX_ATTEMPTS):
+            await Worker(porchlight.app, TASKS).drain()
+            await pruning.prune_jobs(porchlight.app, {})
+            kept = await Job.filter(kind=notifications.FAREWELL)
+            assert [(job.payload["to"], job.dead_at) for job in kept] in ([], [([person.email] * 2, None)])
+            await clock.advance(timedelta(hours=8))
+        assert kept == []
+        left = [json.dumps([job.payload, job.dedup_key, job.last_error]) for job in await Job.all()]
+    assert [text for text in left if "ada" in text] == []
