@@ -87,6 +87,23 @@ async def test_letters_that_name_the_address_alone_are_told(porchlight: Porchlig
     assert [letter["kind"] for letter in data["letters"]].count("mail.magic_link") == 1
 
 
+async def test_staff_that_acted_are_not_told(porchlight: Porchlight) -> None:
+    """What they did is, and why, but neither who they are nor from where; the owner's own acts are told in full."""
+    person, admin = await porchlight.register(), await staff(porchlight, Role.ADMIN)
+    await porchlight.ask(
+        'mutation($id: ID!) { extendTrial(userId: $id, days: 3, reason: "kind") { __typename } }',
+        {"id": id_of(person)},
+        token=admin.access_token,
+    )
+    events = (await download(porchlight, await exported(porchlight, person))).json()["events"]
+    told = {event["action"]: (event["actorId"], event["ip"], event["data"].get("reason")) for event in events}
+    assert told == {
+        "account.registered": (person.user_id, "127.0.0.1", None),
+        "trial.extended": (None, None, "kind"),
+        "account.exported": (person.user_id, "127.0.0.1", None),
+    }
+
+
 def test_every_table_is_exported_and_deleted() -> None:
     """Or stands in a list with the reason: who adds a table about people is told here what is missing."""
     exported = {model for section in held.SECTIONS for model in section.models}
