@@ -12,6 +12,7 @@ from tortoise.expressions import F, Subquery
 from models.jobs import Job
 
 if TYPE_CHECKING:
+    from models.accounts import User
     from services.app import App
 
 CHANNEL = "jobs.enqueued"
@@ -22,8 +23,11 @@ FIRST_BACKOFF = timedelta(seconds=5)
 LONGEST_BACKOFF = timedelta(hours=8)
 LONGEST_REASON = 1000
 """Characters of an error that a job keeps."""
-_NAMED = {"sqlite": "CAST(json_extract(payload, '$.user_id') AS TEXT)", "postgres": "payload->>'user_id'"}
-"""The user whom a payload names, in the SQL of each database."""
+_NAMED = {
+    "sqlite": "(CAST(json_extract(payload, '$.user_id') AS TEXT) = $1 OR json_extract(payload, '$.address') = $2)",
+    "postgres": "(payload->>'user_id' = $1 OR payload->>'address' = $2)",
+}
+"""That a payload names a user, by number or by address, in the SQL of each database."""
 
 
 class Outcome(StrEnum):
@@ -98,16 +102,19 @@ async def oldest_due(app: App) -> float:
     return (now - job.due_at).total_seconds() if job and job.due_at else 0.0
 
 
-async def about(app: App, user_id: int, *, after: int, limit: int) -> list[int]:
-    """Ids of jobs whose payload names a user, from the one after `after` on. It looks at all jobs that are kept."""
-    sql = f"SELECT id FROM jobs WHERE {_NAMED[app.database.dialect]} = $1 AND id > $2 ORDER BY id LIMIT $3"  # ruff: ignore[hardcoded-sql-expression] -- one of two texts of ours
-    return [row["id"] for row in await app.database.rows(sql, [str(user_id), after, limit])]
+async def about(app: App, user: User, *, after: int, limit: int) -> list[int]:
+    """Ids of jobs whose payload names a user, from the one after `after` on. It looks at all jobs that are kept.
+
+    What was asked for by somebody who had not signed in, such as a link, names the address alone.
+    """
+    sql = f"SELECT id FROM jobs WHERE {_NAMED[app.database.dialect]} AND id > $3 ORDER BY id LIMIT $4"  # ruff: ignore[hardcoded-sql-expression] -- one of two texts of ours
+    return [row["id"] for row in await app.database.rows(sql, [str(user.id), user.email_key, after, limit])]
 
 
-async def forget(app: App, user_id: int, *, but: str) -> None:
-    """Delete the jobs whose payload names a user, done or not, except for those of the kind `but`."""
-    sql = f"DELETE FROM jobs WHERE {_NAMED[app.database.dialect]} = $1 AND kind <> $2"  # ruff: ignore[hardcoded-sql-expression] -- one of two texts of ours
-    await app.database.execute(sql, [str(user_id), but])
+async def forget(app: App, user: User, *, but: str) -> None:
+    """Delete the jobs whose payload names a user, as in `about`, done or not, except for those of the kind `but`."""
+    sql = f"DELETE FROM jobs WHERE {_NAMED[app.database.dialect]} AND kind <> $3"  # ruff: ignore[hardcoded-sql-expression] -- one of two texts of ours
+    await app.database.execute(sql, [str(user.id), user.email_key, but])
 
 
 def _held(job: Job) -> Any:

@@ -13,6 +13,7 @@ from tortoise.expressions import Q
 from models.jobs import Job
 from models.one_time_tokens import OneTimeToken
 from models.sessions import Session
+from services.notifications import FAREWELL
 from services.sessions import IDLE_LIFETIME
 
 if TYPE_CHECKING:
@@ -23,14 +24,21 @@ TOKENS = "one_time_tokens.prune"
 SESSIONS = "sessions.prune"
 
 JOBS_KEPT = timedelta(days=7)
-"""Of jobs that are done. A `dedup_key` holds as long; a dead letter waits for somebody to read it."""
+"""Of jobs that are done. A `dedup_key` holds as long."""
+DEAD_JOBS_KEPT = timedelta(days=90)
+"""A dead letter waits for somebody to read it, but not for ever: it may name whom it was for."""
 TOKENS_KEPT = timedelta(days=7)
 SESSIONS_KEPT = timedelta(days=90)
 
 
 async def prune_jobs(app: App, _: dict[str, Any]) -> None:
-    """Forget jobs that were done a week ago."""
-    await Job.filter(done_at__lt=app.clock.now() - JOBS_KEPT).delete()
+    """Forget jobs that were done a week ago, or were given up 90 days ago; a given-up farewell goes at once.
+
+    The account of a farewell is gone. However its letter failed, even with its worker, the address does not stay.
+    """
+    now = app.clock.now()
+    farewell = Q(kind=FAREWELL, dead_at__isnull=False)
+    await Job.filter(Q(done_at__lt=now - JOBS_KEPT) | Q(dead_at__lt=now - DEAD_JOBS_KEPT) | farewell).delete()
 
 
 async def prune_one_time_tokens(app: App, _: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -9,13 +10,16 @@ import pytest
 from structlog.testing import capture_logs
 from tortoise.fields.base import OnDelete
 
-from models import Device, OneTimeToken, Session, Totp, User
+from models import Device, OneTimeToken, Role, Session, Totp, User
 from services.accounts import held
-from tests.clock import START, ManualClock
-from tests.porchlight import Person, Porchlight
+from tests.clock import ManualClock
+from tests.porchlight import LOGIN, PASSWORD, Person, Porchlight
+from tests.staff import id_of, staff
 from tests.traces import KEPT, actions, ask_for_deletion, drain, filled, letters, tables
 
 EXPORT = "mutation { exportMyData { url expiresAt } }"
+SUSPEND = 'mutation($id: ID!) { suspendUser(userId: $id, reason: "stolen") { __typename } }'
+RESTORE = "mutation($id: ID!) { restoreUser(userId: $id) { __typename } }"
 SECOND = timedelta(seconds=1)
 
 # Tables without a section of their own, and why.
@@ -74,6 +78,32 @@ async def test_export_holds_everything_that_is_held(porchlight: Porchlight) -> N
     assert [secret for secret in secrets if secret in answer.text] == []
 
 
+async def test_letters_that_name_the_address_alone_are_told(porchlight: Porchlight) -> None:
+    """Links are asked for without signing in: the letters are held all the same, each told to whose address it is."""
+    person, other = await porchlight.register(), await porchlight.register("grace@example.com")
+    for email in (person.email, other.email, other.email.upper()):
+        await porchlight.ask("mutation($e: String!) { requestMagicLink(email: $e) }", {"e": email})
+    data = (await download(porchlight, await exported(porchlight, person))).json()
+    assert [letter["kind"] for letter in data["letters"]].count("mail.magic_link") == 1
+
+
+async def test_staff_that_acted_are_not_told(porchlight: Porchlight) -> None:
+    """What they did is, and why, but neither who they are nor from where; the owner's own acts are told in full."""
+    person, admin = await porchlight.register(), await staff(porchlight, Role.ADMIN)
+    await porchlight.ask(
+        'mutation($id: ID!) { extendTrial(userId: $id, days: 3, reason: "kind") { __typename } }',
+        {"id": id_of(person)},
+        token=admin.access_token,
+    )
+    events = (await download(porchlight, await exported(porchlight, person))).json()["events"]
+    told = {event["action"]: (event["actorId"], event["ip"], event["data"].get("reason")) for event in events}
+    assert told == {
+        "account.registered": (person.user_id, "127.0.0.1", None),
+        "trial.extended": (None, None, "kind"),
+        "account.exported": (person.user_id, "127.0.0.1", None),
+    }
+
+
 def test_every_table_is_exported_and_deleted() -> None:
     """Or stands in a list with the reason: who adds a table about people is told here what is missing."""
     exported = {model for section in held.SECTIONS for model in section.models}
@@ -119,17 +149,27 @@ async def test_links_are_counted(porchlight: Porchlight) -> None:
 
 
 async def test_link_ends_with_the_session_but_for_a_suspension(porchlight: Porchlight) -> None:
-    """Who is signed out has lost it, a thief too; who is suspended may still have their data."""
-    person = await porchlight.register()
+    """Who is signed out has lost it, a thief too, and a suspension gives it back to nobody; it only ends no link."""
+    person, admin = await porchlight.register(), await staff(porchlight, Role.ADMIN)
+    thief = (await porchlight.ask(LOGIN, {"input": {"email": person.email, "password": PASSWORD}}))["login"]
+    stolen = await exported(porchlight, replace(person, access_token=thief["tokens"]["accessToken"]))
+    assert (await download(porchlight, stolen)).status_code == 200
+    await porchlight.ask("mutation { revokeOtherSessions }", token=person.access_token)
+    assert (await download(porchlight, stolen)).status_code == 404
+    await porchlight.ask(SUSPEND, {"id": id_of(person)}, token=admin.access_token)
+    assert (await download(porchlight, stolen)).status_code == 404
+
+
+async def test_who_is_suspended_may_have_their_data(porchlight: Porchlight) -> None:
+    """By the link that they had already, as long as they are suspended, or it would outlive the session."""
+    person, admin = await porchlight.register(), await staff(porchlight, Role.ADMIN)
     path = await exported(porchlight, person)
-    await porchlight.ask("mutation { logout }", token=person.access_token)
+    await porchlight.ask(SUSPEND, {"id": id_of(person)}, token=admin.access_token)
+    assert (await download(porchlight, path)).status_code == 200
+    await porchlight.ask(RESTORE, {"id": id_of(person)}, token=admin.access_token)
     assert (await download(porchlight, path)).status_code == 404
     with porchlight.app.database.bound():
-        await User.filter(id=person.user_id).update(suspended_at=START)
-    assert (await download(porchlight, path)).status_code == 200
-    with porchlight.app.database.bound():
         await Session.filter(user_id=person.user_id).delete()
-        await User.filter(id=person.user_id).update(suspended_at=None)
     assert (await download(porchlight, path)).status_code == 404
 
 

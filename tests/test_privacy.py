@@ -6,8 +6,10 @@ from contextlib import nullcontext
 from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
+from structlog.testing import capture_logs
 
 from adapters.mail import MailRejected
 from core.errors import PorchlightError, Unavailable
@@ -22,7 +24,7 @@ from models import (
     TrialClaim,
     User,
 )  # fmt: skip
-from services import accounts, jobs, notifications, one_time_tokens
+from services import accounts, jobs, notifications, one_time_tokens, pruning
 from services.sessions import Client, InvalidToken
 from tests.clock import START, ManualClock
 from tests.conftest import Start
@@ -36,6 +38,7 @@ from worker.tasks import TASKS
 ME = "{ me { email } }"
 EXPORT = "mutation { exportMyData { url expiresAt } }"
 CANCEL = "mutation { cancelAccountDeletion }"
+ASK_FOR_LINKS = "mutation($e: String!) { requestMagicLink(email: $e) requestPasswordReset(email: $e) }"
 GRACE = timedelta(days=14)
 SECOND = timedelta(seconds=1)
 
@@ -297,6 +300,36 @@ async def test_deletion_leaves_nothing_but_what_it_says(porchlight: Porchlight, 
     assert (await actions(porchlight))[-1] == "account.deleted"
 
 
+async def test_deletion_forgets_letters_that_name_the_address_alone(
+    porchlight: Porchlight, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Links are asked for without signing in: those letters go too, done, given up or due, and nobody else's."""
+    person, other = await porchlight.register(), await porchlight.register("grace@example.com")
+    at = (await ask_for_deletion(porchlight, person.access_token))["deletionAt"]
+    await clock.advance(GRACE - timedelta(minutes=5))
+    await porchlight.ask(ASK_FOR_LINKS, {"e": other.email})
+    await porchlight.ask(ASK_FOR_LINKS, {"e": person.email})
+    await drain(porchlight)
+    monkeypatch.setattr(porchlight.app.mail, "send", AsyncMock(side_effect=MailRejected(550, "no such user")))
+    await clock.advance(timedelta(minutes=1))
+    await porchlight.ask(ASK_FOR_LINKS, {"e": person.email})
+    await drain(porchlight)
+    await clock.advance(timedelta(minutes=4))
+    await porchlight.ask(ASK_FOR_LINKS, {"e": person.email})
+    with porchlight.app.database.bound():
+        states = [
+            (job.done_at is not None, job.dead_at is not None)
+            for job in await Job.all()
+            if job.payload.get("address") == person.email
+        ]
+        assert sorted(states) == [(False, False)] * 2 + [(False, True)] * 2 + [(True, False)] * 2
+        await accounts.delete(porchlight.app, {"user_id": person.user_id, "deletion_at": at})
+        left = [job for job in await Job.all() if "address" in job.payload]
+        assert [job.payload["address"] for job in left] == [other.email] * 2
+        told = [job.kind for job in await Job.all() if person.email in json.dumps([job.payload, job.last_error])]
+        assert told == [notifications.FAREWELL]
+
+
 async def test_deletion_may_run_twice(porchlight: Porchlight, clock: ManualClock) -> None:
     """At the same time too: one event and one letter."""
     person = await porchlight.register()
@@ -394,3 +427,26 @@ async def test_last_letter_forgets_its_address_also_when_it_fails(
     with porchlight.app.database.bound():
         await notifications.send_farewell(porchlight.app, {"number": person.user_id})
         await notifications.send_farewell(porchlight.app, {"number": -1})
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("cannot write to ada@example.com"), TimeoutError()])
+async def test_last_letter_that_fails_unforeseen_is_forgotten(
+    porchlight: Porchlight, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    """Nobody can answer for what broke: the job goes with the address that it holds, but not while it may succeed."""
+    person = await porchlight.register()
+    await ask_for_deletion(porchlight, person.access_token)
+    await drain(porchlight)
+    await clock.advance(GRACE)
+    monkeypatch.setattr(porchlight.app.mail, "send", AsyncMock(side_effect=fault))
+    monkeypatch.setattr(jobs, "MAX_ATTEMPTS", 3)
+    with porchlight.app.database.bound(), capture_logs():
+        for _ in range(jobs.MAX_ATTEMPTS):
+            await Worker(porchlight.app, TASKS).drain()
+            await pruning.prune_jobs(porchlight.app, {})
+            kept = await Job.filter(kind=notifications.FAREWELL)
+            assert [(job.payload["to"], job.dead_at) for job in kept] in ([], [([person.email] * 2, None)])
+            await clock.advance(timedelta(hours=8))
+        assert kept == []
+        left = [json.dumps([job.payload, job.dedup_key, job.last_error]) for job in await Job.all()]
+    assert [text for text in left if "ada" in text] == []

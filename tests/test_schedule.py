@@ -121,16 +121,17 @@ async def prune(app: App, kind: str) -> None:
 
 
 async def test_jobs_are_forgotten_a_week_after_they_were_done(app: App) -> None:
-    """To the second. What is due, and what is dead, stays."""
-    week = START - timedelta(days=7)
+    """To the second. What is due stays, and what is dead for 90 days."""
+    week, quarter = START - timedelta(days=7), START - timedelta(days=90)
 
     async def job(key: str, **state: Any) -> None:
-        await Job.create(kind="x", payload={}, dedup_key=key, created_at=week - timedelta(days=99), **state)
+        await Job.create(kind="x", payload={}, dedup_key=key, created_at=week - timedelta(days=999), **state)
 
     await job("old", done_at=week - timedelta(seconds=1))
     await job("recent", done_at=week)
     await job("due", due_at=START + timedelta(days=1))
-    await job("dead", dead_at=week - timedelta(days=99))
+    await job("dead", dead_at=quarter)
+    await job("dead for long", dead_at=quarter - timedelta(seconds=1))
     await prune(app, pruning.JOBS)
     assert await slots() == ["recent", "due", "dead"]
 

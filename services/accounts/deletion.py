@@ -122,7 +122,7 @@ async def _erase(app: App, user: User) -> None:
     if trial is not None:
         await trials.claim(app, user.id, trial.person_key)
     await OneTimeToken.filter(address=user.email_key).delete()
-    await jobs.forget(app, user.id, but=DELETION)
+    await jobs.forget(app, user, but=DELETION)
     await notifications.farewell(app, user)
     await audit.record(app, Action.DELETED, user_id=user.id)
     await User.filter(id=user.id).delete()

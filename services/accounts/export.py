@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 FORMAT = "porchlight-export/1"
 LIFETIME = timedelta(minutes=15)
+SUSPENDED = "SUSPENDED"
+"""Why a suspension ends sessions, as they tell it."""
 DOWNLOADS = 5
 """How often one link may be followed: a download that broke off is begun again."""
 
@@ -58,15 +60,17 @@ async def request_export(app: App, viewer: Viewer, client: Client) -> Export:
 async def open_export(app: App, token: str) -> User:
     """Whose data a link leads to; each call counts as a download. Raises NotFound.
 
-    The link ends with the session that asked for it, so that a thief who is signed out has none left. Only a suspension
-    ends the session and not the link: who is suspended may still have their data.
+    The link ends with the session that asked for it, so that a thief who is signed out has none left. Only a session
+    that a suspension has ended leaves its link: who is suspended may still have their data.
     """
     row = await one_time_tokens.find(app, Purpose.EXPORT, token)
     if row is None or row.user is None:
         raise NotFound
     session = await Session.get_or_none(key=row.data["session"])
-    stands = session is not None and sessions.is_live(session, app.clock.now())
-    if not stands and row.user.suspended_at is None:
+    if session is None:
+        raise NotFound
+    suspended = row.user.suspended_at is not None and session.revoked_reason == SUSPENDED
+    if not suspended and not sessions.is_live(session, app.clock.now()):
         raise NotFound
     if await one_time_tokens.attempt(app, row, DOWNLOADS) is None:
         raise NotFound

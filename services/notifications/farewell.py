@@ -31,6 +31,7 @@ async def farewell(app: App, user: User) -> None:
 async def send_farewell(app: App, payload: dict[str, Any]) -> None:
     """Deliver the last letter, then forget where it went; so also when the last try fails.
 
+    What fails in a way that nobody foresaw keeps the address until it is given up; then pruning deletes the job.
     Raises Unavailable, PorchlightError.
     """
     number = payload["number"]
