@@ -140,6 +140,19 @@ async def test_link_is_for_a_quarter_of_an_hour_and_five_downloads(porchlight: P
     assert [letter["Subject"] for letter in letters(porchlight)].count("Your data has been exported") == 3
 
 
+async def test_looking_is_no_download(porchlight: Porchlight) -> None:
+    """HEAD answers as GET would, without a body, and spends nothing, however often a program looks ahead."""
+    person = await porchlight.register()
+    path = await exported(porchlight, person)
+    looks = [await porchlight.http.head(path) for _ in range(6)]
+    assert [(look.status_code, look.content) for look in looks] == [(200, b"")] * 6
+    answers = [await download(porchlight, path) for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [200] * 5
+    names = ("content-type", "content-disposition", "cache-control")
+    assert [looks[0].headers[name] for name in names] == [answers[0].headers[name] for name in names]
+    assert [(await ask(path)).status_code for ask in (porchlight.http.head, porchlight.http.get)] == [404] * 2
+
+
 async def test_links_are_counted(porchlight: Porchlight) -> None:
     """Five an hour: reading everything costs."""
     person = await porchlight.register()

@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from unittest.mock import Mock
 
 import pytest
@@ -109,6 +109,57 @@ async def test_start_asks_for_the_keys_once(settings: Settings, clock: ManualClo
             async with open_app(settings, clock=clock):
                 found.append([statement.partition(" ")[0] for statement in statements])
     assert [set(found[0]), found[1]] == [{"SELECT", "INSERT"}, ["SELECT"]]
+
+
+@pytest.mark.parametrize("lost", [["IDENTIFY"], ["SEAL", "SIGN"]])
+async def test_lost_key_is_not_made_anew(settings: Settings, clock: ManualClock, lost: list[str]) -> None:
+    """The start says what is missing and what would be right, and changes nothing; with the key back all is well."""
+    async with open_app(settings, clock=clock) as app:
+        identity = app.keys.identity("person", "ada")
+        with app.database.bound():
+            rows = await Key.filter(use__in=lost)
+            await Key.filter(use__in=lost).delete()
+        with pytest.raises(SettingsError) as refusal:
+            async with open_app(settings, clock=clock):
+                pass
+        with app.database.bound():
+            assert await Key.filter(use__in=lost).count() == 0
+            await Key.bulk_create(rows)
+    [problem] = refusal.value.problems
+    assert problem == (
+        f"DATABASE_URL: the table keys of this database has lost what it had for {' and '.join(lost)}; the database, or"
+        " this table of it, restored from a backup would be right"
+    )
+    async with open_app(settings, clock=clock) as app:
+        assert app.keys.identity("person", "ada") == identity
+
+
+async def test_keys_that_have_all_retired_are_no_beginning(settings: Settings, clock: ManualClock) -> None:
+    """A table that has rows has had keys."""
+    async with open_app(settings, clock=clock):
+        await Key.all().update(retired_at=START)
+    with pytest.raises(SettingsError, match="lost what it had for IDENTIFY and SEAL and SIGN"):
+        async with open_app(settings, clock=clock):
+            pass
+
+
+async def test_start_that_meets_another_takes_its_keys(
+    settings: Settings, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process has made them all between the first look and the next step."""
+    look = keys.keeping.standing
+    async with open_app(settings, clock=clock) as app:
+        identity = app.keys.identity("person", "ada")
+    seen: list[list[Key]] = []
+
+    async def too_early(now: datetime) -> list[Key]:
+        seen.append(await look(now) if seen else [])
+        return seen[-1]
+
+    monkeypatch.setattr(keys.keeping, "standing", too_early)
+    async with open_app(settings, clock=clock) as app:
+        assert app.keys.identity("person", "ada") == identity
+    assert [len(rows) for rows in seen] == [0, 3]
 
 
 async def test_new_key_is_published_before_it_signs(porchlight: Porchlight, clock: ManualClock) -> None:

@@ -21,9 +21,16 @@ class Exports:
         self._app = app
 
     async def download(self, request: Request) -> Response:
-        """Everything that is held about the link's owner. Raises a 404 for a link that does not work any more."""
+        """Everything that is held about the link's owner. Raises a 404 for a link that does not work any more.
+
+        HEAD asks what GET would say, and spends nothing.
+        """
+        token = request.path_params["token"]
         try:
-            user = await accounts.open_export(self._app, request.path_params["token"])
+            if request.method == "HEAD":
+                await accounts.find_export(self._app, token)
+                return StreamingResponse((), media_type=JSON, headers=HEADERS)
+            user = await accounts.open_export(self._app, token)
         except NotFound as error:
             raise HTTPException(HTTPStatus.NOT_FOUND) from error
         return StreamingResponse(accounts.written(self._app, user), media_type=JSON, headers=HEADERS)

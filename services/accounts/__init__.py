@@ -17,7 +17,7 @@ from services.accounts.deletion import (
     delete,
     request_deletion,
 )
-from services.accounts.export import Export, open_export, request_export, written
+from services.accounts.export import Export, find_export, open_export, request_export, written
 from services.accounts.links import InvalidLink
 from services.accounts.registration import EmailTaken, InvalidEmail, InvalidPassword, register
 from services.accounts.signing_in import AccountSuspended, InvalidCredentials, SignedIn, login, logout
@@ -39,6 +39,7 @@ __all__ = [
     "cancel_deletion",
     "cancel_deletion_by_token",
     "delete",
+    "find_export",
     "login",
     "logout",
     "make_administrator",

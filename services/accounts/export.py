@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from core.errors import NotFound
-from models.one_time_tokens import Purpose
+from models.one_time_tokens import OneTimeToken, Purpose
 from models.sessions import Session
 from services import audit, jobs, notifications, one_time_tokens, sessions
 from services.accounts.held import SECTIONS
@@ -58,13 +58,22 @@ async def request_export(app: App, viewer: Viewer, client: Client) -> Export:
 
 
 async def open_export(app: App, token: str) -> User:
-    """Whose data a link leads to; each call counts as a download. Raises NotFound.
+    """Whose data a link leads to; each call counts as a download. Raises NotFound."""
+    row = await find_export(app, token)
+    if await one_time_tokens.attempt(app, row, DOWNLOADS) is None:
+        raise NotFound
+    assert row.user is not None
+    return row.user
+
+
+async def find_export(app: App, token: str) -> OneTimeToken:
+    """The token of a link that works; looking counts as nothing. Raises NotFound.
 
     The link ends with the session that asked for it, so that a thief who is signed out has none left. Only a session
     that a suspension has ended leaves its link: who is suspended may still have their data.
     """
     row = await one_time_tokens.find(app, Purpose.EXPORT, token)
-    if row is None or row.user is None:
+    if row is None or row.user is None or row.attempts >= DOWNLOADS:
         raise NotFound
     session = await Session.get_or_none(key=row.data["session"])
     if session is None:
@@ -72,9 +81,7 @@ async def open_export(app: App, token: str) -> User:
     suspended = row.user.suspended_at is not None and session.revoked_reason == SUSPENDED
     if not suspended and not sessions.is_live(session, app.clock.now()):
         raise NotFound
-    if await one_time_tokens.attempt(app, row, DOWNLOADS) is None:
-        raise NotFound
-    return row.user
+    return row
 
 
 async def written(app: App, user: User) -> AsyncGenerator[bytes, None]:

@@ -33,6 +33,10 @@ UNOPENED = (
     "SECRET_KEY: no secret of the list opens the keys in the database; the one that they were sealed with, put back at "
     "the end of the list, would be right"
 )
+LOST = (
+    "DATABASE_URL: the table keys of this database has lost what it had for {}; the database, or this table of it, "
+    "restored from a backup would be right"
+)
 
 log = structlog.get_logger(__name__)
 
@@ -53,10 +57,10 @@ class KeyKeeper:
         self._unsubscribe: Callable[[], None] | None = None
 
     async def open(self) -> None:
-        """Load the keys, make those that are missing, and begin to follow. Raises SettingsError."""
+        """Load the keys, make the first ones of a new database, and begin to follow. Raises SettingsError."""
         self._unsubscribe = self._bus.subscribe(CHANNEL, lambda _: self._stale.set(), resync=self._stale.set)
         try:
-            await self._make_missing()
+            await self._load_or_begin()
         except SealedElsewhereError as error:
             raise SettingsError([UNOPENED]) from error
         self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._tick())]
@@ -85,16 +89,27 @@ class KeyKeeper:
         """Give the ring what the table holds. One query. Raises SealedElsewhereError."""
         self._give(await standing(self._clock.now()))
 
-    async def _make_missing(self) -> None:
-        """Load; where a use has no key yet, make its first one. Of two that start at once one makes it for both."""
+    async def _load_or_begin(self) -> None:
+        """Load; where there has never been a key, make the first ones. Raises SettingsError for a use without a key.
+
+        Only an empty table is a beginning. A key that is missing beside others was lost, and one made in its place
+        would know nobody again: who has had a trial would have a second one.
+        """
         now = self._clock.now()
         rows = await standing(now)
-        missing = set(KeyUse) - {row.use for row in rows}
-        if missing:
-            made = [new_key(self.envelope, use, 1, created_at=now, active_at=now) for use in sorted(missing)]
-            await Key.bulk_create(made, ignore_conflicts=True)
+        if not rows and not await Key.exists():
+            await self._make_first(now)
+        if missing_from(rows):  # or another process made them since
             rows = await standing(now)
+        if missing := missing_from(rows):
+            raise SettingsError([LOST.format(" and ".join(missing))])
         self._give(rows)
+
+    async def _make_first(self, now: datetime) -> None:
+        """A key of each use, all in one transaction: of two that start at once one makes them for both."""
+        made = [new_key(self.envelope, use, 1, created_at=now, active_at=now) for use in sorted(KeyUse)]
+        async with self._database.transaction():
+            await Key.bulk_create(made, ignore_conflicts=True)
 
     def _give(self, rows: list[Key]) -> None:
         opened = [(row, self.envelope.open(row.sealed, name_of(row.use, row.kid))) for row in rows]
@@ -132,6 +147,11 @@ class KeyKeeper:
 async def standing(now: datetime) -> list[Key]:
     """The keys that have not retired, the oldest first."""
     return await Key.filter(Q(retired_at=None) | Q(retired_at__gt=now)).order_by("number")
+
+
+def missing_from(rows: list[Key]) -> list[KeyUse]:
+    """The uses that none of these keys is for."""
+    return sorted(set(KeyUse) - {row.use for row in rows})
 
 
 def new_key(envelope: Envelope, use: KeyUse, number: int, *, created_at: datetime, active_at: datetime) -> Key:
