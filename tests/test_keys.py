@@ -246,6 +246,36 @@ async def test_rotation_that_is_under_way_is_told(porchlight: Porchlight, clock:
     assert (await rotated(porchlight)).begun is True
 
 
+async def test_rotation_of_a_clock_that_ran_ahead_is_passed_over(porchlight: Porchlight, clock: ManualClock) -> None:
+    """Set right, it begins another one: its keys are used in time, and both keys before it retire with its start."""
+    person = await porchlight.register()
+    [old] = await published(porchlight)
+    await clock.jump(START + timedelta(days=365))
+    await rotated(porchlight)
+    await clock.jump(START)
+    rotation = await rotated(porchlight)
+    assert (rotation.begun, rotation.active_at, rotation.retired_at) == (True, START + LEAD, START + RETIREMENT)
+    assert (await rotated(porchlight)).begun is False
+    [first, _, new] = await published(porchlight)
+    assert first == old
+    await clock.advance(LEAD)
+    token = await refreshed(porchlight, person)
+    assert (kid_of(token), await status(porchlight, token)) == (new, 200)
+    await clock.advance(RETIREMENT - LEAD)
+    assert await published(porchlight) == [new]
+
+
+async def test_commands_of_clocks_that_differ_a_little_begin_one_rotation(
+    porchlight: Porchlight, clock: ManualClock
+) -> None:
+    """The second machine's clock is five minutes behind: the first one's rotation is under way all the same."""
+    await clock.jump(START + timedelta(minutes=5))
+    begun = await rotated(porchlight)
+    await clock.jump(START)
+    again = await rotated(porchlight)
+    assert (begun.begun, again.begun, again.active_at) == (True, False, begun.active_at)
+
+
 async def test_two_commands_at_once_begin_one_rotation(start: Start) -> None:
     """The table decides, whichever process asks."""
     doors = await asyncio.gather(start(), start())

@@ -449,6 +449,6 @@ async def test_last_letter_that_fails_unforeseen_is_forgotten(
             kept = await Job.filter(kind=notifications.FAREWELL)
             assert [(job.payload["to"], job.dead_at) for job in kept] in ([], [([person.email] * 2, None)])
             await clock.advance(timedelta(hours=8))
-        assert kept == []
+        assert not await Job.exists(kind=notifications.FAREWELL)
         left = [json.dumps([job.payload, job.dedup_key, job.last_error]) for job in await Job.all()]
     assert [text for text in left if "ada" in text] == []

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from tortoise.expressions import Q
 
 from core.tokens import ACCESS_LIFETIME, InvalidTokenError
 from models.keys import Key, KeyUse
@@ -54,7 +55,8 @@ async def rotate(app: App) -> Rotation:
     now = app.clock.now()
     rows = await standing(now)
     newest = {row.use: row for row in rows}
-    pending = newest[KeyUse.SIGN].active_at > now
+    # One that is used later than a rotation can mean was made by a clock that ran ahead: it is passed over.
+    pending = now < newest[KeyUse.SIGN].active_at <= now + LEAD + LEEWAY
     active_at = now + LEAD
     made = [
         new_key(app.key_keeper.envelope, use, newest[use].number + 1, created_at=now, active_at=active_at)
@@ -98,7 +100,8 @@ async def _begin(app: App, made: list[Key]) -> None:
     """Write down what follows from new keys, inside the caller's transaction."""
     signing, sealing = made
     retired_at = _retirement(signing.active_at)
-    await Key.filter(use=KeyUse.SIGN, number__lt=signing.number, retired_at=None).update(retired_at=retired_at)
+    stays = Q(retired_at=None) | Q(retired_at__gt=retired_at)  # the latter where a clock ran ahead
+    await Key.filter(stays, use=KeyUse.SIGN, number__lt=signing.number).update(retired_at=retired_at)
     await Key.filter(use=KeyUse.SIGN, retired_at__lt=app.clock.now()).delete()
     await _go_on(app, {"number": sealing.number, "walk": 1, "after": 0}, sealing.active_at)
     await audit.record(app, Action.KEYS_ROTATED, subject=f"Key:{signing.kid}", number=signing.number)
