@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from core.errors import Unavailable
-from models import Passkey, User
+from models import Passkey, Totp, User
 from services import notifications
 from tests import passkeys as keys
 from tests import second_factors as factors
@@ -25,7 +25,10 @@ ASK_RESET = "mutation($e: String!) { requestPasswordReset(email: $e) }"
 RESET = "mutation($t: String!, $n: String!) { resetPassword(token: $t, newPassword: $n) { __typename } }"
 CHANGE_PASSWORD = """
 mutation($c: String!, $n: String!) {
-  changePassword(currentPassword: $c, newPassword: $n) { ... on ChangePasswordSuccess { tokens { accessToken } } }
+  changePassword(currentPassword: $c, newPassword: $n) {
+    __typename
+    ... on ChangePasswordSuccess { tokens { accessToken } }
+  }
 }
 """
 MOVE = "mutation($e: String!) { requestEmailChange(newEmail: $e) { __typename } }"
@@ -168,6 +171,47 @@ async def test_a_passkey_that_was_begun_before_an_app_was_added_is_not_kept(porc
     credential = Authenticator().create(await keys.creation_options(porchlight, stolen))
     await factors.protect(porchlight, owner)
     assert (await finish_creation(porchlight, stolen, credential))["__typename"] == "InvalidPasskey"
+
+
+async def test_a_passkey_that_was_begun_before_the_owners_first_one_is_not_kept(porchlight: Porchlight) -> None:
+    """As with the app: both were begun with the password alone, and the owner's is there first."""
+    owner = await porchlight.register()
+    stolen = await thief(porchlight, owner)
+    credential = Authenticator().create(await keys.creation_options(porchlight, stolen))
+    await enrol(porchlight, owner)
+    assert (await finish_creation(porchlight, stolen, credential))["__typename"] == "InvalidPasskey"
+    with porchlight.app.database.bound():
+        assert await Passkey.all().count() == 1
+
+
+@pytest.mark.parametrize("way", ["change", "reset"])
+async def test_a_short_password_whose_factor_goes_meanwhile_is_not_set(
+    porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """It was long enough beside the factor when it was looked at; the factor is removed while it is hashed."""
+    person = await porchlight.register()
+    await prove_address(porchlight)
+    guarded = await factors.protect(porchlight, person)
+    token = await reset_token(porchlight)
+    hashed = porchlight.app.passwords.hash
+
+    async def remove_then_hash(password: str) -> str:
+        await Totp.all().delete()
+        return await hashed(password)
+
+    monkeypatch.setattr(porchlight.app.passwords, "hash", remove_then_hash)
+    if way == "reset":
+        variables = {"t": token, "n": "x7!kQ2pL"}
+        kind = (await porchlight.ask(RESET, variables))["resetPassword"]["__typename"]
+    else:
+        variables = {"c": PASSWORD, "n": "x7!kQ2pL"}
+        answer = await porchlight.ask(CHANGE_PASSWORD, variables, token=guarded.person.access_token)
+        kind = answer["changePassword"]["__typename"]
+    assert kind == "InvalidPassword"
+    with porchlight.app.database.bound():
+        user = await User.get()
+    assert not user.password_needs_factor
+    assert await porchlight.app.passwords.verify(PASSWORD, user.password_hash)
 
 
 async def test_who_was_signed_out_moves_the_account_nowhere(porchlight: Porchlight) -> None:

@@ -50,7 +50,7 @@ async def evidence(porchlight: Porchlight, person: Person) -> tuple[str | None, 
     with porchlight.app.database.bound():
         session = await Session.get(user_id=person.user_id)
         events = await AuditEvent.filter(user_id=person.user_id, action="session.token_reused")
-        letters = await Job.filter(dedup_key=f"mail.notice:token_reused:{session.key}").count()
+        letters = await Job.filter(dedup_key=f"mail.notice:token_reused:{session.id}").count()
         assert all(event.subject == f"Session:{session.id}" and event.ip == "127.0.0.1" for event in events)
         return session.revoked_reason, [event.data for event in events], letters
 

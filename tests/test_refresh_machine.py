@@ -229,7 +229,7 @@ class Machine(RuleBasedStateMachine):
         with self.apps[0].database.bound():
             row = await Session.get(id=self.session.id)
             events = await AuditEvent.filter(action="session.token_reused", subject=f"Session:{row.id}").count()
-            letters = await Job.filter(dedup_key__endswith=row.key).count()
+            letters = await Job.filter(dedup_key=f"mail.notice:token_reused:{row.id}").count()
             return row, (events, letters)
 
     def _number(self, back: int) -> int:

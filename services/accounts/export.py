@@ -49,7 +49,7 @@ async def request_export(app: App, viewer: Viewer, client: Client) -> Export:
         await hold_in_session(viewer)
         await one_time_tokens.void(app, user.id, Purpose.EXPORT)
         token = await one_time_tokens.issue(
-            app, Purpose.EXPORT, lifetime=LIFETIME, user_id=user.id, data={"session": viewer.session.key}
+            app, Purpose.EXPORT, lifetime=LIFETIME, user_id=user.id, data={"session": viewer.session.id}
         )
         await audit.record(app, Action.EXPORTED, actor=user, client=client)
         await notifications.notify(app, user.id, Notice.EXPORTED, dedup_key=f"{user.id}.{secrets.token_hex(8)}")
@@ -75,7 +75,7 @@ async def find_export(app: App, token: str) -> OneTimeToken:
     row = await one_time_tokens.find(app, Purpose.EXPORT, token)
     if row is None or row.user is None or row.attempts >= DOWNLOADS:
         raise NotFound
-    session = await Session.get_or_none(key=row.data["session"])
+    session = await Session.get_or_none(id=row.data["session"])
     if session is None:
         raise NotFound
     suspended = row.user.suspended_at is not None and session.revoked_reason == SUSPENDED

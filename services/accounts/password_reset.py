@@ -10,7 +10,7 @@ from models.one_time_tokens import Purpose
 from services import attempts, audit, challenges, jobs, mfa, notifications, one_time_tokens, sessions
 from services.accounts import links, verification
 from services.accounts.links import InvalidLink
-from services.accounts.passwords import accepted, needs_factor, settle
+from services.accounts.passwords import accepted, needs_factor, require_factor_for, settle
 from services.accounts.reclaiming import reclaim
 from services.audit import Action
 from services.sessions import Client
@@ -69,6 +69,7 @@ async def reset(app: App, token: str, new_password: str, client: Client) -> User
         if await verification.mark(app, user, client):
             await reclaim(app, user)
         await User.filter(id=user.id).update(password_hash=fresh, password_needs_factor=needs_factor(password))
+        await require_factor_for(user.id, password)
         await mfa.reopen(user.id)
         await settle(app, user, reason="PASSWORD_RESET")
         await audit.record(app, Action.PASSWORD_RESET, actor=user, client=client)

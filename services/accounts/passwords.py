@@ -6,8 +6,6 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import structlog
-
 from core.errors import Unauthenticated
 from core.password_rules import ALONE, WITH_FACTOR, InvalidPassword, context_words, measured, normalised, weaknesses
 from models.accounts import User
@@ -22,8 +20,6 @@ from services.notifications import Notice
 if TYPE_CHECKING:
     from services.app import App
     from services.sessions import Client, Tokens
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,6 +47,15 @@ def needs_factor(password: str) -> bool:
     return len(normalised(password)) < ALONE.length
 
 
+async def require_factor_for(user_id: int, password: str) -> None:
+    """Raise InvalidPassword when the second factor that lets a short password pass has gone while it was hashed.
+
+    Inside the transaction that sets the password, and behind the UPDATE that does: it holds the account's row.
+    """
+    if needs_factor(password) and not await mfa.has_factor(user_id):
+        raise InvalidPassword(["TOO_SHORT"])
+
+
 async def change(app: App, viewer: Viewer, *, current: str, new: str, client: Client) -> Changed:
     """Set another password: other sessions end, this one goes on under new tokens.
 
@@ -70,6 +75,7 @@ async def change(app: App, viewer: Viewer, *, current: str, new: str, client: Cl
         )
         if not changed:
             raise InvalidCredentials("The password has been changed meanwhile.")
+        await require_factor_for(user.id, password)
         await _renew(app, viewer.session)
         await settle(app, user, keep=viewer.session, reason="PASSWORD_CHANGED")
         await audit.record(app, Action.PASSWORD_CHANGED, actor=user, client=client)

@@ -148,7 +148,7 @@ async def _meet_device(app: App, signed_in: SignedIn, client: Client) -> None:
         app,
         user.id,
         Notice.NEW_DEVICE,
-        dedup_key=session.key,
+        dedup_key=str(session.id),
         details=devices.circumstances(app, device, client),
         token_data={"session": session.id},
     )

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from models.one_time_tokens import Purpose
 from services import jobs, one_time_tokens
 from services.accounts.signing_in import SignedIn, admit
-from services.devices import Description
 from services.mfa import attempts, half_sessions, proving, trusting
 from services.mfa.factors import has_factor
 from services.mfa.marking import MULTIPLE
@@ -37,11 +36,10 @@ async def complete(app: App, mfa_token: str, answer: Answer, *, trust_device: bo
     method = await proving.prove(app, user.id, answer, client, at_most=left)
     half = half_sessions.opened(app, token.data)
     proof = _both(half.proof, method)
-    device = half.device or (Description() if trust_device else None)
     async with app.database.transaction():
         if not await attempts.forgive(user.id) or not await one_time_tokens.spend(app, token):
             raise InvalidToken
-        signed_in = await admit(app, user, device, client, proof)
+        signed_in = await admit(app, user, half.device, client, proof)
         if trust_device:
             await trusting.trust(app, user, signed_in.session, client)
     await jobs.wake(app)

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
+from core.errors import BadUserInput
 from models.mfa import Passkey, RecoveryCode, Totp
+from services.access import is_staff
+
+if TYPE_CHECKING:
+    from models.accounts import User
 
 
 class MfaMethod(StrEnum):
@@ -20,6 +26,14 @@ async def has_factor(user_id: int) -> bool:
     if await Totp.exists(user_id=user_id, confirmed_at__isnull=False):
         return True
     return await Passkey.exists(user_id=user_id)
+
+
+def require_dispensable(user: User) -> None:
+    """Raise BadUserInput where an account may not be without a second factor, and its last one is to go."""
+    if is_staff(user):
+        raise BadUserInput("Your role needs a second factor: add another one first.")
+    if user.password_needs_factor:
+        raise BadUserInput("Your password is too short to stand alone: choose a longer one, or add another factor.")
 
 
 async def methods_of(user_id: int) -> list[MfaMethod]:

@@ -13,12 +13,10 @@ from tortoise.exceptions import IntegrityError
 from core.errors import BadUserInput
 from models.accounts import User
 from models.mfa import Passkey, RecoveryCode, Totp
-from models.one_time_tokens import Purpose
-from services import audit, jobs, notifications, one_time_tokens
-from services.access import is_staff
+from services import audit, jobs, notifications
 from services.audit import Action
 from services.mfa import attempts, marking, proving, recovery, totp_codes, trusting
-from services.mfa.factors import MfaMethod
+from services.mfa.factors import MfaMethod, require_dispensable
 from services.mfa.proving import Answer
 from services.notifications import Notice
 
@@ -73,7 +71,7 @@ async def confirm(app: App, viewer: Viewer, code: str, current_code: str | None,
             raise BadUserInput("This app has been set up a moment ago, from elsewhere.")
         codes = await recovery.issue(app, user.id)
         await marking.used_factor(app, viewer.session, MfaMethod.TOTP)
-        await _forget_what_rested_on_factors(app, user.id)
+        await trusting.forget_what_rested_on_factors(app, user.id)
         await audit.record(app, Action.TOTP_CONFIRMED, actor=user, client=client, replaced=row.confirmed_at is not None)
         await audit.record(app, Action.RECOVERY_CODES_MADE, actor=user, client=client)
         await notifications.notify(app, user.id, Notice.FACTOR_ADDED, dedup_key=f"{user.id}.totp.{step}")
@@ -97,7 +95,7 @@ async def disable(app: App, viewer: Viewer, code: str, client: Client) -> None:
         await _require_another_way(await User.get(id=user.id))
         await Totp.filter(user_id=user.id).delete()
         await RecoveryCode.filter(user_id=user.id).delete()
-        await _forget_what_rested_on_factors(app, user.id)
+        await trusting.forget_what_rested_on_factors(app, user.id)
         await audit.record(app, Action.MFA_DISABLED, actor=user, client=client)
         key = f"{user.id}.totp.{app.clock.now().timestamp()}"
         await notifications.notify(app, user.id, Notice.FACTOR_REMOVED, dedup_key=key)
@@ -146,18 +144,8 @@ async def _take_into_use(row: Totp, step: int, now: datetime) -> bool:
 
 async def _require_another_way(user: User) -> None:
     """Raise BadUserInput where the app is the account's last second factor, and it may not be without one."""
-    if await Passkey.exists(user_id=user.id):
-        return
-    if is_staff(user):
-        raise BadUserInput("Staff keep a second factor. Add a passkey first, or put another app in this one's place.")
-    if user.password_needs_factor:
-        raise BadUserInput("Your password is too short to stand alone. Choose a longer one first.")
-
-
-async def _forget_what_rested_on_factors(app: App, user_id: int) -> None:
-    """Trusted devices and half sessions were given for other factors than the account has now."""
-    await trusting.distrust_all(user_id)
-    await one_time_tokens.void(app, user_id, Purpose.MFA, Purpose.ENROLL_PASSKEY)
+    if not await Passkey.exists(user_id=user.id):
+        require_dispensable(user)
 
 
 def _shown(secret: str, email: str) -> Enrollment:

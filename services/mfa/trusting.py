@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from models.devices import Device
-from services import audit, devices
+from models.one_time_tokens import Purpose
+from services import audit, devices, one_time_tokens
 from services.audit import Action
 
 if TYPE_CHECKING:
@@ -33,3 +34,12 @@ async def trust(app: App, user: User, session: Session, client: Client) -> None:
 async def distrust_all(user_id: int) -> None:
     """Ask for the second factor again on each of the user's devices."""
     await Device.filter(user_id=user_id, trusted_until__isnull=False).update(trusted_until=None)
+
+
+async def forget_what_rested_on_factors(app: App, user_id: int) -> None:
+    """End what was given for other factors than the account has now, inside the transaction that changes them.
+
+    Trusted devices, half sessions, and passkeys that are being added: those were begun with what was enough before.
+    """
+    await distrust_all(user_id)
+    await one_time_tokens.void(app, user_id, Purpose.MFA, Purpose.ENROLL_PASSKEY)

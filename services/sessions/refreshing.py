@@ -173,7 +173,7 @@ async def _end_family(app: App, session: Session, shown: RefreshClaims, client: 
             app,
             session.user_id,
             Notice.TOKEN_REUSED,
-            dedup_key=session.key,
+            dedup_key=str(session.id),
             details=devices.circumstances(app, session.device, client),
         )
     log.warning("session.token_reused", session=session.key, user_id=session.user_id)

@@ -22,6 +22,7 @@ from services.mfa.passkeys.ceremonies import Ceremony, begin, descriptors
 from services.mfa.passkeys.names import cleaned
 from services.mfa.passkeys.relying_party import NAME, relying_party
 from services.mfa.passkeys.responses import ALGORITHMS, Created, NotVerifiedError, read_created, verified_creation
+from services.mfa.trusting import forget_what_rested_on_factors
 from services.notifications import Notice
 
 if TYPE_CHECKING:
@@ -116,6 +117,8 @@ async def _keep(app: App, viewer: Viewer, challenge: OneTimeToken, made: Created
     if await Passkey.filter(user_id=user.id).count() >= LIMIT:
         raise TooManyPasskeys
     is_first = not await has_factor(user.id)
+    if is_first:
+        await forget_what_rested_on_factors(app, user.id)
     passkey = await Passkey.create(
         user_id=user.id,
         credential_id=made.id,

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 from core.errors import BadUserInput, NotFound
 from models.accounts import User
 from models.mfa import Passkey, RecoveryCode
-from models.one_time_tokens import Purpose
-from services import audit, jobs, notifications, one_time_tokens
-from services.access import is_staff
+from services import audit, jobs, notifications
 from services.audit import Action
 from services.holding import hold
-from services.mfa.factors import has_factor
+from services.mfa.factors import has_factor, require_dispensable
 from services.mfa.passkeys.names import cleaned
-from services.mfa.trusting import distrust_all
+from services.mfa.trusting import forget_what_rested_on_factors
 from services.notifications import Notice
 
 if TYPE_CHECKING:
@@ -48,20 +46,11 @@ async def remove(app: App, user: User, passkey_id: int | None, client: Client) -
         await hold(user.id)
         if not await Passkey.filter(id=passkey_id, user_id=user.id).delete():
             raise NotFound
-        await distrust_all(user.id)
-        await one_time_tokens.void(app, user.id, Purpose.MFA)
+        await forget_what_rested_on_factors(app, user.id)
         if not await has_factor(user.id):
-            await _require_none_needed(user.id)
+            require_dispensable(await User.get(id=user.id))
             await RecoveryCode.filter(user_id=user.id).delete()
         subject = f"Passkey:{passkey_id}"
         await audit.record(app, Action.PASSKEY_REMOVED, actor=user, subject=subject, client=client)
         await notifications.notify(app, user.id, Notice.FACTOR_REMOVED, dedup_key=f"passkey-{passkey_id}")
     await jobs.wake(app)
-
-
-async def _require_none_needed(user_id: int) -> None:
-    user = await User.get(id=user_id)
-    if is_staff(user):
-        raise BadUserInput("Your role needs a second factor: add another one first.")
-    if user.password_needs_factor:
-        raise BadUserInput("Your password is too short to stand alone: choose a longer one, or add another factor.")
