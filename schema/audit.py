@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 from strawberry.scalars import JSON
 
-from core.cursors import encode_cursor, encode_id
+from core.cursors import encode_id
 from core.errors import NotFound
 from models.audit import AuditEvent as AuditEventRow
-from schema.connections import PageInfo
+from schema.connections import PageInfo, cursor_by_id
 from schema.context import Context, Info
 from schema.nodes import Node
 from services.access import Permission
@@ -81,12 +81,8 @@ class AuditEventConnection:
     @classmethod
     def of(cls, page: Rows[AuditEventRow], total: int) -> "AuditEventConnection":
         """The page as the API tells it."""
-        places = [(row.id, row.id) for row in page.rows]
-        edges = [
-            AuditEventEdge(cursor=encode_cursor(place), node=AuditEvent.of(row))
-            for place, row in zip(places, page.rows, strict=True)
-        ]
-        return cls(edges=edges, page_info=PageInfo.of(page, places), total_count=total)
+        edges = [AuditEventEdge(cursor=cursor_by_id(row), node=AuditEvent.of(row)) for row in page.rows]
+        return cls(edges=edges, page_info=PageInfo.by_id(page), total_count=total)
 
 
 async def require_sight_of_events(context: Context, user_id: int | None) -> None:

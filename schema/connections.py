@@ -34,3 +34,17 @@ class PageInfo:
             start_cursor=encode_cursor(places[0]) if places else None,
             end_cursor=encode_cursor(places[-1]) if places else None,
         )
+
+    @classmethod
+    def by_id(cls, rows: Rows[Any]) -> "PageInfo":
+        """The information of a page whose rows stand in the order of their ids."""
+        return cls.of(rows, [_place(row) for row in rows.rows])
+
+
+def cursor_by_id(row: Any) -> str:
+    """The cursor of a row that stands by its id."""
+    return encode_cursor(_place(row))
+
+
+def _place(row: Any) -> Place:
+    return (row.id, row.id)

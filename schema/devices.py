@@ -5,9 +5,9 @@ from datetime import datetime
 
 import strawberry
 
-from core.cursors import encode_cursor, encode_id
+from core.cursors import encode_id
 from models.devices import Device as DeviceRow
-from schema.connections import PageInfo
+from schema.connections import PageInfo, cursor_by_id
 from schema.context import Context, Info
 from schema.nodes import Node
 from services import devices
@@ -92,12 +92,8 @@ class DeviceConnection:
     @classmethod
     def of(cls, page: Rows[DeviceRow], owner: int, now: datetime) -> "DeviceConnection":
         """The page as the API tells it."""
-        places = [(row.id, row.id) for row in page.rows]
-        edges = [
-            DeviceEdge(cursor=encode_cursor(place), node=Device.of(row, now))
-            for place, row in zip(places, page.rows, strict=True)
-        ]
-        return cls(edges=edges, page_info=PageInfo.of(page, places), owner=owner)
+        edges = [DeviceEdge(cursor=cursor_by_id(row), node=Device.of(row, now)) for row in page.rows]
+        return cls(edges=edges, page_info=PageInfo.by_id(page), owner=owner)
 
 
 async def device_by_id(device_id: int | None, info: Info) -> Device | None:

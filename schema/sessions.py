@@ -5,10 +5,10 @@ from typing import Annotated
 
 import strawberry
 
-from core.cursors import encode_cursor, encode_id
+from core.cursors import encode_id
 from core.errors import Refusal
 from models.sessions import Session as SessionRow
-from schema.connections import PageInfo
+from schema.connections import PageInfo, cursor_by_id
 from schema.context import Context, Info
 from schema.devices import Device, device_by_id
 from schema.errors import Error
@@ -99,12 +99,8 @@ class SessionConnection:
     @classmethod
     def of(cls, page: Rows[SessionRow], owner: int, viewer: Viewer | None) -> "SessionConnection":
         """The page as the API tells it."""
-        places = [(row.id, row.id) for row in page.rows]
-        edges = [
-            SessionEdge(cursor=encode_cursor(place), node=Session.of(row, viewer))
-            for place, row in zip(places, page.rows, strict=True)
-        ]
-        return cls(edges=edges, page_info=PageInfo.of(page, places), owner=owner)
+        edges = [SessionEdge(cursor=cursor_by_id(row), node=Session.of(row, viewer)) for row in page.rows]
+        return cls(edges=edges, page_info=PageInfo.by_id(page), owner=owner)
 
 
 @strawberry.type(description="The session goes on.")

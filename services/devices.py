@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import BadUserInput
 from core.places import country_of
 from models.devices import Device
-from services.pages import Page, Rows, cut
+from services.pages import Page, Rows, newest_first
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,7 +25,7 @@ LENGTHS = {"device_token": 64, "fingerprint": 128, "name": 100, "platform": 100,
 TRUSTED_FOR = timedelta(days=30)
 """How long a trusted device stands for the second factor."""
 LONGEST_AGENT = 255
-"""Characters of a User-Agent header that are looked at."""
+"""Characters of a User-Agent header that are looked at and kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,12 +110,7 @@ def is_trusted(device: Device, now: datetime) -> bool:
 
 async def page_of_user(user_id: int, page: Page) -> Rows[Device]:
     """The devices of a user, the newest first."""
-    query = Device.filter(user_id=user_id)
-    if page.after:
-        query = query.filter(id__lt=page.after[1])
-    if page.before:
-        query = query.filter(id__gt=page.before[1])
-    return cut(await query.order_by("-id" if page.forward else "id").limit(page.size + 1), page)
+    return await newest_first(Device.filter(user_id=user_id), page)
 
 
 async def count_of_user(user_id: int) -> int:

@@ -38,5 +38,10 @@ async def hold_in_session(viewer: Viewer) -> None:
     Raises Unauthenticated.
     """
     await hold(viewer.user.id)
-    if not await Session.exists(id=viewer.session.id, revoked_at=None):
+    if not await stands(viewer.session.id):
         raise Unauthenticated("This session has ended.")
+
+
+async def stands(session_id: int) -> bool:
+    """Whether nobody has ended this session."""
+    return await Session.exists(id=session_id, revoked_at=None)

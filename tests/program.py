@@ -7,7 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import closing
+from collections.abc import Generator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,32 @@ def free_port() -> int:
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         port: int = listener.getsockname()[1]
         return port
+
+
+@contextmanager
+def served(folder: Path) -> Generator[int]:
+    """The port of a server that was started as a user starts it, for tests that wait for nothing else meanwhile."""
+    port = free_port()
+    environment = {"PATH": os.environ["PATH"], "PORT": str(port), "LOG_LEVEL": "warning"}
+    server = subprocess.Popen([sys.executable, *SERVER], cwd=folder, env=environment)
+    try:
+        _wait_until_ready(f"http://localhost:{port}/readyz", server)
+        yield port
+    finally:
+        server.terminate()
+        assert server.wait(30) == 0
+
+
+def _wait_until_ready(url: str, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + BOUND
+    while time.monotonic() < deadline:
+        assert server.poll() is None
+        try:
+            if httpx.get(url).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise TimeoutError(url)
 
 
 class Program:

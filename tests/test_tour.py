@@ -1,17 +1,15 @@
 """The tour runs as it is printed: each command in order, each output compared."""
 
-import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Generator
 from pathlib import Path
 
-import httpx
 import pytest
+
+from tests.program import served
 
 ROOT = Path(__file__).resolve().parent.parent
 TOUR = ROOT / "docs" / "tour.md"
@@ -21,28 +19,8 @@ STEP = re.compile(r"```sh\n(?P<commands>.*?)```\n\n```(?:json|text)\n(?P<output>
 @pytest.fixture
 def address(tmp_path: Path) -> Generator[str]:
     """Where a server answers that was started as a user starts it, in an empty folder."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    environment = {"PATH": os.environ["PATH"], "PORT": str(port), "LOG_LEVEL": "warning"}
-    server = subprocess.Popen([sys.executable, ROOT / "server.py"], cwd=tmp_path, env=environment)
-    try:
-        wait_until_ready(f"http://localhost:{port}/readyz", server)
+    with served(tmp_path) as port:
         yield f"localhost:{port}"
-    finally:
-        server.terminate()
-        assert server.wait(30) == 0
-
-
-def wait_until_ready(url: str, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        assert server.poll() is None
-        try:
-            if httpx.get(url).status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.05)
-    raise TimeoutError(url)
 
 
 def matches(printed: str, output: str) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Generator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -72,7 +73,7 @@ def reporting() -> Generator[None]:
         raise
 
 
-class Reporting(BaseDBAsyncClient):
+class Reporting(BaseDBAsyncClient, ABC):
     """Mixed into a Tortoise client, lets every statement of the ORM report `Unavailable`."""
 
     async def create_connection(self, with_db: bool) -> None:  # ruff: ignore[boolean-type-hint-positional-argument] -- Tortoise's signature
@@ -99,9 +100,12 @@ class Reporting(BaseDBAsyncClient):
         with reporting():
             await super().execute_script(query)
 
+    @abstractmethod
     async def affected(self, statement: str, values: list[Any]) -> int:
-        """Run one INSERT, UPDATE or DELETE and tell how many rows it changed, cascades not counted."""
-        raise NotImplementedError  # each dialect has its own way of counting
+        """Run one INSERT, UPDATE or DELETE and tell how many rows it changed, cascades not counted.
+
+        Each dialect has its own way of counting.
+        """
 
 
 def refuse_ended(client: TransactionalDBClient) -> None:

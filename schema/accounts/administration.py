@@ -4,11 +4,10 @@ from typing import Annotated
 
 import strawberry
 
-from core.cursors import encode_cursor
 from core.errors import Refusal
 from models.accounts import User as UserRow
 from schema.accounts.user import User
-from schema.connections import PageInfo
+from schema.connections import PageInfo, cursor_by_id
 from schema.errors import Error
 from services import accounts
 from services.pages import Rows
@@ -33,12 +32,8 @@ class UserConnection:
     @classmethod
     def of(cls, page: Rows[UserRow], total: int) -> "UserConnection":
         """The page as the API tells it."""
-        places = [(row.id, row.id) for row in page.rows]
-        edges = [
-            UserEdge(cursor=encode_cursor(place), node=User.of(row))
-            for place, row in zip(places, page.rows, strict=True)
-        ]
-        return cls(edges=edges, page_info=PageInfo.of(page, places), total_count=total)
+        edges = [UserEdge(cursor=cursor_by_id(row), node=User.of(row)) for row in page.rows]
+        return cls(edges=edges, page_info=PageInfo.by_id(page), total_count=total)
 
 
 @strawberry.type(description="The user has the role, and is signed out everywhere if it is another one than before.")

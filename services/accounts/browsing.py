@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import TYPE_CHECKING
 
 from tortoise.expressions import Q
 
@@ -11,10 +10,7 @@ from core.emails import email_key
 from core.errors import BadUserInput
 from models.accounts import User
 from services.accounts.registration import name_key
-from services.pages import Page, Rows, cut
-
-if TYPE_CHECKING:
-    from tortoise.queryset import QuerySet
+from services.pages import Page, Rows, newest_first
 
 LONGEST_SEARCH = 100
 
@@ -29,7 +25,7 @@ async def users(page: Page, *, search: str | None = None) -> tuple[Rows[User], i
         found = found.filter(
             Q(email_key__contains=wanted) | Q(name_key__contains=wanted) | Q(email_key=email_key(search or ""))
         )
-    return cut(await _between(found, page), page), await found.count()
+    return await newest_first(found, page), await found.count()
 
 
 def _searched(search: str) -> str | None:
@@ -37,11 +33,3 @@ def _searched(search: str) -> str | None:
     if len(search) > LONGEST_SEARCH or not search.isprintable():
         raise BadUserInput(f"search has at most {LONGEST_SEARCH} characters, all of them printable.")
     return name_key(unicodedata.normalize("NFKC", search).strip())
-
-
-async def _between(found: QuerySet[User], page: Page) -> list[User]:
-    if page.after:
-        found = found.filter(id__lt=int(page.after[0]))
-    if page.before:
-        found = found.filter(id__gt=int(page.before[0]))
-    return await found.order_by("-id" if page.forward else "id").limit(page.size + 1)

@@ -9,12 +9,11 @@ from tortoise.exceptions import IntegrityError
 from core.emails import parse_email
 from models.accounts import User
 from models.one_time_tokens import OneTimeToken, Purpose
-from models.sessions import Session
 from services import audit, jobs, notifications, one_time_tokens, sessions
 from services.accounts import links
 from services.accounts.links import InvalidLink
 from services.audit import Action
-from services.holding import hold_in_session
+from services.holding import hold_in_session, stands
 from services.notifications import Mailbox, Notice
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ async def send_letter(app: App, payload: dict[str, Any]) -> None:
     Raises Unavailable, MailRejected.
     """
     user = await User.get_or_none(id=payload["user_id"], email_key=payload["from"])
-    if user is None or not await _stands(payload["session"]):
+    if user is None or not await stands(payload["session"]):
         return
     new = Mailbox(payload["written"], payload["key"])
     owner = await User.get_or_none(email_key=new.key)
@@ -111,13 +110,8 @@ async def _move(app: App, row: OneTimeToken, user: User, new: Mailbox) -> None:
     standing = User.filter(id=user.id, email_key=row.data["from"], suspended_at=None)
     if not await standing.update(email=new.written, email_key=new.key, email_verified_at=app.clock.now()):
         raise InvalidLink
-    if not await _stands(row.data["session"]):
+    if not await stands(row.data["session"]):  # who was signed out meanwhile moves nothing any more
         raise InvalidLink
-
-
-async def _stands(session_id: int) -> bool:
-    """Whether the session that asked for the change has not been ended: who was signed out moves nothing any more."""
-    return await Session.exists(id=session_id, revoked_at=None)
 
 
 async def _settle(app: App, user: User, change: int, new: Mailbox, client: Client) -> None:

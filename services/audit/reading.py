@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from core.errors import BadUserInput
 from models.audit import AuditEvent
 from services.audit.recording import Action
-from services.pages import Page, Rows, cut
-
-if TYPE_CHECKING:
-    from tortoise.queryset import QuerySet
+from services.pages import Page, Rows, newest_first
 
 
 async def event(event_id: int) -> AuditEvent | None:
@@ -30,12 +25,4 @@ async def events(page: Page, *, user_id: int | None = None, action: str | None =
         if action not in set(Action):
             raise BadUserInput("There is no such action.")
         found = found.filter(action=action)
-    return cut(await _between(found, page), page), await found.count()
-
-
-async def _between(found: QuerySet[AuditEvent], page: Page) -> list[AuditEvent]:
-    if page.after:
-        found = found.filter(id__lt=int(page.after[0]))
-    if page.before:
-        found = found.filter(id__gt=int(page.before[0]))
-    return await found.order_by("-id" if page.forward else "id").limit(page.size + 1)
+    return await newest_first(found, page), await found.count()

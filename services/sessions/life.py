@@ -12,6 +12,7 @@ from tortoise.expressions import Q
 from core.places import country_of
 from core.tokens import ACCESS_LIFETIME, Authentication
 from models.sessions import Session
+from services.devices import LONGEST_AGENT
 
 if TYPE_CHECKING:
     from models.accounts import User
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 IDLE_LIFETIME = timedelta(days=14)
 ABSOLUTE_LIFETIME = timedelta(days=90)
-LONGEST_AGENT = 255
-"""Characters of a User-Agent header that are kept."""
 
 
 @dataclass(frozen=True)

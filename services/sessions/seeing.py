@@ -11,7 +11,7 @@ from tortoise.expressions import Q
 
 from models.accounts import Role
 from models.sessions import Session
-from services.pages import Page, Rows, cut
+from services.pages import Page, Rows, newest_first
 from services.sessions.life import standing
 
 if TYPE_CHECKING:
@@ -53,12 +53,7 @@ async def see(app: App, session: Session, counter: int = 0) -> bool:
 
 async def page_of_user(app: App, user_id: int, page: Page) -> Rows[Session]:
     """The standing sessions of a user, those that began last first."""
-    query = Session.filter(standing(app.clock.now()), user_id=user_id)
-    if page.after:
-        query = query.filter(id__lt=page.after[1])
-    if page.before:
-        query = query.filter(id__gt=page.before[1])
-    return cut(await query.order_by("-id" if page.forward else "id").limit(page.size + 1), page)
+    return await newest_first(Session.filter(standing(app.clock.now()), user_id=user_id), page)
 
 
 async def count_of_user(app: App, user_id: int) -> int:
