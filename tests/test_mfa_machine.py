@@ -1,16 +1,13 @@
 """The rules of second factors as a machine: any order of enrolling, answering and waiting, alone and in parallel."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 import pyotp
-from hypothesis import HealthCheck, Phase, strategies
-from hypothesis import settings as effort
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis import strategies
+from hypothesis.stateful import invariant, rule
 
 from core.errors import BadUserInput
 from core.settings import Settings
@@ -19,13 +16,13 @@ from models.accounts import Role
 from models.one_time_tokens import Purpose
 from services.access import Viewer
 from services.accounts import signing_in
-from services.app import App, opened
+from services.app import App
 from services.devices import Description
 from services.mfa import InvalidCode, MfaRequired, completing, recovery, stepping_up, totp
 from services.mfa.proving import Answer
 from services.sessions import PASSWORD, Client, InvalidToken
-from tests.clock import START, ManualClock
-from tests.porchlight import prepared
+from tests.clock import START
+from tests.machines import OverTwo, run
 
 HERE = Client(ip="127.0.0.1")
 WAITS = [1, 29, 30, 30, 30, 31, 60, 90, 120, 599, 600, 3600, 30 * 86_400]
@@ -117,16 +114,11 @@ class Account:
             half.over = True
 
 
-class Machine(RuleBasedStateMachine):
+class Machine(OverTwo):
     """Two processes over one database, and an account.
 
     No rule has a precondition: what a race leaves differs from run to run, and rules must be drawn alike.
     """
-
-    runner: ClassVar[asyncio.Runner]
-    apps: ClassVar[list[App]]
-    clock: ClassVar[ManualClock]
-    numbers: ClassVar[Iterator[int]]
 
     def __init__(self) -> None:
         super().__init__()
@@ -378,24 +370,4 @@ class Machine(RuleBasedStateMachine):
 
 def test_second_factors_keep_their_rules(settings: Settings) -> None:
     """The rules and the services agree after each step, and a race gives nobody more than they allow."""
-    with asyncio.Runner() as runner:
-        stack = AsyncExitStack()
-        Machine.runner, Machine.clock, Machine.numbers = runner, ManualClock(), iter(range(1, 10**6))
-        Machine.apps = [prepared(settings, Machine.clock) for _ in range(2)]
-        try:
-            for app in Machine.apps:
-                runner.run(stack.enter_async_context(opened(app)))
-            run_state_machine_as_test(
-                Machine,
-                settings=effort(
-                    max_examples=15,
-                    stateful_step_count=25,
-                    deadline=None,
-                    derandomize=True,
-                    database=None,
-                    phases=[Phase.generate],  # shrinking would take minutes
-                    suppress_health_check=list(HealthCheck),
-                ),
-            )
-        finally:
-            runner.run(stack.aclose())
+    run(Machine, settings, examples=15, steps=25)

@@ -1,23 +1,22 @@
 """The rule of refreshing as a machine: any order of tokens, devices and waiting, one by one and in parallel."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import permutations
-from typing import Any, ClassVar
+from typing import Any
 
-from hypothesis import Phase, settings, strategies
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis import strategies
+from hypothesis.stateful import invariant, precondition, rule
 
 from core.errors import Unauthenticated
 from models import AuditEvent, Device, Job, Session, User
 from services import access, sessions
-from services.app import App, opened
+from services.app import App
 from services.sessions import PASSWORD, Client, InvalidToken, SessionRevoked, Tokens
-from tests.clock import START, ManualClock
-from tests.porchlight import prepared, settings_for
+from tests.clock import START
+from tests.machines import OverTwo, run
+from tests.porchlight import settings_for
 
 WAITS = [0, 0, 1, 29, 30, 31, 31, 60, 599, 600, 3_600, 86_400, 86_401, 14 * 86_400]
 DEVICES = ["same", "same", "same", "other", None]
@@ -73,13 +72,8 @@ class Family:
         return replace(self, current=child, parent=number, used=False, late=late, since=now), child
 
 
-class Machine(RuleBasedStateMachine):
+class Machine(OverTwo):
     """Two processes over one database, and a session."""
-
-    runner: ClassVar[asyncio.Runner]
-    apps: ClassVar[list[App]]
-    clock: ClassVar[ManualClock]
-    numbers: ClassVar[Iterator[int]]
 
     def __init__(self) -> None:
         super().__init__()
@@ -245,24 +239,4 @@ class Machine(RuleBasedStateMachine):
 
 def test_refreshing_keeps_its_rule(sqlite_url: str, tmp_path: Any) -> None:
     """The rule and the service agree after each step, and what comes at once is as if it came in some order."""
-    chosen = settings_for(sqlite_url, "", f"outbox://{tmp_path / 'outbox'}")
-    with asyncio.Runner() as runner:
-        stack = AsyncExitStack()
-        Machine.runner, Machine.clock, Machine.numbers = runner, ManualClock(), iter(range(1, 10**6))
-        Machine.apps = [prepared(chosen, Machine.clock) for _ in range(2)]
-        try:
-            for app in Machine.apps:
-                runner.run(stack.enter_async_context(opened(app)))
-            run_state_machine_as_test(
-                Machine,
-                settings=settings(
-                    max_examples=30,
-                    stateful_step_count=30,
-                    deadline=None,
-                    derandomize=True,
-                    database=None,
-                    phases=[Phase.generate],  # shrinking would take minutes
-                ),
-            )
-        finally:
-            runner.run(stack.aclose())
+    run(Machine, settings_for(sqlite_url, "", f"outbox://{tmp_path / 'outbox'}"), examples=30, steps=30)
