@@ -41,6 +41,10 @@ SELF_AWARE = re.compile(r"\b(?:is_testin[g]|PYTEST_CURRENT_TES[T])\b")
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:(?:root|work)\b|(?:home|Users)/\w)")
 LINK = re.compile(r"\]\(\s*<?([^)\s>]+)>?[^)]*\)")
 FENCED = re.compile(r"^(```|~~~).*?^\1", re.DOTALL | re.MULTILINE)
+NAMED_FILE = re.compile(
+    r"(?<![\w./-])((?:adapters|benchmarks|core|docs|engine|loaders|migrations|models|resolvers|schema|services|tests|web"
+    r"|worker)/[\w/]*(?:\.(?:py|md|graphql|html|txt)(?:::\w+)?)?)(?![\w*.<{-])"
+)
 VARIABLE_LINE = re.compile(r"^#?([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
 HELPED_TARGET = re.compile(r"^([a-z][a-z-]*):.*## (.+)$", re.MULTILINE)
 
@@ -220,6 +224,13 @@ def test_example_environment_documents_every_setting() -> None:
 def test_example_environment_holds_the_defaults() -> None:
     """Taking every `#` away from .env.example changes nothing."""
     assert read_settings(example_settings()) == Settings()
+
+
+def test_papers_name_files_that_are_there() -> None:
+    """But for decisions, which are not edited, and the noun that the checklist adds."""
+    papers = tracked("*.md", ":!docs/adr/0*.md", ":!docs/adding-a-noun.md")
+    named = ((name, path) for name in papers for path in NAMED_FILE.findall(text(name)))
+    assert [f"{name}: {path}" for name, path in named if not (ROOT / path.split("::")[0]).exists()] == []
 
 
 def test_contract_is_copied_byte_for_byte() -> None:
