@@ -77,7 +77,7 @@ bench: development ## Measure the speed in both profiles and write docs/performa
 # The locked files hold hashes and no addresses, so that any index and any folder of wheels may serve them.
 # ARGS=--upgrade moves to newer versions.
 LOCK = $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-annotate --no-header --no-emit-index-url --no-emit-find-links
+	--no-strip-extras --no-annotate --no-header --no-emit-index-url --no-emit-find-links
 
 lock: development ## Lock requirements*.in into requirements*.txt, with hashes.
 	$(LOCK) $(ARGS) requirements.in -o requirements.txt
