@@ -19,6 +19,8 @@ class Trial(Model):
     converted_at = fields.DatetimeField(null=True)
     canceled_at = fields.DatetimeField(null=True)
     version = fields.IntField(default=1)
+    quota_percent = fields.IntField(default=100, db_default=100)
+    """How much of the plan's quotas the trial gives: less than 100 where risk says so."""
 
     class Meta:
         table = "trials"

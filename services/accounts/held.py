@@ -108,7 +108,10 @@ SECTIONS: tuple[Section, ...] = (
         "passkeys", Passkey, "name", "credential_id", "transports", "backed_up", "created_at", "last_used_at",
     ),
     table("links", OneTimeToken, "purpose", "address", "created_at", "expires_at", "used_at"),
-    table("trials", Trial, "plan_key", "started_at", "ends_at", "converted_at", "canceled_at", person="person_key"),
+    table(
+        "trials", Trial, "plan_key", "started_at", "ends_at", "converted_at", "canceled_at", "quota_percent",
+        person="person_key",
+    ),
     table("trialClaims", TrialClaim, "person_hash", "claimed_at"),
     table("interests", Interest, "topic", "category", "weight", "source", "model", "created_at"),
     table(

@@ -34,8 +34,10 @@ class TrialNotExtendable(Refusal):
     message = "This trial has been converted or canceled."
 
 
-async def begin(app: App, user: User, email: Email) -> Trial | None:
+async def begin(app: App, user: User, email: Email, *, quota_percent: int = 100) -> Trial | None:
     """Begin the trial of a new user, inside the caller's transaction. None when the person has had one.
+
+    `quota_percent` is how much of the plan's quotas the trial gives.
 
     The unique keys of claims and trials decide, not a look beforehand: two registrations of one person give one trial.
     The claim is there for good, also when account and trial have been deleted.
@@ -51,6 +53,7 @@ async def begin(app: App, user: User, email: Email) -> Trial | None:
         started_at=now,
         ends_at=now + timedelta(days=plan.trial_days),
         version=1,
+        quota_percent=quota_percent,
     )
     await Trial.bulk_create([trial], ignore_conflicts=True)
     return await Trial.get_or_none(user_id=user.id)
