@@ -29,6 +29,12 @@ class Metrics:
         self.jobs = Counter(
             "porchlight_jobs_total", "Jobs by kind and outcome.", ["kind", "outcome"], registry=self.registry
         )
+        self.cards = Counter(
+            "porchlight_cards_total",
+            "Cards asked for behind payment methods, by outcome: known, unknown, unavailable.",
+            ["outcome"],
+            registry=self.registry,
+        )
         self.oldest_job = Gauge(
             "porchlight_oldest_job_seconds", "How long the longest-waiting due job has waited.", registry=self.registry
         )

@@ -158,6 +158,9 @@ def _production(settings: Settings) -> list[str]:
         "PAYMENTS_URL: simulated payments are refused in production; use stripe://": (
             settings.payments_url.startswith("simulated")
         ),
+        "STRIPE_API_BASE: may not be http://… in production, where the key would travel in the clear": (
+            settings.stripe_api_base.startswith("http:")
+        ),
         "RATE_LIMITS: may not be off in production": not settings.rate_limits,
         "GRAPHIQL: open introspection is refused in production; leave it out, or set off": settings.graphiql == "on",
         "CLOCK: only system is accepted in production": settings.clock != "system",

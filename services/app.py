@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from adapters.breaches import Breaches, open_breaches
@@ -11,6 +12,7 @@ from adapters.database import Database, open_database, pending
 from adapters.embeddings import Embeddings, open_embeddings
 from adapters.limits import Limits, open_limits
 from adapters.mail import Mail, open_mail
+from adapters.payments import Payments, open_payments
 from adapters.vectors import Vectors, open_vectors
 from core.clock import Clock, SystemClock
 from core.errors import PorchlightError, Unavailable
@@ -35,6 +37,7 @@ FORMS = {
     "EMBEDDINGS_URL": "local://",
     "VECTORS_URL": "embedded://",
     "BREACHES_URL": "https://host/range",
+    "PAYMENTS_URL": "simulated:// or stripe://",
     "MAIL_URL": "outbox://folder or smtp://user:password@host:port?tls=starttls (implicit, none)",
 }
 """What each port's URL may look like. A wrong one is answered with this alone: any part of it may be a password."""
@@ -55,6 +58,7 @@ class Ports:
     embeddings: Embeddings
     vectors: Vectors
     breaches: Breaches
+    payments: Payments
 
 
 @dataclass(kw_only=True)
@@ -101,6 +105,11 @@ class App:
         return self.ports.breaches
 
     @property
+    def payments(self) -> Payments:
+        """What is known of payment methods."""
+        return self.ports.payments
+
+    @property
     def embeddings(self) -> Embeddings:
         """How texts become vectors."""
         return self.ports.embeddings
@@ -122,6 +131,11 @@ def choose_ports(settings: Settings) -> Ports:
         embeddings=_chosen("EMBEDDINGS_URL", open_embeddings, settings.embeddings_url),
         vectors=_chosen("VECTORS_URL", open_vectors, settings.vectors_url),
         breaches=_chosen("BREACHES_URL", open_breaches, settings.breaches_url),
+        payments=_chosen(
+            "PAYMENTS_URL",
+            partial(open_payments, api_key=settings.stripe_api_key, api_base=settings.stripe_api_base),
+            settings.payments_url,
+        ),
     )
 
 
@@ -177,6 +191,8 @@ async def opened(app: App) -> AsyncGenerator[None, None]:
         stack.callback(app.passwords.close)
         stack.push_async_callback(app.limits.close)
         stack.push_async_callback(app.breaches.close)
+        stack.push_async_callback(app.payments.close)
+        await app.payments.open()
         with _naming("DATABASE_URL", app.settings.database_url):
             await bring_up_to_date(app.settings.database_url)
             stack.push_async_callback(app.database.close)

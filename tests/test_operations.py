@@ -56,7 +56,14 @@ async def test_process_that_answers_is_alive(porchlight: Porchlight) -> None:
 
 async def test_ready_tells_each_part(porchlight: Porchlight) -> None:
     """Requests are served, and nothing is missing."""
-    parts = {"database": "ok", "limits": "ok", "bus": "ok", "breaches": "ok", "recommendations": "preparing"}
+    parts = {
+        "database": "ok",
+        "limits": "ok",
+        "bus": "ok",
+        "breaches": "ok",
+        "payments": "ok",
+        "recommendations": "preparing",
+    }
     assert await ready(porchlight) == (200, {"status": "ready", "parts": parts})
 
 
@@ -94,18 +101,20 @@ async def test_lost_redis_is_told_and_leaves_the_process_in_rotation(
             "limits": "ok",
             "bus": "ok",
             "breaches": "ok",
+            "payments": "ok",
             "recommendations": "preparing",
         }
         await restartable_valkey.kill()
         await until(lambda: porchlight.app.bus.degraded)
         await porchlight.register()
-        parts = {"database": "ok", "limits": "degraded", "bus": "degraded", "breaches": "ok"}
+        parts = {"database": "ok", "limits": "degraded", "bus": "degraded", "breaches": "ok", "payments": "ok"}
         parts["recommendations"] = "preparing"
         assert await ready(porchlight) == (200, {"status": "ready", "parts": parts})
         assert (await samples(porchlight))["porchlight_degraded"] == {
             ("limits",): 1.0,
             ("bus",): 1.0,
             ("breaches",): 0.0,
+            ("payments",): 0.0,
         }
 
 

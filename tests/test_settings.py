@@ -263,6 +263,7 @@ def test_several_processes_need_what_several_can_share(change: dict[str, str], c
         ({"SECRET_KEY": ""}, "SECRET_KEY"),
         ({"SECRET_KEY": " , "}, "SECRET_KEY"),
         ({"PAYMENTS_URL": "simulated://"}, "PAYMENTS_URL"),
+        ({"STRIPE_API_BASE": "http://stripe.example"}, "STRIPE_API_BASE"),
         ({"RATE_LIMITS": "off"}, "RATE_LIMITS"),
         ({"GRAPHIQL": "on"}, "GRAPHIQL"),
         ({"CLOCK": "adjustable"}, "CLOCK"),

@@ -46,6 +46,7 @@ class Operations:
             "limits": "degraded" if app.limits.degraded else "ok",
             "bus": "degraded" if app.bus.degraded else "ok",
             "breaches": "degraded" if app.breaches.degraded else "ok",
+            "payments": "degraded" if app.payments.degraded else "ok",
             "recommendations": "ok" if app.items.ready else "preparing",
         }
         ready = database == "ok" and not app.draining
@@ -58,6 +59,7 @@ class Operations:
         app.metrics.degraded.labels("limits").set(app.limits.degraded)
         app.metrics.degraded.labels("bus").set(app.bus.degraded)
         app.metrics.degraded.labels("breaches").set(app.breaches.degraded)
+        app.metrics.degraded.labels("payments").set(app.payments.degraded)
         app.metrics.countdowns.set(app.countdown.subscribers)
         app.metrics.oldest_job.set(await self._oldest_job())
         return Response(generate_latest(app.metrics.registry), media_type=CONTENT_TYPE_LATEST)

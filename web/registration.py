@@ -76,7 +76,7 @@ class RegistrationEndpoint:
 
 def _input(members: dict[str, Any]) -> dict[str, Any]:
     """The mutation's input from the contract's members. Raises BadRequestError for one that it does not know."""
-    unknown = members.keys() - {"email", "password", "device_info", "challenge_answer"}
+    unknown = members.keys() - {"email", "password", "device_info", "challenge_answer", "payment_method"}
     device = members.get("device_info")
     if device is not None and not isinstance(device, dict):
         raise BadRequestError(HTTPStatus.UNPROCESSABLE_ENTITY, "device_info is not an object.")
@@ -86,6 +86,8 @@ def _input(members: dict[str, Any]) -> dict[str, Any]:
     given: dict[str, Any] = {name: members[name] for name in ("email", "password") if name in members}
     if members.get("challenge_answer") is not None:
         given["challengeAnswer"] = members["challenge_answer"]
+    if members.get("payment_method") is not None:
+        given["paymentMethod"] = members["payment_method"]
     if device is not None:
         given["device"] = {DEVICE[name]: value for name, value in device.items()}
     return given

@@ -52,6 +52,7 @@ class SigningInMutation:
             device=device_of(info.context, input.device),
             client=info.context.client,
             challenge_answer=input.challenge_answer,
+            payment_method=input.payment_method,
         )
         return RegisterSuccess(
             user=User.of(signed_in.user),

@@ -31,6 +31,11 @@ class RegisterInput:
     name: str | None = strawberry.field(default=None, description="Display name, at most 100 characters.")
     device: DeviceInput | None = strawberry.field(default=None, description="Where the user registers from.")
     challenge_answer: str | None = strawberry.field(default=None, description="What solves a ChallengeRequired.")
+    payment_method: str | None = strawberry.field(
+        default=None,
+        description="A payment method that the payment provider has made from a card (pm_…). It is not charged and not "
+        "kept: one card behind many trials tells who farms them. BAD_USER_INPUT when no card is behind it.",
+    )
 
 
 @strawberry.input(description="What a returning user gives.")

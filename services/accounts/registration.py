@@ -11,7 +11,7 @@ from core.emails import Email, InvalidEmail, parse_email
 from core.errors import BadUserInput, Refusal
 from core.password_rules import InvalidPassword
 from models.accounts import Role, User
-from services import audit, challenges, jobs, notifications, trials
+from services import audit, cards, challenges, jobs, notifications, trials
 from services.accounts.passwords import accepted
 from services.accounts.signing_in import SignedIn, begin_session
 from services.audit import Action
@@ -43,10 +43,11 @@ async def register(
     device: Description | None,
     client: Client,
     challenge_answer: str | None = None,
+    payment_method: str | None = None,
 ) -> tuple[SignedIn, Trial | None]:
     """Make an account, its first session, its trial and its welcome letter: all of them or nothing.
 
-    The trial is None when the person has had one under another address.
+    The trial is None when the person has had one under another address. `payment_method` is a signal, and not needed.
     Raises InvalidEmail, InvalidPassword, ChallengeRequired, EmailTaken, Unavailable, BadUserInput.
     """
     address = parse_email(email)
@@ -55,6 +56,7 @@ async def register(
     await challenges.require_of_busy(
         app, challenges.REGISTER, client=client, address=address.key, answer=challenge_answer
     )
+    await cards.card_behind(app, payment_method)  # before the transaction: the provider may take seconds
     password_hash = await app.passwords.hash(good)
     try:
         async with app.database.transaction():

@@ -1,0 +1,5 @@
+"""A server that speaks Stripe's API, as far as Porchlight asks it: what `simulated://` means."""
+
+from adapters.payments.simulated.server import SimulatedStripe
+
+__all__ = ["SimulatedStripe"]
