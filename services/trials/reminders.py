@@ -120,7 +120,7 @@ def zone_of(timezone: str | None) -> tzinfo:
     """The zone of a name; UTC for one that is unknown."""
     try:
         return ZoneInfo(timezone) if timezone else UTC
-    except (OSError, ValueError):
+    except (LookupError, OSError, ValueError):
         return UTC
 
 
