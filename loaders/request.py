@@ -7,12 +7,12 @@ from loaders.devices import devices_by_id
 from loaders.mfa import mfa_enabled_by_user, recovery_codes_left_by_user
 from loaders.passkeys import passkeys_by_user
 from loaders.sessions import sessions_by_id
-from loaders.trials import trials_by_id, trials_by_user
+from loaders.trials import changes_by_trial, trials_by_id, trials_by_user
 from models.accounts import User
 from models.devices import Device
 from models.mfa import Passkey
 from models.sessions import Session
-from models.trials import Trial
+from models.trials import Trial, TrialChange
 
 
 class Loaders:
@@ -26,4 +26,5 @@ class Loaders:
         self.passkeys_by_user: DataLoader[int, list[Passkey]] = DataLoader(passkeys_by_user)
         self.trial_by_id: DataLoader[int, Trial | None] = DataLoader(trials_by_id)
         self.trial_by_user: DataLoader[int, Trial | None] = DataLoader(trials_by_user)
+        self.changes_by_trial: DataLoader[int, list[TrialChange]] = DataLoader(changes_by_trial)
         self.user_by_id: DataLoader[int, User | None] = DataLoader(users_by_id)

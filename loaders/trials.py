@@ -1,6 +1,11 @@
 """Trials for graph edges."""
 
-from models.trials import Trial
+from collections import defaultdict
+
+from models.trials import Trial, TrialChange
+
+HISTORY = 100
+"""Changes of a trial that are told."""
 
 
 async def trials_by_id(ids: list[int]) -> list[Trial | None]:
@@ -13,3 +18,11 @@ async def trials_by_user(user_ids: list[int]) -> list[Trial | None]:
     """The trial of each user."""
     rows = {trial.user_id: trial for trial in await Trial.filter(user_id__in=user_ids)}
     return [rows.get(pk) for pk in user_ids]
+
+
+async def changes_by_trial(ids: list[int]) -> list[list[TrialChange]]:
+    """The last changes of each trial, the newest first."""
+    found: dict[int, list[TrialChange]] = defaultdict(list)
+    for change in await TrialChange.filter(trial_id__in=ids).order_by("-version"):
+        found[change.trial_id].append(change)
+    return [found[pk][:HISTORY] for pk in ids]

@@ -1,6 +1,7 @@
 """What is stored: Tortoise tables, one file a noun, with no decisions beyond constraints."""
 
 from models.accounts import Role, User
+from models.analytics import Event
 from models.audit import AuditEvent
 from models.devices import Device
 from models.jobs import Job
@@ -9,11 +10,13 @@ from models.mfa import Passkey, RecoveryCode, Totp
 from models.one_time_tokens import OneTimeToken, Purpose
 from models.recommendations import Interaction, InteractionKind, Interest, InterestSource, Item, ItemVector
 from models.sessions import Session
-from models.trials import Trial, TrialClaim
+from models.trials import EndPolicy, Trial, TrialChange, TrialChangeKind, TrialClaim
 
 __all__ = [
     "AuditEvent",
     "Device",
+    "EndPolicy",
+    "Event",
     "Interaction",
     "InteractionKind",
     "Interest",
@@ -31,6 +34,8 @@ __all__ = [
     "Session",
     "Totp",
     "Trial",
+    "TrialChange",
+    "TrialChangeKind",
     "TrialClaim",
     "User",
 ]

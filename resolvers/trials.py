@@ -1,4 +1,4 @@
-"""Trials: extending them, and the live countdown."""
+"""Trials: what owners and support do with them, and the live countdown."""
 
 from collections.abc import AsyncGenerator
 from typing import Annotated
@@ -10,7 +10,18 @@ from core.errors import NotFound
 from models.accounts import Role
 from schema.context import Info
 from schema.directives import Auth, RateLimit, guards
-from schema.trials import ExtendTrialResult, ExtendTrialSuccess, Trial, TrialTick
+from schema.trials import (
+    CancelTrialResult,
+    CancelTrialSuccess,
+    ExtendTrialResult,
+    ExtendTrialSuccess,
+    PauseTrialResult,
+    PauseTrialSuccess,
+    ResumeTrialResult,
+    ResumeTrialSuccess,
+    Trial,
+    TrialTick,
+)
 from services import audit, trials
 
 FRESH = 600
@@ -19,7 +30,32 @@ FRESH = 600
 
 @strawberry.type
 class TrialsMutation:
-    """What support may do for a trial."""
+    """What owners do with their trial, and what support may do for it."""
+
+    @strawberry.mutation(
+        extensions=guards(Auth(), RateLimit(max=60, window=60)),
+        description="Halt the viewer's trial: its remaining time is kept, and meanwhile there is no access. "
+        "It runs on by itself after 30 days; a trial can be paused twice.",
+    )
+    async def pause_trial(self, info: Info) -> PauseTrialResult | None:
+        trial = await trials.pause(info.context.app, info.context.signed_in.user)
+        return PauseTrialSuccess(trial=Trial.of(trial, info.context.now))
+
+    @strawberry.mutation(
+        extensions=guards(Auth(), RateLimit(max=60, window=60)),
+        description="Let the viewer's paused trial run on, with the time that it had left.",
+    )
+    async def resume_trial(self, info: Info) -> ResumeTrialResult | None:
+        trial = await trials.resume(info.context.app, info.context.signed_in.user)
+        return ResumeTrialSuccess(trial=Trial.of(trial, info.context.now))
+
+    @strawberry.mutation(
+        extensions=guards(Auth(), RateLimit(max=60, window=60)),
+        description="Cancel the viewer's trial for good. Access stays until its end; a paused one ends at once.",
+    )
+    async def cancel_trial(self, info: Info) -> CancelTrialResult | None:
+        trial = await trials.cancel(info.context.app, info.context.signed_in.user)
+        return CancelTrialSuccess(trial=Trial.of(trial, info.context.now))
 
     @strawberry.mutation(
         extensions=guards(Auth(Role.SUPPORT, assurance=2, max_age=FRESH), RateLimit(max=60, window=60)),

@@ -9,28 +9,13 @@ from core.cursors import encode_id
 from core.errors import Refusal
 from models.trials import Trial as TrialRow
 from schema.context import Info
-from schema.enums import described
 from schema.errors import Error
 from schema.nodes import Node
+from schema.trial_changes import TrialChange, TrialStatus
 from services import trials
 
 if TYPE_CHECKING:
     from schema.billing import Plan
-
-TrialStatus = described(
-    trials.TrialStatus,
-    "Where a trial stands.",
-    {
-        "ACTIVE": "Running, with more than three days to go.",
-        "ENDING": "Running, in its last three days.",
-        "CONVERTING": "Over, the first charge is pending; access stays.",
-        "GRACE": "Over, access stays for a short while.",
-        "EXPIRED": "Over, without a purchase.",
-        "PAUSED": "Halted: the remaining time is kept.",
-        "CONVERTED": "Followed by a purchase.",
-        "CANCELED": "Ended by the user.",
-    },
-)
 
 
 @strawberry.type(description="A free trial of a plan.")
@@ -43,12 +28,19 @@ class Trial(Node):
     seconds_left: int = strawberry.field(description="Whole seconds to go, rounded up; 0 once it is over.")
     progress: float = strawberry.field(description="How much of it has passed, from 0 to 1.")
     plan_key: strawberry.Private[str]
+    pk: strawberry.Private[int]
+    owner: strawberry.Private[int]
 
     @strawberry.field(description="The plan that is tried.")
     def plan(self, info: Info) -> Annotated["Plan", strawberry.lazy("schema.billing")]:
         from schema.billing import Plan  # ruff: ignore[import-outside-top-level] -- edges cross nouns lazily
 
         return Plan.of(info.context.app.catalogue.plans[self.plan_key])
+
+    @strawberry.field(description="What happened to it, the newest change first: at most the last 100.")
+    async def history(self, info: Info) -> list[TrialChange] | None:
+        info.context.require_sight_of(self.owner)
+        return [TrialChange.of(row) for row in await info.context.loaders.changes_by_trial.load(self.pk)]
 
     @classmethod
     def of(cls, row: TrialRow, now: datetime) -> "Trial":
@@ -57,10 +49,12 @@ class Trial(Node):
             id=strawberry.ID(encode_id("Trial", row.id)),
             status=trials.trial_status(row, now),
             started_at=row.started_at,
-            ends_at=row.ends_at,
+            ends_at=trials.ends_at(row, now),
             seconds_left=trials.seconds_left(row, now),
             progress=trials.progress(row, now),
             plan_key=row.plan_key,
+            pk=row.id,
+            owner=row.user_id,
         )
 
 
@@ -100,7 +94,7 @@ class ExtendTrialSuccess:
     trial: Trial = strawberry.field(description="The trial with its new end.")
 
 
-@strawberry.type(description="The trial has been converted or canceled.")
+@strawberry.type(description="The trial has been converted or canceled, or its charge is under way.")
 class TrialNotExtendable(Error):
     """Nothing is left to extend."""
 
@@ -110,7 +104,66 @@ ExtendTrialResult = Annotated[
     strawberry.union("ExtendTrialResult", description="What `extendTrial` answers."),
 ]
 
-REFUSALS: dict[type[Refusal], type[Error]] = {trials.TrialNotExtendable: TrialNotExtendable}
+
+@strawberry.type(description="The trial has been paused.")
+class PauseTrialSuccess:
+    """What `pauseTrial` gives."""
+
+    trial: Trial = strawberry.field(description="The trial, halted.")
+
+
+@strawberry.type(description="The trial is not running, or has had its pauses.")
+class TrialNotPausable(Error):
+    """Nothing is left to pause, or too often was."""
+
+
+PauseTrialResult = Annotated[
+    PauseTrialSuccess | TrialNotPausable,
+    strawberry.union("PauseTrialResult", description="What `pauseTrial` answers."),
+]
+
+
+@strawberry.type(description="The trial runs on.")
+class ResumeTrialSuccess:
+    """What `resumeTrial` gives."""
+
+    trial: Trial = strawberry.field(description="The trial with its new end.")
+
+
+@strawberry.type(description="The trial has not been paused by its owner.")
+class TrialNotResumable(Error):
+    """Nothing halts it that its owner could undo."""
+
+
+ResumeTrialResult = Annotated[
+    ResumeTrialSuccess | TrialNotResumable,
+    strawberry.union("ResumeTrialResult", description="What `resumeTrial` answers."),
+]
+
+
+@strawberry.type(description="The trial has been canceled.")
+class CancelTrialSuccess:
+    """What `cancelTrial` gives."""
+
+    trial: Trial = strawberry.field(description="The trial: access stays until its end.")
+
+
+@strawberry.type(description="The trial is over, or its charge is under way.")
+class TrialNotCancelable(Error):
+    """Nothing is left to cancel."""
+
+
+CancelTrialResult = Annotated[
+    CancelTrialSuccess | TrialNotCancelable,
+    strawberry.union("CancelTrialResult", description="What `cancelTrial` answers."),
+]
+
+REFUSALS: dict[type[Refusal], type[Error]] = {
+    trials.TrialNotExtendable: TrialNotExtendable,
+    trials.TrialNotPausable: TrialNotPausable,
+    trials.TrialNotResumable: TrialNotResumable,
+    trials.TrialNotCancelable: TrialNotCancelable,
+}
 
 
 async def trial_of_user(user_id: int, info: Info) -> Trial | None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from models.trials import EndPolicy
+
 CATALOGUE_FILE = Path(__file__).resolve().parent.parent / "plans.yaml"
 
 
@@ -45,11 +47,20 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class TrialEnd:
+    """What follows a trial of a plan: the policy, and the key of the plan that is left when the trial's is not."""
+
+    policy: EndPolicy
+    revert_to: str | None
+
+
+@dataclass(frozen=True)
 class Catalogue:
-    """All plans by key, in the file's order, and the one that a trial gives."""
+    """All plans by key, in the file's order, the one that a trial gives, and what follows the trial."""
 
     plans: dict[str, Plan]
     trial_plan: Plan
+    trial_end: TrialEnd
 
 
 def read_catalogue(path: Path = CATALOGUE_FILE) -> Catalogue:
@@ -59,7 +70,7 @@ def read_catalogue(path: Path = CATALOGUE_FILE) -> Catalogue:
         trial = document["trial"]
         plans = [_plan(entry, trial) for entry in document["plans"]]
         by_key = {plan.key: plan for plan in plans}
-        catalogue = Catalogue(by_key, by_key[trial["plan"]])
+        catalogue = Catalogue(by_key, by_key[trial["plan"]], _trial_end(trial, by_key))
     except (KeyError, TypeError, ValueError) as error:
         raise CatalogueError(f"{path.name}: {type(error).__name__}: {error}") from error
     if len(by_key) != len(plans):
@@ -67,6 +78,15 @@ def read_catalogue(path: Path = CATALOGUE_FILE) -> Catalogue:
     if catalogue.trial_plan.trial_days < 1:
         raise CatalogueError(f"{path.name}: the trial lasts at least one day")
     return catalogue
+
+
+def _trial_end(trial: dict[str, Any], plans: dict[str, Plan]) -> TrialEnd:
+    end = TrialEnd(EndPolicy(str(trial["at_end"]).upper()), trial.get("revert_to"))
+    if end.policy is EndPolicy.REVERT and end.revert_to is None:
+        raise ValueError("trial.revert_to: the plan to revert to is missing")
+    if end.revert_to is not None and any(plans[end.revert_to].prices.values()):
+        raise ValueError("trial.revert_to: a plan that costs nothing would be right")
+    return end
 
 
 def _plan(entry: dict[str, Any], trial: dict[str, Any]) -> Plan:

@@ -21,6 +21,8 @@ LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 10
 FIRST_BACKOFF = timedelta(seconds=5)
 LONGEST_BACKOFF = timedelta(hours=8)
+BATCH = 1000
+"""Jobs that one statement writes."""
 LONGEST_REASON = 1000
 """Characters of an error that a job keeps."""
 _NAMED = {
@@ -47,9 +49,19 @@ async def enqueue(
 
     Call `wake` once the transaction has committed; without it the job starts at the workers' next look.
     """
+    await enqueue_all([job(app, kind, payload, dedup_key=dedup_key, due_at=due_at)])
+
+
+def job(app: App, kind: str, payload: dict[str, Any], *, dedup_key: str, due_at: datetime | None = None) -> Job:
+    """A job that is not stored yet, for `enqueue_all`."""
     now = app.clock.now()
-    job = Job(kind=kind, payload=payload, dedup_key=dedup_key, due_at=due_at or now, created_at=now, attempts=0)
-    await Job.bulk_create([job], ignore_conflicts=True)
+    return Job(kind=kind, payload=payload, dedup_key=dedup_key, due_at=due_at or now, created_at=now, attempts=0)
+
+
+async def enqueue_all(several: list[Job]) -> None:
+    """Write many jobs as `enqueue` writes one, in one statement or, beyond a thousand, in few."""
+    if several:
+        await Job.bulk_create(several, batch_size=BATCH, ignore_conflicts=True)
 
 
 async def wake(app: App) -> None:

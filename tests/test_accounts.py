@@ -243,6 +243,7 @@ async def test_known_numbers_of_queries(porchlight: Porchlight) -> None:
         "SELECT trial_claims",
         "INSERT trials",
         "SELECT trials",
+        *("INSERT trial_changes", "INSERT events", "INSERT jobs"),  # its history, its figure, its reminders
         "INSERT jobs",
         "INSERT audit_events",
     ]

@@ -120,7 +120,7 @@ async def test_it_tells_each_status_and_completes_when_the_trial_is_over(
 ) -> None:
     """ENDING and EXPIRED come at their moment, whatever the cadence, and then the end."""
     person = await porchlight.register()
-    await end_trial_at(porchlight, person, timedelta(days=3, seconds=100))
+    await end_trial_at(porchlight, person, timedelta(days=3, seconds=100), started_at=START - timedelta(days=11))
     async with porchlight.connect(token=person.access_token) as connection:
         await connection.subscribe(COUNTDOWN, every=3600)
         assert (await tick(connection))["status"] == "ACTIVE"

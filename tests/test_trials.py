@@ -1,7 +1,7 @@
 """Trials: what a row means at a moment, extending, and the plans behind them."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,13 +13,15 @@ from services import access, trials
 from services.access import Permission
 from services.audit import Action
 from services.billing import CatalogueError, read_catalogue
-from services.trials import FINAL, TrialStatus, next_change, progress, seconds_left, trial_status
+from services.trials import FINAL, TrialStatus, has_access, next_change, progress, seconds_left, trial_status
 from tests.clock import START, ManualClock
 from tests.conftest import Start
 from tests.porchlight import Person, Porchlight
 from tests.staff import id_of, promote, staff
 
 PLAN = "key: a, name: A, description: A"
+TRIAL = "trial: {plan: a, days: 1, at_end: pause}\nplans: "
+BACK_TO_A, BACK_TO_B = "bill, revert_to: a", "bill, revert_to: b"
 EXTEND = """
 mutation($user: ID!, $days: Int!, $reason: String!) {
   extendTrial(userId: $user, days: $days, reason: $reason) {
@@ -72,6 +74,10 @@ def test_progress_goes_from_nothing_to_all() -> None:
     assert progress(row(days=0), START) == 1.0
 
 
+def meaning(trial: Trial, now: datetime) -> tuple[TrialStatus, bool]:
+    return trial_status(trial, now), has_access(trial, now)
+
+
 @given(st.floats(0.01, 60), st.integers(-86_400, 70 * 86_400), st.booleans(), st.booleans())
 def test_the_next_change_is_the_next_change(days: float, after: int, converted: bool, canceled: bool) -> None:  # ruff: ignore[boolean-type-hint-positional-argument] -- hypothesis gives them in order
     """Nothing changes before the moment that is announced, something does at it, and nothing follows the last."""
@@ -79,10 +85,10 @@ def test_the_next_change_is_the_next_change(days: float, after: int, converted: 
     moment = next_change(trial, now)
     if moment is None:
         assert trial_status(trial, now) in FINAL
-        assert trial_status(trial, now + timedelta(days=10_000)) is trial_status(trial, now)
+        assert meaning(trial, now + timedelta(days=10_000)) == meaning(trial, now)
     else:
-        assert trial_status(trial, moment - timedelta(microseconds=1)) is trial_status(trial, now)
-        assert trial_status(trial, moment) is not trial_status(trial, now)
+        assert meaning(trial, moment - timedelta(microseconds=1)) == meaning(trial, now)
+        assert meaning(trial, moment) != meaning(trial, now)
 
 
 async def extend(
@@ -146,7 +152,9 @@ async def test_an_expired_trial_is_extended_from_now(porchlight: Porchlight, clo
     actor, person = await staff(porchlight, Role.ADMIN), await porchlight.register()
     await clock.advance(timedelta(minutes=9))
     with porchlight.app.database.bound():
-        await Trial.filter(user_id=person.user_id).update(ends_at=clock.now() - timedelta(days=3))
+        await Trial.filter(user_id=person.user_id).update(
+            started_at=clock.now() - timedelta(days=17), ends_at=clock.now() - timedelta(days=3)
+        )
     result = await extend(porchlight, actor, person, 1)
     assert result["trial"] == {"status": "ENDING", "endsAt": "2026-03-03T09:09:00+00:00", "secondsLeft": 86_400}
 
@@ -221,11 +229,15 @@ async def test_plans_are_public(porchlight: Porchlight) -> None:
     [
         "[]",
         "plans: []",
-        "trial: {plan: a, days: 14}\nplans: []",
-        f"trial: {{plan: a, days: 0}}\nplans: [{{{PLAN}, interval: MONTH, price: {{EUR: 1}}, features: {{}}}}]",
-        f"trial: {{plan: a, days: 1}}\nplans: [{{{PLAN}, interval: WEEK, price: {{EUR: 1}}, features: {{}}}}]",
-        f"trial: {{plan: a, days: 1}}\nplans: [{{{PLAN}, interval: MONTH, price: {{EUR: 1.5}}, features: {{}}}}]",
-        f"trial: {{plan: a, days: 1}}\nplans: [{{{PLAN}, interval: MONTH, price: {{}}, features: {{}}}}]",
+        "trial: {plan: a, days: 14, at_end: pause}\nplans: []",
+        f"{TRIAL.replace('1', '0')}[{{{PLAN}, interval: MONTH, price: {{EUR: 1}}, features: {{}}}}]",
+        f"{TRIAL}[{{{PLAN}, interval: WEEK, price: {{EUR: 1}}, features: {{}}}}]",
+        f"{TRIAL}[{{{PLAN}, interval: MONTH, price: {{EUR: 1.5}}, features: {{}}}}]",
+        f"{TRIAL}[{{{PLAN}, interval: MONTH, price: {{}}, features: {{}}}}]",
+        f"{TRIAL.replace('pause', 'revert')}[{{{PLAN}, interval: MONTH, price: {{EUR: 0}}, features: {{}}}}]",
+        f"{TRIAL.replace('pause', 'never')}[{{{PLAN}, interval: MONTH, price: {{EUR: 0}}, features: {{}}}}]",
+        f"{TRIAL.replace('pause', BACK_TO_A)}[{{{PLAN}, interval: MONTH, price: {{EUR: 1}}, features: {{}}}}]",
+        f"{TRIAL.replace('pause', BACK_TO_B)}[{{{PLAN}, interval: MONTH, price: {{EUR: 0}}, features: {{}}}}]",
     ],
 )
 def test_a_catalogue_that_cannot_be_sold_is_refused(tmp_path: Path, text: str) -> None:
@@ -240,7 +252,7 @@ def test_two_plans_with_one_key_are_refused(tmp_path: Path) -> None:
     """One of them could never be bought."""
     plan = "{key: a, name: A, description: A, interval: MONTH, price: {EUR: 1}, features: {x: 3}}"
     file = tmp_path / "plans.yaml"
-    file.write_text(f"trial: {{plan: a, days: 1}}\nplans: [{plan}, {plan}]")
+    file.write_text(f"trial: {{plan: a, days: 1, at_end: pause}}\nplans: [{plan}, {plan}]")
     with pytest.raises(CatalogueError, match="same key"):
         read_catalogue(file)
 

@@ -1,6 +1,6 @@
 """Which service does which kind of job."""
 
-from services import accounts, audit, keys, notifications, pruning, recommendations
+from services import accounts, audit, keys, notifications, pruning, recommendations, trials
 from services.accounts import email_change, magic_links, password_reset, verification
 from worker.loop import Task
 
@@ -19,4 +19,7 @@ TASKS: dict[str, Task] = {
     pruning.SESSIONS: pruning.prune_sessions,
     pruning.TOKENS: pruning.prune_one_time_tokens,
     recommendations.PREPARE: recommendations.prepare,
+    trials.END: trials.end_all,
+    trials.REMIND: trials.send_reminder,
+    trials.WIN_BACK: trials.send_win_back,
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from models.accounts import User
+from models.analytics import Event
 from models.audit import AuditEvent
 from models.devices import Device
 from models.jobs import Job
@@ -14,7 +15,7 @@ from models.mfa import Passkey, RecoveryCode, Totp
 from models.one_time_tokens import OneTimeToken
 from models.recommendations import Interaction, Interest
 from models.sessions import Session
-from models.trials import Trial, TrialClaim
+from models.trials import Trial, TrialChange, TrialClaim
 from services import jobs
 
 if TYPE_CHECKING:
@@ -64,6 +65,12 @@ async def events(app: App, user: User) -> AsyncGenerator[list[Row], None]:
         yield [row if row["actorId"] in {None, user.id} else row | {"actorId": None, "ip": None} for row in batch]
 
 
+async def trial_changes(app: App, user: User) -> AsyncGenerator[list[Row], None]:
+    """What happened to the trial, with who did it as in `events`."""
+    async for batch in CHANGES.rows(app, user):
+        yield [row if row["actorId"] in {None, user.id} else row | {"actorId": None} for row in batch]
+
+
 async def letters(app: App, user: User) -> AsyncGenerator[list[Row], None]:
     """Jobs that concern the user: mostly letters to them. What is told of a payload holds no token: none is in it."""
     after = 0
@@ -89,6 +96,10 @@ def _camel(field: str) -> str:
 
 
 EVENTS = table("events", AuditEvent, "action", "actor_id", "subject", "ip", "at", "data")
+CHANGES = table(
+    "trialChanges", TrialChange, "kind", "from_status", "to_status", "ends_at", "actor_id", "reason", "at",
+    by="trial__user_id",
+)  # fmt: skip
 SECTIONS: tuple[Section, ...] = (
     table(
         "account", User, "id", "email", "email_verified_at", "name", "locale", "timezone", "role", "created_at",
@@ -110,8 +121,11 @@ SECTIONS: tuple[Section, ...] = (
     table("links", OneTimeToken, "purpose", "address", "created_at", "expires_at", "used_at"),
     table(
         "trials", Trial, "plan_key", "started_at", "ends_at", "converted_at", "canceled_at", "quota_percent",
+        "end_policy", "revert_to", "paused_at", "resumes_at", "pauses", "billable_at", "charge_failed_at",
         person="person_key",
     ),
+    Section("trialChanges", (TrialChange,), trial_changes),
+    table("analytics", Event, "name", "version", "at", "properties"),
     table("trialClaims", TrialClaim, "person_hash", "claimed_at"),
     table("interests", Interest, "topic", "category", "weight", "source", "model", "created_at"),
     table(

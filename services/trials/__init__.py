@@ -1,21 +1,65 @@
 """Free trials: one a person, begun with the registration, counted down live."""
 
+from services.trials.changing import tell_of
 from services.trials.countdown import Countdown
+from services.trials.ending import END, end_all, end_batch
 from services.trials.lifecycle import TrialNotExtendable, begin, claim, extend, watch
-from services.trials.status import FINAL, Tick, TrialStatus, next_change, progress, seconds_left, tick_of, trial_status
+from services.trials.pausing import (
+    TrialNotCancelable,
+    TrialNotPausable,
+    TrialNotResumable,
+    cancel,
+    pause,
+    resume,
+)
+from services.trials.paying import charge_failed, convert, payment_method_added
+from services.trials.reminders import REMIND, WIN_BACK, send_reminder, send_win_back
+from services.trials.status import (
+    FINAL,
+    Tick,
+    TrialStatus,
+    effective_plan,
+    ends_at,
+    has_access,
+    next_change,
+    progress,
+    seconds_left,
+    tick_of,
+    trial_status,
+)
 
 __all__ = [
+    "END",
     "FINAL",
+    "REMIND",
+    "WIN_BACK",
     "Countdown",
     "Tick",
+    "TrialNotCancelable",
     "TrialNotExtendable",
+    "TrialNotPausable",
+    "TrialNotResumable",
     "TrialStatus",
     "begin",
+    "cancel",
+    "charge_failed",
     "claim",
+    "convert",
+    "effective_plan",
+    "end_all",
+    "end_batch",
+    "ends_at",
     "extend",
+    "has_access",
     "next_change",
+    "pause",
+    "payment_method_added",
     "progress",
+    "resume",
     "seconds_left",
+    "send_reminder",
+    "send_win_back",
+    "tell_of",
     "tick_of",
     "trial_status",
     "watch",

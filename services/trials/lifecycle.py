@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
-from tortoise.expressions import F
-
-from core.errors import BadUserInput, Forbidden, NotFound, Refusal
-from models.trials import Trial, TrialClaim
+from core.errors import BadUserInput, Forbidden, Refusal
+from models.trials import Trial, TrialChangeKind, TrialClaim
 from services import access, audit
 from services.access import Permission
 from services.audit import Action
-from services.trials.countdown import CHANNEL, SLOTS
-from services.trials.status import TrialStatus, trial_status
+from services.trials.changing import change, event, history, remind, trial_of
+from services.trials.countdown import SLOTS
+from services.trials.status import NOTHING, TrialStatus, trial_status
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+    from datetime import datetime
 
     from core.emails import Email
     from models.accounts import User
     from services.app import App
     from services.sessions import Client
+    from services.trials.changing import Facts
     from services.trials.status import Tick
 
 LONGEST_EXTENSION = 365
 """Days that one extension may add."""
+NOT_EXTENDABLE = frozenset({TrialStatus.CONVERTING, TrialStatus.CONVERTED, TrialStatus.CANCELED})
 
 
 class TrialNotExtendable(Refusal):
-    """The trial has been converted or canceled: there is nothing to extend."""
+    """The trial has been converted or canceled, or its charge is under way: there is nothing to extend."""
 
-    message = "This trial has been converted or canceled."
+    message = "This trial has been converted or canceled, or its charge is under way."
 
 
 async def begin(app: App, user: User, email: Email, *, quota_percent: int = 100) -> Trial | None:
@@ -42,7 +45,7 @@ async def begin(app: App, user: User, email: Email, *, quota_percent: int = 100)
     The unique keys of claims and trials decide, not a look beforehand: two registrations of one person give one trial.
     The claim is there for good, also when account and trial have been deleted.
     """
-    plan = app.catalogue.trial_plan
+    plan, end = app.catalogue.trial_plan, app.catalogue.trial_end
     now = app.clock.now()
     if await claim(app, user.id, email.person) != user.id:
         return None
@@ -50,13 +53,21 @@ async def begin(app: App, user: User, email: Email, *, quota_percent: int = 100)
         user=user,
         person_key=email.person,
         plan_key=plan.key,
+        end_policy=end.policy,
+        revert_to=end.revert_to,
         started_at=now,
         ends_at=now + timedelta(days=plan.trial_days),
+        due_at=now + timedelta(days=plan.trial_days),
         version=1,
         quota_percent=quota_percent,
     )
     await Trial.bulk_create([trial], ignore_conflicts=True)
-    return await Trial.get_or_none(user_id=user.id)
+    begun = await Trial.get_or_none(user_id=user.id)
+    if begun is not None:
+        await history(begun, now, TrialChangeKind.STARTED, None, actor=user).save()
+        await event(begun, now, TrialChangeKind.STARTED).save()
+        await remind(app, begun, user)
+    return begun
 
 
 async def claim(app: App, user_id: int, person: str) -> int:
@@ -79,23 +90,24 @@ async def extend(app: App, user_id: int, days: int, *, reason: str, actor: User,
         raise Forbidden
     if not 1 <= days <= LONGEST_EXTENSION:
         raise BadUserInput(f"days is from 1 to {LONGEST_EXTENSION}.")
-    while True:
-        trial = await Trial.get_or_none(user_id=user_id)
-        if trial is None:
-            raise NotFound
-        now = app.clock.now()
-        if trial_status(trial, now) in {TrialStatus.CONVERTED, TrialStatus.CANCELED}:
-            raise TrialNotExtendable
-        async with app.database.transaction():
-            changed = await Trial.filter(id=trial.id, version=trial.version).update(
-                ends_at=max(trial.ends_at, now) + timedelta(days=days), version=F("version") + 1
-            )
-            if changed:
-                await _record_extension(app, trial, actor, client, days=days, reason=reason)
-        if changed:
-            break
-    await app.bus.publish(CHANNEL, str(trial.id))
-    return await Trial.get(id=trial.id)
+
+    async def write_down(trial: Trial) -> None:
+        await _record_extension(app, trial, actor, client, days=days, reason=reason)
+
+    decide = partial(_extended, by=timedelta(days=days))
+    return await change(app, user_id, TrialChangeKind.EXTENDED, decide, actor=actor, reason=reason, also=write_down)
+
+
+def _extended(trial: Trial, now: datetime, *, by: timedelta) -> Facts:
+    status = trial_status(trial, now)
+    if status in NOT_EXTENDABLE:
+        raise TrialNotExtendable
+    gap = max(now - trial.ends_at, NOTHING)
+    return {
+        "ends_at": trial.ends_at + gap + by,
+        "halted_microseconds": trial.halted_microseconds + gap // timedelta(microseconds=1),
+        "charge_failed_at": None,
+    }
 
 
 async def _record_extension(app: App, trial: Trial, actor: User, client: Client, *, days: int, reason: str) -> None:
@@ -118,7 +130,4 @@ async def watch(app: App, user_id: int, every: int) -> AsyncGenerator[Tick, None
     """
     if not 1 <= every <= SLOTS:
         raise BadUserInput(f"everySeconds is from 1 to {SLOTS}.")
-    trial = await Trial.get_or_none(user_id=user_id)
-    if trial is None:
-        raise NotFound
-    return app.countdown.ticks(trial, every)
+    return app.countdown.ticks(await trial_of(user_id), every)

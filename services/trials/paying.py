@@ -1,0 +1,58 @@
+"""What billing tells of a trial. Each runs in the caller's transaction; call `tell_of` once it has committed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from models.trials import TrialChangeKind
+from services.trials.changing import apply, trial_of
+from services.trials.status import TrialStatus, trial_status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from models.trials import Trial
+    from services.app import App
+    from services.trials.changing import Facts
+
+
+async def convert(app: App, user_id: int) -> Trial:
+    """The first invoice of more than nothing has been paid: the trial is followed by a purchase. Twice is once.
+
+    Also a trial that had expired or was canceled may be followed by one. Raises NotFound.
+    """
+    return await _tell(app, user_id, TrialChangeKind.CONVERTED, _converted)
+
+
+async def payment_method_added(app: App, user_id: int) -> Trial:
+    """A payment method is on file. It counts when it came before the end. Twice is once. Raises NotFound."""
+    return await _tell(app, user_id, TrialChangeKind.PAYMENT_METHOD_ADDED, _billable)
+
+
+async def charge_failed(app: App, user_id: int) -> Trial:
+    """The charge that follows the end has failed: access stays for the grace. Only the first failure counts.
+
+    Raises NotFound.
+    """
+    return await _tell(app, user_id, TrialChangeKind.CHARGE_FAILED, _failed)
+
+
+async def _tell(app: App, user_id: int, kind: TrialChangeKind, decide: Callable[[Trial, datetime], Facts]) -> Trial:
+    while True:
+        trial, now = await trial_of(user_id), app.clock.now()
+        facts = decide(trial, now)
+        if not facts or await apply(app, trial, now, kind, facts):
+            return trial
+
+
+def _converted(trial: Trial, now: datetime) -> Facts:
+    return {} if trial.converted_at else {"converted_at": now}
+
+
+def _billable(trial: Trial, now: datetime) -> Facts:
+    return {} if trial.billable_at and trial.billable_at < trial.ends_at else {"billable_at": now}
+
+
+def _failed(trial: Trial, now: datetime) -> Facts:
+    return {"charge_failed_at": now} if trial_status(trial, now) is TrialStatus.CONVERTING else {}
