@@ -10,6 +10,7 @@ from models.one_time_tokens import OneTimeToken, Purpose
 from models.recommendations import Interaction, InteractionKind, Interest, InterestSource, Item, ItemVector
 from models.sessions import Session
 from models.trials import Trial, TrialClaim
+from models.usage import UsageCounter, UsageRecord, UsageReservation
 
 __all__ = [
     "AuditEvent",
@@ -32,5 +33,8 @@ __all__ = [
     "Totp",
     "Trial",
     "TrialClaim",
+    "UsageCounter",
+    "UsageRecord",
+    "UsageReservation",
     "User",
 ]

@@ -16,6 +16,7 @@ from services import trials
 
 if TYPE_CHECKING:
     from schema.billing import Plan
+    from schema.usage import UsageMeter
 
 TrialStatus = described(
     trials.TrialStatus,
@@ -43,12 +44,19 @@ class Trial(Node):
     seconds_left: int = strawberry.field(description="Whole seconds to go, rounded up; 0 once it is over.")
     progress: float = strawberry.field(description="How much of it has passed, from 0 to 1.")
     plan_key: strawberry.Private[str]
+    row: strawberry.Private[TrialRow]
 
     @strawberry.field(description="The plan that is tried.")
     def plan(self, info: Info) -> Annotated["Plan", strawberry.lazy("schema.billing")]:
         from schema.billing import Plan  # ruff: ignore[import-outside-top-level] -- edges cross nouns lazily
 
         return Plan.of(info.context.app.catalogue.plans[self.plan_key])
+
+    @strawberry.field(description="What the trial's plan meters, at the trial's limits; null once it gives no access.")
+    async def usage(self, info: Info) -> list[Annotated["UsageMeter", strawberry.lazy("schema.usage")]] | None:
+        from schema.usage import usage_of_trial  # ruff: ignore[import-outside-top-level] -- edges cross nouns lazily
+
+        return await usage_of_trial(self.row, info)
 
     @classmethod
     def of(cls, row: TrialRow, now: datetime) -> "Trial":
@@ -61,6 +69,7 @@ class Trial(Node):
             seconds_left=trials.seconds_left(row, now),
             progress=trials.progress(row, now),
             plan_key=row.plan_key,
+            row=row,
         )
 
 

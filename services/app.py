@@ -72,6 +72,8 @@ class App:
     items: ItemIndex
     recommendations_changed: Signals
     sessions_changed: Signals
+    trials_changed: Signals
+    usage_changed: Signals
     metrics: Metrics = field(default_factory=Metrics)
     draining: bool = False
 
@@ -154,6 +156,8 @@ def assemble(settings: Settings, ports: Ports | None = None, clock: Clock | None
         items=ItemIndex(ports.embeddings, ports.vectors, ports.database, ports.bus),
         recommendations_changed=Signals(ports.bus, "recommendations.changed"),
         sessions_changed=Signals(ports.bus, CHANGED),
+        trials_changed=Signals(ports.bus, "trials.changed"),
+        usage_changed=Signals(ports.bus, "usage.changed"),
     )
 
 
@@ -195,10 +199,9 @@ async def opened(app: App) -> AsyncGenerator[None, None]:
         await app.key_keeper.open()
         stack.push_async_callback(app.countdown.close)
         await app.countdown.open()
-        app.recommendations_changed.open()
-        stack.callback(app.recommendations_changed.close)
-        app.sessions_changed.open()
-        stack.callback(app.sessions_changed.close)
+        for signals in (app.recommendations_changed, app.sessions_changed, app.trials_changed, app.usage_changed):
+            signals.open()
+            stack.callback(signals.close)
         stack.push_async_callback(app.items.close)
         await app.items.open()
         yield

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from services import audit, jobs, pruning
+from services import audit, jobs, pruning, usage
 from services.app import App
 
 
@@ -25,6 +25,8 @@ SCHEDULE = (
     Recurring(pruning.JOBS, timedelta(hours=1)),
     Recurring(pruning.TOKENS, timedelta(hours=1)),
     Recurring(pruning.SESSIONS, timedelta(days=1)),
+    Recurring(pruning.USAGE, timedelta(days=1)),
+    Recurring(usage.EXPIRE, timedelta(minutes=1)),
 )
 """An event is chained within a minute: half of it is for the job to be taken and done."""
 

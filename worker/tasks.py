@@ -1,6 +1,6 @@
 """Which service does which kind of job."""
 
-from services import accounts, audit, keys, notifications, pruning, recommendations
+from services import accounts, audit, keys, notifications, pruning, recommendations, usage
 from services.accounts import email_change, magic_links, password_reset, verification
 from worker.loop import Task
 
@@ -18,5 +18,7 @@ TASKS: dict[str, Task] = {
     pruning.JOBS: pruning.prune_jobs,
     pruning.SESSIONS: pruning.prune_sessions,
     pruning.TOKENS: pruning.prune_one_time_tokens,
+    pruning.USAGE: pruning.prune_usage,
     recommendations.PREPARE: recommendations.prepare,
+    usage.EXPIRE: usage.expire,
 }
