@@ -201,12 +201,13 @@ class Entitled(Guard):
         return EntitledDirective(to=self.to)
 
     async def check(self, context: Context, field: str, arguments: dict[str, Any]) -> None:
-        app, user_id, trials = context.app, context.signed_in.user.id, context.loaders.trial_by_user
-        if entitlements.always_includes(app, self.to):
+        user_id = context.signed_in.user.id
+        if entitlements.always_includes(context.app, self.to):
             return
         if context.changing:
-            trials.clear(user_id)  # a mutation before this one may have ended it
-        if not entitlements.plan_of(app, await trials.load(user_id), context.now).includes(self.to):
+            context.renew()  # a mutation before this one may have ended the trial
+        trial = await context.loaders.trial_by_user.load(user_id)
+        if not entitlements.plan_of(context.app, trial, context.now).includes(self.to):
             raise NotEntitled(self.to)
 
     async def resolve_async(
