@@ -14,7 +14,7 @@ def changed(plan: Plan, values: dict[str, Any]) -> Plan:
     return replace(plan, features=(*kept, *starmap(_feature, values.items())))
 
 
-def limits(porchlight: Porchlight, *, plan: str | None = None, **values: Any) -> None:
+def limits(porchlight: Porchlight, plan: str | None = None, /, **values: Any) -> None:
     """Give a plan, or all of them, other features; meters are named by their keys."""
     app, catalogue = porchlight.app, porchlight.app.catalogue
     plans = {key: changed(each, values) if plan in {None, key} else each for key, each in catalogue.plans.items()}

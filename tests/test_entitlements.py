@@ -42,7 +42,7 @@ SECOND = timedelta(seconds=1)
 
 def without_recommendations(porchlight: Porchlight) -> None:
     """The plan of who has no trial is the one without them."""
-    limits(porchlight, plan="free", recommendations=False)
+    limits(porchlight, "free", recommendations=False)
 
 
 async def change(porchlight: Porchlight, person: Person, **values: Any) -> None:

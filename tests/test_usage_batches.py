@@ -27,7 +27,7 @@ mutation Batch($entries: [RecordUsageInput!]!) {
 SHORT = {"RecordUsageSuccess": "counted", "UsageLimitReached": "limit", "IdempotencyConflict": "conflict"}
 
 
-def entry(key: str, quantity: float = 1, meter: str = "api-calls", **given: Any) -> dict[str, Any]:
+def entry(key: str, quantity: float = 1, meter: str = "api-calls", /, **given: Any) -> dict[str, Any]:
     return {"meter": meter, "quantity": quantity, "idempotencyKey": key, **given}
 
 

@@ -149,7 +149,7 @@ def test_jobs_of_usage_recur() -> None:
 async def test_an_upgrade_in_the_middle_of_a_window_counts_on(porchlight: Porchlight) -> None:
     """What was used under the smaller limit is used under the larger one; the way back leaves nothing to use."""
     person: Person = await porchlight.register()
-    limits(porchlight, plan="free", **{"api-calls": 5})
+    limits(porchlight, "free", **{"api-calls": 5})
     with porchlight.app.database.bound():
         await Trial.filter(user_id=person.user_id).update(plan_key="free")
         await record(porchlight, person, quantity=5)

@@ -87,7 +87,7 @@ class _Batch:
 async def record_all(app: App, reports: Sequence[Report]) -> list[Result]:
     """Count each report, in order; what came of it, in the same order. A limit refuses those that would pass it.
 
-    A key that comes twice is a duplicate the second time. Raises BadUserInput, NotFound. At most eight statements,
+    A key that comes twice is a duplicate the second time. Raises BadUserInput, NotFound. At most seven statements,
     however many reports there are; where old reservations are in the way, those of a second run and of giving back.
     """
     if not 1 <= len(reports) <= LARGEST_BATCH:

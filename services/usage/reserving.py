@@ -112,7 +112,7 @@ async def _reserve(app: App, row: UsageReservation, meter: Meter, grant: Grant, 
 async def commit(app: App, actor: User, key: str, quantity: float | None) -> Ended:
     """Count what of a reservation was used, all of it where no quantity is given, and give the rest back.
 
-    Raises ReservationEnded, IdempotencyConflict, BadUserInput, NotFound. Four statements.
+    Raises ReservationEnded, IdempotencyConflict, BadUserInput, NotFound. Five statements.
     """
     row = await _of(app, actor, key)
     used = row.quantity if quantity is None else _part(quantity, row)
