@@ -8,7 +8,7 @@ from loaders.mfa import mfa_enabled_by_user, recovery_codes_left_by_user
 from loaders.passkeys import passkeys_by_user
 from loaders.sessions import sessions_by_id
 from loaders.trials import trials_by_id, trials_by_user
-from loaders.usage import CounterKey, usage_counters
+from loaders.usage import CounterKey, usage_counters_by_window
 from models.accounts import User
 from models.devices import Device
 from models.mfa import Passkey
@@ -28,5 +28,5 @@ class Loaders:
         self.passkeys_by_user: DataLoader[int, list[Passkey]] = DataLoader(passkeys_by_user)
         self.trial_by_id: DataLoader[int, Trial | None] = DataLoader(trials_by_id)
         self.trial_by_user: DataLoader[int, Trial | None] = DataLoader(trials_by_user)
-        self.usage_counter: DataLoader[CounterKey, UsageCounter | None] = DataLoader(usage_counters)
+        self.usage_counter_by_window: DataLoader[CounterKey, UsageCounter | None] = DataLoader(usage_counters_by_window)
         self.user_by_id: DataLoader[int, User | None] = DataLoader(users_by_id)

@@ -210,6 +210,6 @@ async def usage_of_trial(trial: Trial, info: Info) -> list[UsageMeter] | None:
 async def _meters(context: Context, user_id: int, grant: entitlements.Grant) -> list[UsageMeter]:
     now, meters = context.now, context.app.catalogue.meters.values()
     keys = [(user_id, meter.key, usage.period_of(meter.window, now).name) for meter in meters]
-    rows = await context.loaders.usage_counter.load_many(keys)
+    rows = await context.loaders.usage_counter_by_window.load_many(keys)
     found = [row for row in rows if row is not None]
     return [UsageMeter.of(reading) for reading in usage.readings_of(context.app, grant, found, now)]

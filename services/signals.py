@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Sequence
     from datetime import datetime
 
     from adapters.bus import Bus
@@ -39,24 +39,40 @@ class Signals:
         await self._bus.publish(self._channel, key)
 
     async def changes(
-        self, key: str, clock: Clock | None = None, due: Callable[[], datetime | None] = lambda: None
+        self,
+        key: str,
+        clock: Clock | None = None,
+        due: Callable[[], datetime | None] = lambda: None,
+        also: Sequence[tuple[Signals, str]] = (),
     ) -> AsyncGenerator[None, None]:
         """Once at once, and then at each change; changes that come while nobody looks are one.
 
-        With a clock, also at the moment that `due` names each time when the waiting begins.
+        With a clock, also at the moment that `due` names each time when the waiting begins. `also` names keys of other
+        channels whose changes count too.
         """
         event = asyncio.Event()
-        waiting = self._waiting.setdefault(key, set())
-        waiting.add(event)
+        places = ((self, key), *also)
+        for signals, each in places:
+            signals.add(each, event)
         try:
             while True:
                 yield
                 await _rung(event, clock, due())
                 event.clear()
         finally:
-            waiting.discard(event)
-            if not waiting and self._waiting.get(key) is waiting:
-                del self._waiting[key]
+            for signals, each in places:
+                signals.discard(each, event)
+
+    def add(self, key: str, event: asyncio.Event) -> None:
+        """Have an event set at each change of a key."""
+        self._waiting.setdefault(key, set()).add(event)
+
+    def discard(self, key: str, event: asyncio.Event) -> None:
+        """Have it set no more."""
+        waiting = self._waiting[key]
+        waiting.discard(event)
+        if not waiting:
+            del self._waiting[key]
 
     def _tell(self, key: str) -> None:
         for event in self._waiting.get(key, ()):

@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from core.errors import NotFound
 from models import Role, UsageCounter, UsageRecord
 from services import usage
 from services.billing import read_catalogue
+from services.usage import recording, reserving
 from tests.clock import ManualClock
+from tests.conftest import Start
 from tests.plans import limits
 from tests.porchlight import Person, Porchlight
 from tests.staff import id_of, staff
@@ -151,11 +154,14 @@ async def test_the_same_report_fifty_times_at_once_is_counted_once(porchlight: P
     assert await stored(porchlight) == ([(2, 0)], 1)
 
 
-async def test_two_hundred_reports_at_once_at_a_limit_of_one_hundred_give_one_hundred(porchlight: Porchlight) -> None:
-    """Exactly: a hundred are counted and a hundred refused, and the refused leave nothing."""
+async def test_two_hundred_reports_at_once_at_a_limit_of_one_hundred_give_one_hundred(start: Start) -> None:
+    """Exactly, also by two servers: a hundred are counted and a hundred refused, and the refused leave nothing."""
+    porchlight = await start()
+    servers = [porchlight, await start() if porchlight.app.settings.redis_url else porchlight]
     person = await porchlight.register()
-    limits(porchlight, **{"api-calls": 100})
-    answers = await asyncio.gather(*(record(porchlight, person, idempotencyKey=f"k{n}") for n in range(200)))
+    for server in servers:
+        limits(server, **{"api-calls": 100})
+    answers = await asyncio.gather(*(record(servers[n % 2], person, idempotencyKey=f"k{n}") for n in range(200)))
     assert Counter(answer["__typename"] for answer in answers) == {"RecordUsageSuccess": 100, "UsageLimitReached": 100}
     assert await stored(porchlight) == ([(100, 0)], 100)
     counted = sorted(answer["meter"]["used"] for answer in answers if answer["__typename"] == "RecordUsageSuccess")
@@ -216,3 +222,38 @@ def test_the_plan_file_is_ours() -> None:
         "api-calls": ("MONTH", True),
         "image-analysis": ("MONTH", False),
     }
+
+
+async def test_key_and_counter_are_written_together_or_not_at_all(
+    porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What fails between the two leaves neither, and the retry counts once."""
+    person = await porchlight.register()
+    with monkeypatch.context() as patch:
+        patch.setattr(recording, "add", failing)
+        assert await refused(porchlight, person) == ["INTERNAL"]
+    assert await stored(porchlight) == ([], 0)
+    assert (await record(porchlight, person))["duplicate"] is False
+    assert await stored(porchlight) == ([(1, 0)], 1)
+
+
+async def failing(*_: Any, **__: Any) -> None:
+    await asyncio.sleep(0)
+    raise LookupError("in between")
+
+
+async def nothing(*_: Any, **__: Any) -> list[Any]:
+    await asyncio.sleep(0)
+    return []
+
+
+@pytest.mark.parametrize("module", [recording, reserving])
+async def test_an_account_that_goes_while_its_duplicate_is_looked_for(
+    porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch, module: Any
+) -> None:
+    """Is not found, rather than a fault."""
+    person = await porchlight.register()
+    monkeypatch.setattr(module, "insert", nothing)
+    call = usage.record if module is recording else usage.reserve
+    with porchlight.app.database.bound(), pytest.raises(NotFound):
+        await call(porchlight.app, person.user_id, usage.Entry("api-calls", 1, "x"))

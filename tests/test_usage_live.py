@@ -107,7 +107,10 @@ async def test_a_window_that_ends_is_a_change(porchlight: Porchlight, clock: Man
         await asyncio.sleep(0.05)
         await clock.advance(DAY)
         assert (await asyncio.wait_for(coming, 5)).limit == 1000
+        await change(porchlight, person, ends_at=datetime(2026, 5, 1, tzinfo=UTC))
+        assert [(await anext(readings)).limit for _ in range(2)] == [5, 100_000]
         await readings.aclose()
+    assert app.usage_changed._waiting == app.trials_changed._waiting == {}
 
 
 async def test_what_nobody_needs_is_thrown_away(porchlight: Porchlight, clock: ManualClock) -> None:

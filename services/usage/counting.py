@@ -27,7 +27,6 @@ RETURNING used, reserved
 """
 _MOVE = """
 UPDATE usage_counters SET used = used + $4, reserved = reserved - $5 WHERE user_id = $1 AND meter = $2 AND period = $3
-RETURNING used, reserved
 """
 
 Totals = tuple[int, int]
@@ -59,10 +58,9 @@ async def add(
     return (rows[0]["used"], rows[0]["reserved"]) if rows else None
 
 
-async def move(app: App, user_id: int, meter: str, period: str, *, used: int, reserved: int) -> Totals:
+async def move(app: App, user_id: int, meter: str, period: str, *, used: int, reserved: int) -> None:
     """Take `reserved` from what is reserved and count `used` as used, inside the caller's transaction."""
-    rows = await app.database.rows(_MOVE, [user_id, meter, period, used, reserved])
-    return (rows[0]["used"], rows[0]["reserved"]) if rows else (0, 0)
+    await app.database.execute(_MOVE, [user_id, meter, period, used, reserved])
 
 
 async def insert(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.errors import BadUserInput, Refusal
+from core.errors import BadUserInput, NotFound, Refusal
 from models.trials import Trial
 from models.usage import UsageCounter, UsageRecord
 from services.billing import LARGEST_QUANTITY
@@ -104,7 +104,9 @@ async def _record(app: App, user_id: int, meter: Meter, grant: Grant, entry: Ent
             if totals is None:
                 raise UsageLimitReached(await read(user_id, meter, grant, now))
             return Recorded(reading_of(grant, meter, now, *totals), duplicate=False)
-    earlier = await UsageRecord.get(user_id=user_id, idempotency_key=entry.idempotency_key)
+    earlier = await UsageRecord.get_or_none(user_id=user_id, idempotency_key=entry.idempotency_key)
+    if earlier is None:
+        raise NotFound  # the account has been deleted meanwhile
     if (earlier.meter, earlier.quantity) != (meter.key, quantity):
         raise IdempotencyConflict
     return Recorded(await read(user_id, meter, grant, now), duplicate=True)

@@ -103,7 +103,9 @@ async def _reserve(app: App, row: UsageReservation, meter: Meter, grant: Grant, 
             if totals is None:
                 raise UsageLimitReached(await read(user_id, meter, grant, now))
             return Reserved(row, reading_of(grant, meter, now, *totals), duplicate=False)
-    earlier = await UsageReservation.get(user_id=user_id, idempotency_key=row.idempotency_key)
+    earlier = await UsageReservation.get_or_none(user_id=user_id, idempotency_key=row.idempotency_key)
+    if earlier is None:
+        raise NotFound  # the account has been deleted meanwhile
     if (earlier.meter, earlier.quantity) != (row.meter, row.quantity):
         raise IdempotencyConflict
     return Reserved(earlier, await read(user_id, meter, grant, now), duplicate=True)

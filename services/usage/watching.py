@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 async def watch(app: App, user_id: int) -> AsyncGenerator[Reading, None]:
     """Meters that have been used in their windows, at once, and then each that shows something else than before.
 
-    Changes that come while nobody looks are one. A window that ends is a change, and so is a plan's end by time.
+    Changes that come while nobody looks are one. The end of a window is a change, and so is what happens to a trial.
     """
     readings, trial = await latest(app, user_id)
     now = app.clock.now()
@@ -28,7 +28,8 @@ async def watch(app: App, user_id: int) -> AsyncGenerator[Reading, None]:
         moments = [reading.resets_at for reading in readings]
         return min((at for at in (*moments, plan_changes_at(trial, app.clock.now())) if at is not None), default=None)
 
-    changes = app.usage_changed.changes(str(user_id), app.clock, due)
+    also = [(app.trials_changed, str(trial.id))] if trial else []
+    changes = app.usage_changed.changes(str(user_id), app.clock, due, also)
     try:
         async for _ in changes:
             readings, trial = await latest(app, user_id)
