@@ -1,9 +1,11 @@
 """The one container: what a running Porchlight consists of, opened and closed for server and worker alike."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 from adapters.breaches import Breaches, open_breaches
 from adapters.bus import Bus, open_bus
@@ -74,6 +76,8 @@ class App:
     sessions_changed: Signals
     trials_changed: Signals
     usage_changed: Signals
+    usage_turns: WeakValueDictionary[int, asyncio.Semaphore] = field(default_factory=WeakValueDictionary)
+    """Reports of one user wait here for each other, rather than each with a connection of the pool."""
     metrics: Metrics = field(default_factory=Metrics)
     draining: bool = False
 

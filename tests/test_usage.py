@@ -41,7 +41,7 @@ async def record(porchlight: Porchlight, by: Person, **given: Any) -> dict[str, 
 
 
 async def insist(porchlight: Porchlight, by: Person, **given: Any) -> dict[str, Any]:
-    """Report, and send it again with its key as long as the server is too busy: a slow machine has its deadlines too."""
+    """Report, and send it again with its key as long as the server is too busy: a slow machine has deadlines too."""
     variables = {"input": {**PLAIN, **given}}
     while True:
         answer = (await porchlight.post(RECORD, variables, token=by.access_token)).json()

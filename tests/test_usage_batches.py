@@ -79,6 +79,8 @@ async def test_staff_reports_for_many(porchlight: Porchlight) -> None:
     ]
     assert await send(porchlight, actor, *entries, entry("mine")) == ["counted", "limit", "counted"]
     assert await stored(porchlight) == ([(1, 0), (5, 0), (0, 0)], 2)
+    await record(porchlight, actor, meter="image-analysis", idempotencyKey="another meter", quantity=4)
+    assert await send(porchlight, actor, entry("mine")) == ["duplicate"]
 
 
 async def test_one_wrong_entry_refuses_all(porchlight: Porchlight) -> None:

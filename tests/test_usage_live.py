@@ -70,6 +70,20 @@ async def test_strangers_follow_nothing(porchlight: Porchlight) -> None:
         assert (await connection.receive())["payload"][0]["extensions"]["code"] == "UNAUTHENTICATED"
 
 
+async def test_who_has_no_trial_has_usage_too(porchlight: Porchlight) -> None:
+    """By the base plan."""
+    person, app = await porchlight.register(), porchlight.app
+    with app.database.bound():
+        await Trial.filter(user_id=person.user_id).delete()
+        readings = watch(app, person.user_id)
+        coming = asyncio.ensure_future(anext(readings))
+        await asyncio.sleep(0.05)
+        await record(porchlight, person, quantity=4)
+        reading = await asyncio.wait_for(coming, 5)
+        assert (reading.used, reading.limit) == (4, 1000)
+        await readings.aclose()
+
+
 async def test_a_slow_reader_finds_the_newest(porchlight: Porchlight) -> None:
     """Twenty changes while nobody looks are one."""
     person, app = await porchlight.register(), porchlight.app

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -29,15 +30,25 @@ _MOVE = """
 UPDATE usage_counters SET used = used + $4, reserved = reserved - $5 WHERE user_id = $1 AND meter = $2 AND period = $3
 """
 
+AT_ONCE = 4
+"""Reports of one user that a process counts at a time: enough to keep the counter busy, not enough to fill the pool."""
+
 Totals = tuple[int, int]
 """What is used and what is reserved."""
 
 
 @asynccontextmanager
-async def counting(app: App) -> AsyncGenerator[None]:
-    """A transaction that counts. Raises NotFound when an account has been deleted meanwhile."""
+async def counting(app: App, user_id: int | None = None) -> AsyncGenerator[None]:
+    """A transaction that counts. Raises NotFound when an account has been deleted meanwhile.
+
+    Those of one user wait for each other in the database, each with a connection: here some of them do, the others wait
+    without one.
+    """
+    turn = asyncio.Semaphore(AT_ONCE)
+    if user_id is not None:
+        turn = app.usage_turns.setdefault(user_id, turn)
     try:
-        async with app.database.transaction():
+        async with turn, app.database.transaction():
             yield
     except IntegrityError as error:
         raise NotFound from error

@@ -98,7 +98,7 @@ async def record(app: App, user_id: int, entry: Entry) -> Recorded:
 async def _record(app: App, user_id: int, meter: Meter, grant: Grant, entry: Entry, now: datetime) -> Recorded:
     quantity, period = int(entry.quantity), period_of(meter.window, now).name
     row = (user_id, entry.idempotency_key, meter.key, period, quantity, now)
-    async with counting(app):
+    async with counting(app, user_id):
         if await insert(app, "usage_records", RECORD_COLUMNS, [row], NEW_RECORD):
             totals = await add(app, user_id, meter, grant.limit_of(meter), now, used=quantity)
             if totals is None:

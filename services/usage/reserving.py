@@ -97,7 +97,7 @@ async def reserve(app: App, user_id: int, entry: Entry, *, seconds: int = USUAL_
 async def _reserve(app: App, row: UsageReservation, meter: Meter, grant: Grant, now: datetime) -> Reserved:
     user_id = row.user_id
     values = [getattr(row, column) for column in _COLUMNS]
-    async with counting(app):
+    async with counting(app, user_id):
         if await insert(app, "usage_reservations", _COLUMNS, [values], _NEW):
             totals = await add(app, user_id, meter, grant.limit_of(meter), now, reserved=row.quantity)
             if totals is None:
