@@ -5,6 +5,7 @@
     ├── Rejection        the operation may not run: a top-level error with a code
     │   ├── Unauthenticated
     │   ├── Forbidden
+    │   ├── NotEntitled(feature)
     │   ├── StepUpRequired
     │   ├── RateLimited(retry_after)
     │   ├── NotFound
@@ -49,6 +50,17 @@ class Forbidden(Rejection):
 
     code = "FORBIDDEN"
     message = "You may not do this."
+
+
+class NotEntitled(Rejection):
+    """The viewer's plan does not include the feature whose key is `feature`."""
+
+    code = "NOT_ENTITLED"
+    message = "Your plan does not include this."
+
+    def __init__(self, feature: str) -> None:
+        super().__init__()
+        self.feature = feature
 
 
 class StepUpRequired(Rejection):

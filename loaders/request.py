@@ -8,11 +8,13 @@ from loaders.mfa import mfa_enabled_by_user, recovery_codes_left_by_user
 from loaders.passkeys import passkeys_by_user
 from loaders.sessions import sessions_by_id
 from loaders.trials import changes_by_trial, trials_by_id, trials_by_user
+from loaders.usage import CounterKey, usage_counters_by_window
 from models.accounts import User
 from models.devices import Device
 from models.mfa import Passkey
 from models.sessions import Session
 from models.trials import Trial, TrialChange
+from models.usage import UsageCounter
 
 
 class Loaders:
@@ -27,4 +29,5 @@ class Loaders:
         self.trial_by_id: DataLoader[int, Trial | None] = DataLoader(trials_by_id)
         self.trial_by_user: DataLoader[int, Trial | None] = DataLoader(trials_by_user)
         self.changes_by_trial: DataLoader[int, list[TrialChange]] = DataLoader(changes_by_trial)
+        self.usage_counter_by_window: DataLoader[CounterKey, UsageCounter | None] = DataLoader(usage_counters_by_window)
         self.user_by_id: DataLoader[int, User | None] = DataLoader(users_by_id)

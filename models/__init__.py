@@ -11,6 +11,7 @@ from models.one_time_tokens import OneTimeToken, Purpose
 from models.recommendations import Interaction, InteractionKind, Interest, InterestSource, Item, ItemVector
 from models.sessions import Session
 from models.trials import EndPolicy, Trial, TrialChange, TrialChangeKind, TrialClaim
+from models.usage import UsageCounter, UsageRecord, UsageReservation
 
 __all__ = [
     "AuditEvent",
@@ -37,5 +38,8 @@ __all__ = [
     "TrialChange",
     "TrialChangeKind",
     "TrialClaim",
+    "UsageCounter",
+    "UsageRecord",
+    "UsageReservation",
     "User",
 ]

@@ -7,7 +7,7 @@ import strawberry
 
 from schema.connections import After, Before, First, Last
 from schema.context import Info
-from schema.directives import Auth, Public, RateLimit, guards
+from schema.directives import Auth, Entitled, Public, RateLimit, guards
 from schema.recommendations import (
     InteractionInput,
     Interest,
@@ -74,7 +74,7 @@ class RecommendationsSubscription:
     """What suits the viewer, live."""
 
     @strawberry.subscription(
-        extensions=guards(Auth(), RateLimit(max=60, window=60)),
+        extensions=guards(Auth(), Entitled("recommendations"), RateLimit(max=60, window=60)),
         description="The viewer's recommendations: at once, and at each change of what we know of them.",
     )
     async def recommendations_changed(

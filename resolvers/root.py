@@ -27,7 +27,8 @@ from resolvers.passkeys import PasskeysMutation
 from resolvers.recommendations import RecommendationsMutation, RecommendationsQuery, RecommendationsSubscription
 from resolvers.sessions import SessionsMutation, SessionsSubscription
 from resolvers.trials import TrialsMutation, TrialsSubscription
-from schema import accounts, billing, challenges, passkeys, sessions, trials
+from resolvers.usage import UsageMutation, UsageSubscription
+from schema import accounts, billing, challenges, passkeys, sessions, trials, usage
 from schema.accounts import administration, emails, signing_in
 from schema.directives import Auth, Public
 from schema.errors import Error, RefusalHandler
@@ -60,6 +61,7 @@ class Mutation(
     SessionsMutation,
     SigningInMutation,
     TrialsMutation,
+    UsageMutation,
 ):
     """All mutations."""
 
@@ -69,6 +71,7 @@ class Subscription(
     RecommendationsSubscription,
     SessionsSubscription,
     TrialsSubscription,
+    UsageSubscription,
 ):
     """All subscriptions."""
 
@@ -81,6 +84,7 @@ REFUSALS: dict[type[Refusal], type[Error]] = {
     **sessions.REFUSALS,
     **signing_in.REFUSALS,
     **trials.REFUSALS,
+    **usage.REFUSALS,
 }
 
 ANY_JSON = strawberry.scalar(name="JSON", description="Any JSON value.")

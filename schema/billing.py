@@ -30,7 +30,9 @@ class Entitlement:
 
     feature: str = strawberry.field(description="The feature's key.")
     enabled: bool = strawberry.field(description="Whether it is included at all.")
-    limit: float | None = strawberry.field(description="Units for each interval; null where nothing is counted.")
+    limit: float | None = strawberry.field(
+        description="Units for each window of its meter; null where there is no limit."
+    )
 
     @classmethod
     def of(cls, feature: billing.Feature) -> "Entitlement":

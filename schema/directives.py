@@ -4,8 +4,10 @@
 Strawberry runs the extension that is listed last first, hence the reversal; a test pins it.
 """
 
+import asyncio
 import inspect
 from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -16,12 +18,12 @@ from strawberry.schema_directive import Location
 from strawberry.types.field import StrawberryField
 
 from core.emails import email_key
-from core.errors import Forbidden, RateLimited, Unauthenticated
+from core.errors import Forbidden, NotEntitled, RateLimited, Unauthenticated
 from core.networks import network_of
 from models.accounts import Role
 from schema.context import Context
 from schema.enums import described
-from services import access
+from services import access, entitlements
 
 
 class RateLimitKey(StrEnum):
@@ -44,6 +46,8 @@ described(
     },
 )
 
+_END = object()
+"""What a subscription gives after its last event."""
 ON_FIELDS = [Location.FIELD_DEFINITION]
 
 
@@ -75,6 +79,15 @@ class RateLimitDirective:
     max: int
     window: int
     by: RateLimitKey = RateLimitKey.CLIENT
+
+
+@strawberry.schema_directive(
+    locations=ON_FIELDS, name="entitled", description="Only a viewer whose plan includes this feature may ask for this."
+)
+class EntitledDirective:
+    """`@entitled` in the printed schema."""
+
+    to: str
 
 
 class Guard(FieldExtension, ABC):
@@ -172,6 +185,57 @@ class RateLimit(Guard):
         retry_after = await context.app.limits.hit(key, limit=self.max, window=self.window)
         if retry_after > 0:
             raise RateLimited(retry_after)
+
+
+class Entitled(Guard):
+    """Only a viewer whose plan includes the feature may call. A subscription ends when the plan does not any more.
+
+    No row is read where every plan includes the feature. The field's resolver is a coroutine. Raises Unauthenticated,
+    NotEntitled.
+    """
+
+    def __init__(self, to: str) -> None:
+        self.to = to
+
+    def directive(self) -> object:
+        return EntitledDirective(to=self.to)
+
+    async def check(self, context: Context, field: str, arguments: dict[str, Any]) -> None:
+        user_id = context.signed_in.user.id
+        if entitlements.always_includes(context.app, self.to):
+            return
+        if context.changing:
+            context.renew()  # a mutation before this one may have ended the trial
+        trial = await context.loaders.trial_by_user.load(user_id)
+        if not entitlements.plan_of(context.app, trial, context.now).includes(self.to):
+            raise NotEntitled(self.to)
+
+    async def resolve_async(
+        self, next_: AsyncExtensionResolver, source: Any, info: strawberry.Info, **kwargs: Any
+    ) -> Any:
+        result = await super().resolve_async(next_, source, info, **kwargs)
+        if not isinstance(result, AsyncGenerator) or entitlements.always_includes(info.context.app, self.to):
+            return result
+        return self._while_entitled(info.context, result)
+
+    async def _while_entitled(self, context: Context, events: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
+        lapse = asyncio.ensure_future(entitlements.lapse(context.app, context.signed_in.user.id, self.to))
+        event = asyncio.ensure_future(anext(events, _END))
+        try:
+            while True:
+                await asyncio.wait({lapse, event}, return_when=asyncio.FIRST_COMPLETED)
+                if lapse.done():
+                    lapse.result()
+                    raise NotEntitled(self.to)
+                if event.result() is _END:
+                    return
+                yield event.result()
+                event = asyncio.ensure_future(anext(events, _END))
+        finally:
+            lapse.cancel()
+            event.cancel()
+            await asyncio.gather(lapse, event, return_exceptions=True)
+            await events.aclose()
 
 
 def guards(*ordered: Guard) -> list[FieldExtension]:

@@ -12,7 +12,7 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types.execution import PreExecutionError
 
 from adapters.database import unavailable
-from core.errors import RateLimited, Refusal, Rejection, Unavailable
+from core.errors import NotEntitled, RateLimited, Refusal, Rejection, Unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +67,8 @@ def failure(error: BaseException) -> tuple[str, dict[str, Any]]:
             challenge = {"challenge": error.challenge} if error.challenge else {}
             return error.message, {"code": error.code, "retryAfter": _seconds(error.retry_after), **challenge}
         case Rejection():
-            return error.message, {"code": error.code}
+            feature = {"feature": error.feature} if isinstance(error, NotEntitled) else {}
+            return error.message, {"code": error.code, **feature}
         case Unavailable():
             return error.message, {"code": "UNAVAILABLE", "retryAfter": _seconds(error.retry_after)}
         case RecursionError():

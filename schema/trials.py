@@ -16,6 +16,7 @@ from services import trials
 
 if TYPE_CHECKING:
     from schema.billing import Plan
+    from schema.usage import UsageMeter
 
 
 @strawberry.type(description="A free trial of a plan.")
@@ -28,8 +29,7 @@ class Trial(Node):
     seconds_left: int = strawberry.field(description="Whole seconds to go, rounded up; 0 once it is over.")
     progress: float = strawberry.field(description="How much of it has passed, from 0 to 1.")
     plan_key: strawberry.Private[str]
-    pk: strawberry.Private[int]
-    owner: strawberry.Private[int]
+    row: strawberry.Private[TrialRow]
 
     @strawberry.field(description="The plan that is tried.")
     def plan(self, info: Info) -> Annotated["Plan", strawberry.lazy("schema.billing")]:
@@ -39,8 +39,14 @@ class Trial(Node):
 
     @strawberry.field(description="What happened to it, the newest change first: at most the last 100.")
     async def history(self, info: Info) -> list[TrialChange] | None:
-        info.context.require_sight_of(self.owner)
-        return [TrialChange.of(row) for row in await info.context.loaders.changes_by_trial.load(self.pk)]
+        info.context.require_sight_of(self.row.user_id)
+        return [TrialChange.of(row) for row in await info.context.loaders.changes_by_trial.load(self.row.id)]
+
+    @strawberry.field(description="What the trial's plan meters, at the trial's limits; null once it gives no access.")
+    async def usage(self, info: Info) -> list[Annotated["UsageMeter", strawberry.lazy("schema.usage")]] | None:
+        from schema.usage import usage_of_trial  # ruff: ignore[import-outside-top-level] -- edges cross nouns lazily
+
+        return await usage_of_trial(self.row, info)
 
     @classmethod
     def of(cls, row: TrialRow, now: datetime) -> "Trial":
@@ -53,8 +59,7 @@ class Trial(Node):
             seconds_left=trials.seconds_left(row, now),
             progress=trials.progress(row, now),
             plan_key=row.plan_key,
-            pk=row.id,
-            owner=row.user_id,
+            row=row,
         )
 
 

@@ -23,6 +23,8 @@ class Permission(StrEnum):
     READ_USERS = auto()
     """See accounts, what belongs to them, and who is on the staff."""
     EXTEND_TRIALS = auto()
+    RECORD_USAGE = auto()
+    """Report what others have used."""
     SUSPEND_USERS = auto()
     """Suspend and restore accounts without a role."""
     SUSPEND_STAFF = auto()
@@ -36,7 +38,9 @@ class Permission(StrEnum):
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.USER: frozenset(),
-    Role.SUPPORT: frozenset({Permission.READ_USERS, Permission.EXTEND_TRIALS, Permission.SUSPEND_USERS}),
+    Role.SUPPORT: frozenset(
+        {Permission.READ_USERS, Permission.EXTEND_TRIALS, Permission.RECORD_USAGE, Permission.SUSPEND_USERS}
+    ),
     Role.ANALYST: frozenset({Permission.READ_FIGURES}),
     Role.ADMIN: frozenset(Permission),
 }

@@ -1,10 +1,12 @@
 """The one container: what a running Porchlight consists of, opened and closed for server and worker alike."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 from adapters.breaches import Breaches, open_breaches
 from adapters.bus import Bus, open_bus
@@ -76,6 +78,10 @@ class App:
     items: ItemIndex
     recommendations_changed: Signals
     sessions_changed: Signals
+    trials_changed: Signals
+    usage_changed: Signals
+    usage_turns: WeakValueDictionary[int, asyncio.Semaphore] = field(default_factory=WeakValueDictionary)
+    """Reports of one user wait here for each other, rather than each with a connection of the pool."""
     metrics: Metrics = field(default_factory=Metrics)
     draining: bool = False
 
@@ -168,6 +174,8 @@ def assemble(settings: Settings, ports: Ports | None = None, clock: Clock | None
         items=ItemIndex(ports.embeddings, ports.vectors, ports.database, ports.bus),
         recommendations_changed=Signals(ports.bus, "recommendations.changed"),
         sessions_changed=Signals(ports.bus, CHANGED),
+        trials_changed=Signals(ports.bus, "trials.changed"),
+        usage_changed=Signals(ports.bus, "usage.changed"),
     )
 
 
@@ -211,10 +219,9 @@ async def opened(app: App) -> AsyncGenerator[None, None]:
         await app.key_keeper.open()
         stack.push_async_callback(app.countdown.close)
         await app.countdown.open()
-        app.recommendations_changed.open()
-        stack.callback(app.recommendations_changed.close)
-        app.sessions_changed.open()
-        stack.callback(app.sessions_changed.close)
+        for signals in (app.recommendations_changed, app.sessions_changed, app.trials_changed, app.usage_changed):
+            signals.open()
+            stack.callback(signals.close)
         stack.push_async_callback(app.items.close)
         await app.items.open()
         yield

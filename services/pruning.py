@@ -13,6 +13,7 @@ from tortoise.expressions import Q
 from models.jobs import Job
 from models.one_time_tokens import OneTimeToken
 from models.sessions import Session
+from models.usage import UsageCounter, UsageRecord, UsageReservation
 from services.notifications import FAREWELL
 from services.sessions import IDLE_LIFETIME
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 JOBS = "jobs.prune"
 TOKENS = "one_time_tokens.prune"
 SESSIONS = "sessions.prune"
+USAGE = "usage.prune"
 
 JOBS_KEPT = timedelta(days=7)
 """Of jobs that are done. A `dedup_key` holds as long."""
@@ -29,6 +31,10 @@ DEAD_JOBS_KEPT = timedelta(days=90)
 """A dead letter waits for somebody to read it, but not for ever: it may name whom it was for."""
 TOKENS_KEPT = timedelta(days=7)
 SESSIONS_KEPT = timedelta(days=90)
+USAGE_RECORDS_KEPT = timedelta(days=35)
+"""Of reports and ended reservations: an idempotency key holds as long, which is longer than any window but for good."""
+USAGE_COUNTERS_KEPT = timedelta(days=400)
+"""Of windows that are over: thirteen months, to compare one with that of last year."""
 
 
 async def prune_jobs(app: App, _: dict[str, Any]) -> None:
@@ -52,3 +58,11 @@ async def prune_sessions(app: App, _: dict[str, Any]) -> None:
     before = app.clock.now() - SESSIONS_KEPT
     ended = Q(revoked_at__lt=before) | Q(expires_at__lt=before) | Q(rotated_at__lt=before - IDLE_LIFETIME)
     await Session.filter(ended).delete()
+
+
+async def prune_usage(app: App, _: dict[str, Any]) -> None:
+    """Forget reports and reservations that ended 35 days ago, and counters whose window ended 400 days ago."""
+    now = app.clock.now()
+    await UsageRecord.filter(recorded_at__lt=now - USAGE_RECORDS_KEPT).delete()
+    await UsageReservation.filter(ended_at__lt=now - USAGE_RECORDS_KEPT).delete()
+    await UsageCounter.filter(ends_at__lt=now - USAGE_COUNTERS_KEPT).delete()

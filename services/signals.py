@@ -6,9 +6,14 @@ import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Sequence
+    from datetime import datetime
 
     from adapters.bus import Bus
+    from core.clock import Clock
+
+LONGEST_SLEEP = 60.0
+"""Seconds until the clock is looked at again: it may have been set meanwhile."""
 
 
 class Signals:
@@ -33,20 +38,41 @@ class Signals:
         """Tell every process that `key` changed."""
         await self._bus.publish(self._channel, key)
 
-    async def changes(self, key: str) -> AsyncGenerator[None, None]:
-        """Once at once, and then at each change; changes that come while nobody looks are one."""
+    async def changes(
+        self,
+        key: str,
+        clock: Clock | None = None,
+        due: Callable[[], datetime | None] = lambda: None,
+        also: Sequence[tuple[Signals, str]] = (),
+    ) -> AsyncGenerator[None, None]:
+        """Once at once, and then at each change; changes that come while nobody looks are one.
+
+        With a clock, also at the moment that `due` names each time when the waiting begins. `also` names keys of other
+        channels whose changes count too.
+        """
         event = asyncio.Event()
-        waiting = self._waiting.setdefault(key, set())
-        waiting.add(event)
+        places = ((self, key), *also)
+        for signals, each in places:
+            signals.add(each, event)
         try:
             while True:
                 yield
-                await event.wait()
+                await _rung(event, clock, due())
                 event.clear()
         finally:
-            waiting.discard(event)
-            if not waiting and self._waiting.get(key) is waiting:
-                del self._waiting[key]
+            for signals, each in places:
+                signals.discard(each, event)
+
+    def add(self, key: str, event: asyncio.Event) -> None:
+        """Have an event set at each change of a key."""
+        self._waiting.setdefault(key, set()).add(event)
+
+    def discard(self, key: str, event: asyncio.Event) -> None:
+        """Have it set no more."""
+        waiting = self._waiting[key]
+        waiting.discard(event)
+        if not waiting:
+            del self._waiting[key]
 
     def _tell(self, key: str) -> None:
         for event in self._waiting.get(key, ()):
@@ -55,3 +81,21 @@ class Signals:
     def _tell_all(self) -> None:
         for key in self._waiting:
             self._tell(key)
+
+
+async def _rung(event: asyncio.Event, clock: Clock | None, moment: datetime | None) -> None:
+    """Wait for the event, or until the clock shows the moment."""
+    if clock is None or moment is None:
+        await event.wait()
+        return
+    alarm = asyncio.create_task(_ring(event, clock, moment))
+    try:
+        await event.wait()
+    finally:
+        alarm.cancel()
+
+
+async def _ring(event: asyncio.Event, clock: Clock, moment: datetime) -> None:
+    while (left := (moment - clock.now()).total_seconds()) > 0:
+        await clock.sleep(min(left, LONGEST_SLEEP))
+    event.set()

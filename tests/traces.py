@@ -21,6 +21,9 @@ from models import (
     RecoveryCode,
     Session,
     Totp,
+    UsageCounter,
+    UsageRecord,
+    UsageReservation,
 )  # fmt: skip
 from services import one_time_tokens
 from tests.clock import START
@@ -68,6 +71,12 @@ async def filled(porchlight: Porchlight, email: str) -> Person:
                 created_at=START,
             )  # fmt: skip
         await Totp.create(**mine, sealed_secret=app.keys.seal(b"seed", "totp"), created_at=START)
+        metered: Any = {**mine, "meter": "api-calls", "period": "2026-03"}
+        await UsageCounter.create(**metered, used=3, reserved=2)
+        await UsageRecord.create(**metered, idempotency_key="a", quantity=3, recorded_at=START)
+        await UsageReservation.create(
+            **metered, key=email, idempotency_key="b", quantity=2, created_at=START, expires_at=START + LIFETIME
+        )
         await RecoveryCode.create(**mine, code_hash="c0de", created_at=START)
         await Passkey.create(
             **mine, credential_id=f"id-{email}", handle="h", public_key=b"p", name="Key", created_at=START

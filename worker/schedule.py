@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from services import audit, jobs, pruning, trials
+from services import audit, jobs, pruning, trials, usage
 from services.app import App
 
 
@@ -26,6 +26,8 @@ SCHEDULE = (
     Recurring(pruning.TOKENS, timedelta(hours=1)),
     Recurring(pruning.SESSIONS, timedelta(days=1)),
     Recurring(trials.END, timedelta(seconds=15)),
+    Recurring(pruning.USAGE, timedelta(days=1)),
+    Recurring(usage.EXPIRE, timedelta(minutes=1)),
 )
 """An event is chained within a minute: half of it is for the job to be taken and done."""
 

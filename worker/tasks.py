@@ -1,6 +1,6 @@
 """Which service does which kind of job."""
 
-from services import accounts, audit, keys, notifications, pruning, recommendations, trials
+from services import accounts, audit, keys, notifications, pruning, recommendations, trials, usage
 from services.accounts import email_change, magic_links, password_reset, verification
 from worker.loop import Task
 
@@ -18,8 +18,10 @@ TASKS: dict[str, Task] = {
     pruning.JOBS: pruning.prune_jobs,
     pruning.SESSIONS: pruning.prune_sessions,
     pruning.TOKENS: pruning.prune_one_time_tokens,
+    pruning.USAGE: pruning.prune_usage,
     recommendations.PREPARE: recommendations.prepare,
     trials.END: trials.end_all,
     trials.REMIND: trials.send_reminder,
     trials.WIN_BACK: trials.send_win_back,
+    usage.EXPIRE: usage.expire,
 }

@@ -9,15 +9,18 @@ from core.cursors import encode_id
 from models.accounts import Role as RoleRow
 from models.accounts import User as UserRow
 from schema.audit import AuditEventConnection, require_sight_of_events
+from schema.billing import Entitlement
 from schema.connections import After, Before, First, Last
 from schema.context import Info
 from schema.devices import DeviceConnection
+from schema.directives import Entitled, guards
 from schema.enums import described
 from schema.nodes import Node
 from schema.passkeys import Passkey, passkeys_of_user
 from schema.recommendations import Interest, RecommendationConnection, RecommendationFilter
 from schema.sessions import SessionConnection
 from schema.trials import Trial, trial_of_user
+from schema.usage import UsageMeter, entitlements_of_user, usage_of_user
 from services import audit, devices, recommendations, sessions
 from services.pages import page_of
 
@@ -77,6 +80,14 @@ class User(Node):
     async def trial(self, info: Info) -> Trial | None:
         return await trial_of_user(self.pk, info)
 
+    @strawberry.field(description="What the user may use now, by their trial or by the plan of who has none.")
+    async def entitlements(self, info: Info) -> list[Entitlement] | None:
+        return await entitlements_of_user(self.pk, info)
+
+    @strawberry.field(description="What is counted, and how much of it is left.")
+    async def usage(self, info: Info) -> list[UsageMeter] | None:
+        return await usage_of_user(self.pk, info)
+
     @strawberry.field(description="Whether a sign-in asks for a second factor: an authenticator app or a passkey.")
     async def mfa_enabled(self, info: Info) -> bool | None:
         info.context.require_sight_of(self.pk)
@@ -101,7 +112,10 @@ class User(Node):
         info.context.require_sight_of(self.pk)
         return [Interest.of(row) for row in await recommendations.interests_of(self.pk)]
 
-    @strawberry.field(description="What suits the user, the best first. What they disliked is gone.")
+    @strawberry.field(
+        extensions=guards(Entitled("recommendations")),
+        description="What suits the user, the best first. What they disliked is gone.",
+    )
     async def recommendations(
         self,
         info: Info,

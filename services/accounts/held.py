@@ -16,6 +16,7 @@ from models.one_time_tokens import OneTimeToken
 from models.recommendations import Interaction, Interest
 from models.sessions import Session
 from models.trials import Trial, TrialChange, TrialClaim
+from models.usage import UsageCounter, UsageRecord, UsageReservation
 from services import jobs
 
 if TYPE_CHECKING:
@@ -127,6 +128,12 @@ SECTIONS: tuple[Section, ...] = (
     Section("trialChanges", (TrialChange,), trial_changes),
     table("analytics", Event, "name", "version", "at", "properties"),
     table("trialClaims", TrialClaim, "person_hash", "claimed_at"),
+    table("usage", UsageCounter, "meter", "used", "reserved", "ends_at", window="period"),
+    table("usageReports", UsageRecord, "meter", "quantity", "idempotency_key", "recorded_at", window="period"),
+    table(
+        "usageReservations", UsageReservation, "meter", "quantity", "committed", "idempotency_key", "created_at",
+        "expires_at", "ended_at", window="period",
+    ),
     table("interests", Interest, "topic", "category", "weight", "source", "model", "created_at"),
     table(
         "interactions", Interaction, "kind", "occurred_at", "created_at", "idempotency_key", "recommendation",
