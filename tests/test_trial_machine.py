@@ -161,10 +161,7 @@ class Machine(OverTwo):
     def convert(self) -> None:
         self.runner.run(self._bill("convert"))
         if self.plain.state != "bought":
-            left = self.plain.left + (
-                self.plain.since + 30 * DAY - self.now if self.plain.state == "halted" else timedelta(0)
-            )
-            self.follow(replace(self.plain, state="bought", left=left, since=self.now))
+            self.follow(replace(self.plain, state="bought", since=self.now))
 
     @precondition(lambda self: self.plain.state == "running" and not self.plain.card)
     @rule()
