@@ -267,7 +267,8 @@ async def rows_of(person: Person) -> dict[str, int]:
         elif model is Job:
             found["jobs"] = sum(job.payload.get("user_id") == person.user_id for job in await Job.all())
         elif names:
-            found[model._meta.db_table] = await model.filter(user_id=person.user_id).count()
+            by = "user_id" if "user_id" in names else "trial__user_id"
+            found[model._meta.db_table] = await model.filter(**{by: person.user_id}).count()
     return found
 
 

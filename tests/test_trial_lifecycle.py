@@ -266,8 +266,21 @@ async def test_owner_and_support_read_the_history(porchlight: Porchlight) -> Non
         mine = await porchlight.ask(HISTORY, {"user": id_of(person)}, token=person.access_token)
     assert len(statements) == 4  # session, trial, its history, who did it
     at, end = "2026-03-02T09:00:00+00:00", "2026-03-16T09:00:00+00:00"
-    began = {"kind": "STARTED", "fromStatus": None, "toStatus": "ACTIVE", "endsAt": end, "reason": None, "at": at}
-    extended = {"kind": "EXTENDED", "fromStatus": "ACTIVE", "toStatus": "ACTIVE", "at": at, "reason": "asked"}
+    began: dict[str, Any] = {
+        "kind": "STARTED",
+        "fromStatus": None,
+        "toStatus": "ACTIVE",
+        "endsAt": end,
+        "reason": None,
+        "at": at,
+    }
+    extended: dict[str, Any] = {
+        "kind": "EXTENDED",
+        "fromStatus": "ACTIVE",
+        "toStatus": "ACTIVE",
+        "at": at,
+        "reason": "asked",
+    }
     extended |= {"endsAt": "2026-03-23T09:00:00+00:00", "version": 2}
     began |= {"version": 1, "actor": {"email": person.email}}
     assert mine["node"]["trial"]["history"] == [extended | {"actor": None}, began]

@@ -1,6 +1,7 @@
 """Migration 0005 over trials that are there: their facts stay, and their ends become due."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from adapters.database.migrating import downgrade, migrate
 from models import Event, Trial, TrialChange
@@ -41,7 +42,7 @@ async def test_up_down_up_over_rows(empty_database_url: str) -> None:
                     ("REVERT", "free", 0)
                 }
                 assert {trial.ends_at for trial in trials} == {NOW + timedelta(days=14)}
-                change = {"from_status": None, "to_status": "ACTIVE", "ends_at": NOW, "at": NOW}
+                change: dict[str, Any] = {"from_status": None, "to_status": "ACTIVE", "ends_at": NOW, "at": NOW}
                 await TrialChange.create(trial=trials[0], version=1, kind="STARTED", **change)
                 await Event.create(name="trial.started", version=1, user_id=1, at=NOW, properties={})
         if not again:

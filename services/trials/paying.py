@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from models.trials import TrialChangeKind
 from services.trials.changing import apply, trial_of
+from services.trials.pausing import without_pause
 from services.trials.status import TrialStatus, trial_status
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 async def convert(app: App, user_id: int) -> Trial:
     """The first invoice of more than nothing has been paid: the trial is followed by a purchase. Twice is once.
 
-    Also a trial that had expired or was canceled may be followed by one. Raises NotFound.
+    Also a trial that had expired or was canceled may be followed by one. What a pause had kept is given from now on.
+    Raises NotFound.
     """
     return await _tell(app, user_id, TrialChangeKind.CONVERTED, _converted)
 
@@ -47,7 +49,7 @@ async def _tell(app: App, user_id: int, kind: TrialChangeKind, decide: Callable[
 
 
 def _converted(trial: Trial, now: datetime) -> Facts:
-    return {} if trial.converted_at else {"converted_at": now}
+    return {} if trial.converted_at else without_pause(trial, now) | {"converted_at": now}
 
 
 def _billable(trial: Trial, now: datetime) -> Facts:
