@@ -28,6 +28,7 @@ RETURNING used, reserved
 """
 _MOVE = """
 UPDATE usage_counters SET used = used + $4, reserved = reserved - $5 WHERE user_id = $1 AND meter = $2 AND period = $3
+RETURNING id
 """
 
 AT_ONCE = 4
@@ -71,7 +72,7 @@ async def add(
 
 async def move(app: App, user_id: int, meter: str, period: str, *, used: int, reserved: int) -> None:
     """Take `reserved` from what is reserved and count `used` as used, inside the caller's transaction."""
-    await app.database.execute(_MOVE, [user_id, meter, period, used, reserved])
+    await app.database.rows(_MOVE, [user_id, meter, period, used, reserved])
 
 
 async def insert(
