@@ -23,6 +23,8 @@ class Purpose(StrEnum):
     CANCEL_DELETION = "CANCEL_DELETION"
     EXPORT = "EXPORT"
     CHALLENGE = "CHALLENGE"
+    EMAIL_CODE = "EMAIL_CODE"
+    APPEAL = "APPEAL"
 
 
 class OneTimeToken(Model):

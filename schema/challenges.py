@@ -22,10 +22,13 @@ ChallengeKind = described(
 
 @strawberry.type(description="Solve the challenge, then send the same input with its answer in `challengeAnswer`.")
 class ChallengeRequired(Error):
-    """A challenge for one action, one network and one address. Its answer works once, for ten minutes."""
+    """A challenge for one action and one address. Its answer works once, for ten minutes."""
 
     kind: ChallengeKind = strawberry.field(description="What has to be solved.")  # type: ignore[valid-type]
-    parameters: JSON = strawberry.field(description="What the solver needs: for PROOF_OF_WORK, altcha's challenge.")
+    parameters: JSON = strawberry.field(
+        description="What the solver needs: for PROOF_OF_WORK, altcha's challenge; for EMAIL_CODE, `sentTo` (an address"
+        " that is not spelled out), `expiresAt`, `digits` and `attemptsLeft`."
+    )
 
     @classmethod
     def of(cls, refusal: Any) -> "ChallengeRequired":

@@ -1,12 +1,13 @@
 """Which service does which kind of job."""
 
-from services import accounts, audit, keys, notifications, pruning, recommendations, trials, usage
+from services import accounts, audit, email_codes, keys, notifications, pruning, recommendations, trials, usage
 from services.accounts import email_change, magic_links, password_reset, verification
 from worker.loop import Task
 
 TASKS: dict[str, Task] = {
     accounts.DELETION: accounts.delete,
     audit.CHAIN: audit.chain,
+    email_codes.LETTER: email_codes.send_letter,
     email_change.LETTER: email_change.send_letter,
     keys.RESEAL: keys.reseal,
     magic_links.LETTER: magic_links.send_letter,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Any
 
 from core.emails import email_key
 from models.accounts import User
 from models.one_time_tokens import OneTimeToken, Purpose
-from services import audit, jobs, notifications, one_time_tokens, sessions
+from services import audit, jobs, notifications, one_time_codes, one_time_tokens, sessions
 from services.accounts import links, verification
 from services.accounts.links import InvalidLink
 from services.accounts.reclaiming import reclaim
@@ -23,7 +22,8 @@ if TYPE_CHECKING:
     from services.devices import Description
 
 LETTER = "mail.magic_link"
-DIGITS = 6
+CODE = "magic-code"
+"""What its codes are hashed as."""
 ATTEMPTS = 5
 """Tries at one code. With the limits on asking for letters, that is 100 a day against a million codes."""
 PROOF = Proof(methods=("otp",))
@@ -43,7 +43,7 @@ async def send_letter(app: App, payload: dict[str, Any]) -> None:
     """
     address = payload["address"]
     user = await User.get_or_none(email_key=address)
-    code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
+    code = one_time_codes.new()
     if user is None:
         await _keep_code(app, address, code, link=None)
         return
@@ -74,13 +74,13 @@ async def complete_by_link(app: App, token: str, device: Description | None, cli
 async def complete_by_code(app: App, email: str, code: str, device: Description | None, client: Client) -> SignedIn:
     """Begin a session with address and code. Raises InvalidCode, and what `enter` raises."""
     address = email_key(email)
-    kept = await OneTimeToken.get_or_none(key_hash=_code_key(app, address)).select_related("user")
+    kept = await one_time_codes.kept(app, CODE, address)
     left = await one_time_tokens.attempt(app, kept, ATTEMPTS) if kept else None
     if kept is None or left is None:
         raise InvalidCode(0)
     user = kept.user
     link = await OneTimeToken.get_or_none(id=kept.data["link"])
-    right = app.keys.proves(bytes.fromhex(kept.data["mac"]), "magic-code", _hashed(address, code))
+    right = one_time_codes.is_right(app, kept, CODE, address, code)
     if not right or link is None or user is None or user.email_key != address:
         raise InvalidCode(left)
     try:
@@ -105,26 +105,14 @@ async def _spend(app: App, link: OneTimeToken, user: User, client: Client) -> No
 
 
 async def _keep_code(app: App, address: str, code: str, *, link: OneTimeToken | None) -> None:
-    """One row an address, however often a code is asked for."""
-    now = app.clock.now()
-    row = OneTimeToken(
-        purpose=Purpose.MAGIC_LINK,
-        key_hash=_code_key(app, address),
-        user_id=link.user_id if link else None,
+    await one_time_codes.keep(
+        app,
+        Purpose.MAGIC_LINK,
+        CODE,
+        address,
+        code,
         address=address,
-        data={"mac": app.keys.mac("magic-code", _hashed(address, code)).hex(), "link": link.id if link else None},
-        attempts=0,
-        created_at=now,
-        expires_at=now + links.LIFETIME,
+        lifetime=links.LIFETIME,
+        user_id=link.user_id if link else None,
+        data={"link": link.id if link else None},
     )
-    renewed = ("user_id", "data", "attempts", "created_at", "expires_at", "used_at")
-    await OneTimeToken.bulk_create([row], on_conflict=["key_hash"], update_fields=renewed)
-
-
-def _code_key(app: App, address: str) -> str:
-    return app.keys.identity("magic-code", address)
-
-
-def _hashed(address: str, code: str) -> str:
-    """What is hashed of a code: its digits, without the spaces that people type, for this address alone."""
-    return f"{address} {''.join(code[:64].split())}"

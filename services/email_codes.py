@@ -1,0 +1,148 @@
+"""The challenge of a letter: whoever acts for an address shows that they read its mail, with an account or without.
+
+A code is for one action and one address, from whichever network: telephones change theirs while a letter is read.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from adapters.limits import Allowance
+from core.errors import RateLimited
+from core.networks import network_of
+from models.accounts import User
+from models.jobs import Job
+from models.one_time_tokens import OneTimeToken, Purpose
+from services import jobs, notifications, one_time_codes, one_time_tokens
+from services.challenges import ChallengeKind, ChallengeRequired
+from services.one_time_codes import DIGITS
+
+if TYPE_CHECKING:
+    from core.emails import Email
+    from services.app import App
+    from services.sessions import Client
+
+LETTER = "mail.email_code"
+CODE = "email-code"
+"""What codes are hashed as."""
+LIFETIME = timedelta(minutes=10)
+ATTEMPTS = 5
+"""Tries at one code. With `ANYWHERE`, that is 75 a day against a million codes."""
+DEDUPLICATED = 60
+"""Seconds in which a second letter for one action to one address is not sent."""
+
+HOUR, DAY = 3_600.0, 86_400.0
+HERE = Allowance(limit=5, window=DAY)
+"""Letters to one mailbox that one network asks for. It cannot use up `ANYWHERE` alone, so shuts nobody out."""
+ANYWHERE = Allowance(limit=15, window=DAY)
+"""Letters to one mailbox, under whichever of its spellings."""
+NETWORK = Allowance(limit=20, window=HOUR)
+"""Letters that one network asks for, to whomever."""
+
+
+async def require(app: App, action: str, *, client: Client, address: Email, answer: str | None) -> None:
+    """Let pass who brings the code of a letter to this address for this action. It is spent by this.
+
+    Otherwise a letter is sent, unless one is on its way or its code may still be tried. What is no six digits is no
+    try, as the answer to another challenge. Not inside a transaction, which the refusal would undo.
+    Raises ChallengeRequired, and RateLimited when too many letters were asked for.
+    """
+    subject = _subject(action, address.key)
+    kept = await one_time_codes.kept(app, CODE, subject)
+    if kept is not None and answer is not None and _is_code(answer):
+        left = await one_time_tokens.attempt(app, kept, ATTEMPTS)
+        if left is not None and one_time_codes.is_right(app, kept, CODE, subject, answer):
+            if await one_time_tokens.spend(app, kept):
+                return
+        elif left:
+            raise _required(address, kept.expires_at, left)
+        kept = await one_time_codes.kept(app, CODE, subject)
+    if await _ask_for_letter(app, action, client, address):
+        raise _required(address, app.clock.now() + LIFETIME, ATTEMPTS)
+    raise _of_present(app, address, kept)
+
+
+async def send_letter(app: App, payload: dict[str, Any]) -> None:
+    """Deliver a new code, which ends the one before. Raises Unavailable, MailRejected."""
+    action, address = payload["action"], payload["address"]
+    code = one_time_codes.new()
+    await one_time_codes.keep(
+        app, Purpose.EMAIL_CODE, CODE, _subject(action, address), code, address=address, lifetime=LIFETIME
+    )
+    await notifications.deliver(
+        app,
+        User(email=payload["written"], email_key=address),  # whether there is an account is nobody's business here
+        name="code",
+        subject="Your code",
+        key=app.keys.mac("letter", f"{action} {address} {code}").hex()[:16],
+        code=code,
+        valid_for="10 minutes",
+    )
+
+
+async def _ask_for_letter(app: App, action: str, client: Client, address: Email) -> bool:
+    """Write the job of a letter; False when this minute's has been asked for already. Raises RateLimited."""
+    who = app.keys.identity("letter", _subject(action, address.key))[:32]
+    dedup_key = f"{LETTER}:{who}:{_minute(app.clock.now())}"
+    if await Job.exists(dedup_key=dedup_key):
+        return False
+    await _count_letter(app, client, address)
+    payload = {"action": action, "address": address.key, "written": address.written}
+    await jobs.enqueue(app, LETTER, payload, dedup_key=dedup_key)
+    await jobs.wake(app)
+    return True
+
+
+async def _count_letter(app: App, client: Client, address: Email) -> None:
+    """By mailbox, so that tags (`ada+1@`) make no cannon. Raises RateLimited."""
+    if not app.settings.rate_limits:
+        return
+    network = network_of(client.ip)
+    counted = await app.limits.count(
+        {
+            f"email-code:here:{network}:{address.person}": HERE,
+            f"email-code:anywhere:{address.person}": ANYWHERE,
+            f"email-code:network:{network}": NETWORK,
+        }
+    )
+    if counted.wait:
+        raise RateLimited(counted.wait)
+
+
+def _of_present(app: App, address: Email, kept: OneTimeToken | None) -> ChallengeRequired:
+    """What is said of a letter of this minute. Its code is not there before the job has run."""
+    now = app.clock.now()
+    if kept is None or _minute(kept.created_at) < _minute(now):
+        return _required(address, now + LIFETIME, ATTEMPTS)
+    left = 0 if kept.used_at else max(0, ATTEMPTS - kept.attempts)
+    return _required(address, kept.expires_at, left)
+
+
+def _required(address: Email, expires_at: datetime, left: int) -> ChallengeRequired:
+    parameters = {
+        "sentTo": masked(address.written),
+        "expiresAt": expires_at.isoformat(),
+        "digits": DIGITS,
+        "attemptsLeft": left,
+    }
+    return ChallengeRequired(ChallengeKind.EMAIL_CODE, parameters)
+
+
+def masked(written: str) -> str:
+    """An address that its owner recognises and nobody can write to: `a•••@example.com`."""
+    local, _, domain = written.rpartition("@")
+    return f"{local[:1] if len(local) > 1 else ''}•••@{domain}"
+
+
+def _is_code(answer: str) -> bool:
+    code = one_time_codes.typed(answer)
+    return len(code) == DIGITS and code.isascii() and code.isdecimal()
+
+
+def _minute(moment: datetime) -> int:
+    return int(moment.timestamp()) // DEDUPLICATED
+
+
+def _subject(action: str, address: str) -> str:
+    return f"{action}\n{address}"

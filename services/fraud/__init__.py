@@ -1,0 +1,1 @@
+"""Fraud: who takes a second trial, told by reasons that a person can read and contest."""

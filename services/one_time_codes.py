@@ -1,0 +1,73 @@
+"""Codes of six digits that letters carry: one at a time for each subject, stored as a keyed hash."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from models.one_time_tokens import OneTimeToken, Purpose
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from services.app import App
+
+DIGITS = 6
+LONGEST = 64
+"""Characters of what is typed that are looked at."""
+
+
+def new() -> str:
+    """Six digits by chance, zeros in front included."""
+    return f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
+
+
+def typed(text: str) -> str:
+    """What somebody typed, without the spaces."""
+    return "".join(text[:LONGEST].split())
+
+
+async def keep(
+    app: App,
+    purpose: Purpose,
+    label: str,
+    subject: str,
+    code: str,
+    *,
+    address: str,
+    lifetime: timedelta,
+    user_id: int | None = None,
+    data: dict[str, Any] | None = None,
+) -> None:
+    """Store the hash of a code. One row a subject, however often: the newest code is the only one, untried."""
+    now = app.clock.now()
+    row = OneTimeToken(
+        purpose=purpose,
+        key_hash=_key(app, label, subject),
+        user_id=user_id,
+        address=address,
+        data={"mac": app.keys.mac(label, _hashed(subject, code)).hex(), **(data or {})},
+        attempts=0,
+        created_at=now,
+        expires_at=now + lifetime,
+    )
+    renewed = ("user_id", "data", "attempts", "created_at", "expires_at", "used_at")
+    await OneTimeToken.bulk_create([row], on_conflict=["key_hash"], update_fields=renewed)
+
+
+async def kept(app: App, label: str, subject: str) -> OneTimeToken | None:
+    """The row of a subject's newest code, with its user; whether it is still good is for others to see."""
+    return await OneTimeToken.get_or_none(key_hash=_key(app, label, subject)).select_related("user")
+
+
+def is_right(app: App, row: OneTimeToken, label: str, subject: str, text: str) -> bool:
+    """Whether `text` is the code of the row. Count the try first: `one_time_tokens.attempt`."""
+    return app.keys.proves(bytes.fromhex(row.data["mac"]), label, _hashed(subject, typed(text)))
+
+
+def _key(app: App, label: str, subject: str) -> str:
+    return app.keys.identity(label, subject)
+
+
+def _hashed(subject: str, code: str) -> str:
+    return f"{subject} {code}"
