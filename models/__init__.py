@@ -3,6 +3,7 @@
 from models.accounts import Role, User
 from models.audit import AuditEvent
 from models.devices import Device
+from models.fraud import FraudAssessment, FraudCase, FraudIdentifier, FraudKey, FraudListEntry
 from models.jobs import Job
 from models.keys import Key, KeyUse
 from models.mfa import Passkey, RecoveryCode, Totp
@@ -14,6 +15,11 @@ from models.trials import Trial, TrialClaim
 __all__ = [
     "AuditEvent",
     "Device",
+    "FraudAssessment",
+    "FraudCase",
+    "FraudIdentifier",
+    "FraudKey",
+    "FraudListEntry",
     "Interaction",
     "InteractionKind",
     "Interest",

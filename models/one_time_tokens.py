@@ -23,6 +23,7 @@ class Purpose(StrEnum):
     CANCEL_DELETION = "CANCEL_DELETION"
     EXPORT = "EXPORT"
     CHALLENGE = "CHALLENGE"
+    APPEAL = "APPEAL"
 
 
 class OneTimeToken(Model):

@@ -21,13 +21,14 @@ from resolvers.accounts.signing_in import SigningInMutation, SigningInQuery
 from resolvers.audit import AuditQuery
 from resolvers.billing import BillingQuery
 from resolvers.devices import DevicesMutation
+from resolvers.fraud import FraudMutation, FraudQuery
 from resolvers.mfa import MfaMutation
 from resolvers.nodes import NodesQuery
 from resolvers.passkeys import PasskeysMutation
 from resolvers.recommendations import RecommendationsMutation, RecommendationsQuery, RecommendationsSubscription
 from resolvers.sessions import SessionsMutation, SessionsSubscription
 from resolvers.trials import TrialsMutation, TrialsSubscription
-from schema import accounts, billing, challenges, passkeys, sessions, trials
+from schema import accounts, billing, challenges, fraud, passkeys, sessions, trials
 from schema.accounts import administration, emails, signing_in
 from schema.directives import Auth, Public
 from schema.errors import Error, RefusalHandler
@@ -39,6 +40,7 @@ class Query(
     AdministrationQuery,
     AuditQuery,
     BillingQuery,
+    FraudQuery,
     NodesQuery,
     RecommendationsQuery,
     SigningInQuery,
@@ -50,6 +52,7 @@ class Query(
 class Mutation(
     AdministrationMutation,
     DevicesMutation,
+    FraudMutation,
     MfaMutation,
     PrivacyMutation,
     PasskeysMutation,
@@ -78,6 +81,7 @@ REFUSALS: dict[type[Refusal], type[Error]] = {
     **passkeys.REFUSALS,
     **challenges.REFUSALS,
     **emails.REFUSALS,
+    **fraud.REFUSALS,
     **sessions.REFUSALS,
     **signing_in.REFUSALS,
     **trials.REFUSALS,

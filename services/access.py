@@ -30,13 +30,17 @@ class Permission(StrEnum):
     ASSIGN_ROLES = auto()
     READ_AUDIT = auto()
     """Read what happened to other accounts."""
+    REVIEW_FRAUD = auto()
+    """Decide fraud cases, and keep the lists."""
     READ_FIGURES = auto()
     """See figures. It is what tells an ANALYST from a USER."""
 
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.USER: frozenset(),
-    Role.SUPPORT: frozenset({Permission.READ_USERS, Permission.EXTEND_TRIALS, Permission.SUSPEND_USERS}),
+    Role.SUPPORT: frozenset(
+        {Permission.READ_USERS, Permission.EXTEND_TRIALS, Permission.SUSPEND_USERS, Permission.REVIEW_FRAUD}
+    ),
     Role.ANALYST: frozenset({Permission.READ_FIGURES}),
     Role.ADMIN: frozenset(Permission),
 }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tortoise.expressions import Q
 
+from models.fraud import FraudAssessment, FraudKey, FraudListEntry
 from models.jobs import Job
 from models.one_time_tokens import OneTimeToken
 from models.sessions import Session
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 JOBS = "jobs.prune"
 TOKENS = "one_time_tokens.prune"
 SESSIONS = "sessions.prune"
+FRAUD = "fraud.prune"
 
 JOBS_KEPT = timedelta(days=7)
 """Of jobs that are done. A `dedup_key` holds as long."""
@@ -29,6 +31,11 @@ DEAD_JOBS_KEPT = timedelta(days=90)
 """A dead letter waits for somebody to read it, but not for ever: it may name whom it was for."""
 TOKENS_KEPT = timedelta(days=7)
 SESSIONS_KEPT = timedelta(days=90)
+FRAUD_KEPT = timedelta(days=180)
+"""Of what the check of sign-ups has seen: as far back as it looks. Claims of trials stay for good."""
+REFUSED_KEPT = timedelta(days=90)
+"""Of the address of somebody who was refused."""
+LOCKS_KEPT = timedelta(days=1)
 
 
 async def prune_jobs(app: App, _: dict[str, Any]) -> None:
@@ -52,3 +59,14 @@ async def prune_sessions(app: App, _: dict[str, Any]) -> None:
     before = app.clock.now() - SESSIONS_KEPT
     ended = Q(revoked_at__lt=before) | Q(expires_at__lt=before) | Q(rotated_at__lt=before - IDLE_LIFETIME)
     await Session.filter(ended).delete()
+
+
+async def prune_fraud(app: App, _: dict[str, Any]) -> None:
+    """Forget sign-ups that the check no longer looks at, but those with an open case, and addresses of the refused."""
+    now = app.clock.now()
+    old = FraudAssessment.filter(at__lt=now - FRAUD_KEPT)
+    await old.filter(Q(case__id__isnull=True) | ~Q(case__status="OPEN")).delete()
+    refused = FraudAssessment.filter(user_id__isnull=True, email__isnull=False, at__lt=now - REFUSED_KEPT)
+    await refused.update(email=None)
+    await FraudKey.filter(touched_at__lt=now - LOCKS_KEPT).delete()
+    await FraudListEntry.filter(expires_at__lt=now - REFUSED_KEPT).delete()

@@ -24,6 +24,7 @@ SCHEDULE = (
     Recurring(audit.CHAIN, timedelta(seconds=30)),
     Recurring(pruning.JOBS, timedelta(hours=1)),
     Recurring(pruning.TOKENS, timedelta(hours=1)),
+    Recurring(pruning.FRAUD, timedelta(days=1)),
     Recurring(pruning.SESSIONS, timedelta(days=1)),
 )
 """An event is chained within a minute: half of it is for the job to be taken and done."""

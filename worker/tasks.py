@@ -2,12 +2,14 @@
 
 from services import accounts, audit, keys, notifications, pruning, recommendations
 from services.accounts import email_change, magic_links, password_reset, verification
+from services.fraud import granting
 from worker.loop import Task
 
 TASKS: dict[str, Task] = {
     accounts.DELETION: accounts.delete,
     audit.CHAIN: audit.chain,
     email_change.LETTER: email_change.send_letter,
+    granting.CLEARED: granting.send_cleared,
     keys.RESEAL: keys.reseal,
     magic_links.LETTER: magic_links.send_letter,
     password_reset.LETTER: password_reset.send_letter,
@@ -15,6 +17,7 @@ TASKS: dict[str, Task] = {
     notifications.FAREWELL: notifications.send_farewell,
     notifications.NOTICE: notifications.send_notice,
     notifications.WELCOME: notifications.send_welcome,
+    pruning.FRAUD: pruning.prune_fraud,
     pruning.JOBS: pruning.prune_jobs,
     pruning.SESSIONS: pruning.prune_sessions,
     pruning.TOKENS: pruning.prune_one_time_tokens,
