@@ -42,6 +42,7 @@ class Crowd:
         self._domain = self._sharing(Kind.DOMAIN)
         networks = {network for each in self._domain for network in each.keys[Kind.NETWORK]}
         self._networks = len(networks | ({keys[Kind.NETWORK]} if Kind.NETWORK in keys else set()))
+        self._rare = len(self._sharing(Kind.FINGERPRINT)) < RARE
         self._apart = self._networks > APART * (len(self._domain) + 1)
 
     def features(self) -> dict[str, Any]:
@@ -98,8 +99,7 @@ class Crowd:
             return True
         if self._shares(each, Kind.NETWORK) and self._alike(each):
             return bool(self._strangers([each]))
-        rare = len(self._sharing(Kind.FINGERPRINT)) < RARE
-        return rare and self._shares(each, Kind.FINGERPRINT) and bool(self._strangers([each]))
+        return self._rare and self._shares(each, Kind.FINGERPRINT) and bool(self._strangers([each]))
 
     def _alike(self, each: Earlier) -> bool:
         return self._shares(each, Kind.FINGERPRINT)

@@ -10,7 +10,7 @@ from tortoise.expressions import Q
 from models.fraud import FraudIdentifier
 from services.fraud.crowd import NEAR, OPERATOR_MEMORY, Crowd, Earlier
 from services.fraud.features import Features
-from services.fraud.keys import Keys, Kind, SignUp
+from services.fraud.keys import STRONG, Keys, Kind, SignUp
 from services.fraud.mailboxes import domain_kind, randomness
 from services.fraud.places import network_kind
 
@@ -30,7 +30,7 @@ Sightings = dict[int, Earlier]
 
 
 async def gather(app: App, sign_up: SignUp, keys: Keys, *, listed: int) -> Features:
-    """What is known of a sign-up whose keys are locked. Three queries; a fourth where devices or cards are shared."""
+    """What is known of a sign-up whose keys are locked. Four queries; a fifth where devices or cards are shared."""
     now = app.clock.now()
     earlier = await _sharing(keys, now)
     others = {number: each for number, each in earlier.items() if keys[Kind.PERSON] not in each.keys[Kind.PERSON]}
@@ -51,10 +51,15 @@ async def gather(app: App, sign_up: SignUp, keys: Keys, *, listed: int) -> Featu
 
 
 async def _sharing(keys: Keys, now: datetime) -> Sightings:
-    """The earlier sign-ups that share a key, each with all its keys."""
+    """The earlier sign-ups that share a key, each with all its keys.
+
+    Strong keys are asked for apart: a crowd with the same common fingerprint would push them out of the newest `MOST`.
+    """
     crowds = {Kind.NETWORK: NEAR, Kind.OPERATOR: OPERATOR_MEMORY, Kind.PROFILE: timedelta(0)}
-    of_few = [value for kind, value in keys.items() if kind not in crowds]
-    ids = set(await _assessments(Q(hash__in=of_few, at__gte=now - MEMORY)))
+    of_one = [value for kind, value in keys.items() if kind in STRONG]
+    of_few = [value for kind, value in keys.items() if kind not in crowds and kind not in STRONG]
+    ids = set(await _assessments(Q(hash__in=of_one, at__gte=now - MEMORY)))
+    ids |= set(await _assessments(Q(hash__in=of_few, at__gte=now - MEMORY)))
     of_many = [Q(hash=keys[kind], at__gte=now - span) for kind, span in crowds.items() if span and kind in keys]
     if of_many:
         ids |= set(await _assessments(Q(*of_many, join_type=Q.OR)))
