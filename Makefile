@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve test worker migrate admin rotate-keys audit-verify lint types check schema lock bench runtime
+.PHONY: help serve test worker migrate admin rotate-keys audit-verify fraud-replay lint types check schema lock bench runtime
 .PHONY: development test-browser browser chromium graphiql
 
 PY := .venv/bin/python
@@ -26,6 +26,19 @@ override HEAD := $(value HEAD)
 export HEAD
 else
 override HEAD :=
+endif
+
+ifeq ($(origin RULES),command line)
+override RULES := $(value RULES)
+export RULES
+else
+override RULES :=
+endif
+ifeq ($(origin SINCE),command line)
+override SINCE := $(value SINCE)
+export SINCE
+else
+override SINCE :=
 endif
 
 help: ## Print this help.
@@ -53,6 +66,9 @@ admin: runtime ## Give the account EMAIL=ada@example.com the role of administrat
 
 audit-verify: runtime ## See that nobody has changed the audit log; HEAD=… compares with the head of an earlier run.
 	@$(PY) -m worker.audit "$$HEAD"
+
+fraud-replay: runtime ## Judge the sign-ups of 90 days by other rules, RULES=file; SINCE=2026-11-01 goes back to that day.
+	@$(PY) -m worker.replay "$$RULES" "$$SINCE"
 
 rotate-keys: runtime ## Make new keys for tokens and secrets, while everything runs on: docs/keys.md.
 	@$(PY) -m worker.keys

@@ -29,6 +29,12 @@ class Metrics:
         self.jobs = Counter(
             "porchlight_jobs_total", "Jobs by kind and outcome.", ["kind", "outcome"], registry=self.registry
         )
+        self.fraud_decisions = Counter(
+            "porchlight_fraud_decisions_total",
+            "Sign-ups that were checked, by decision.",
+            ["decision"],
+            registry=self.registry,
+        )
         self.cards = Counter(
             "porchlight_cards_total",
             "Cards asked for behind payment methods, by outcome: known, unknown, unavailable.",

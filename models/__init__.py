@@ -4,6 +4,7 @@ from models.accounts import Role, User
 from models.analytics import Event
 from models.audit import AuditEvent
 from models.devices import Device
+from models.fraud import FraudAssessment, FraudCase, FraudIdentifier, FraudKey, FraudListEntry
 from models.jobs import Job
 from models.keys import Key, KeyUse
 from models.mfa import Passkey, RecoveryCode, Totp
@@ -18,6 +19,11 @@ __all__ = [
     "Device",
     "EndPolicy",
     "Event",
+    "FraudAssessment",
+    "FraudCase",
+    "FraudIdentifier",
+    "FraudKey",
+    "FraudListEntry",
     "Interaction",
     "InteractionKind",
     "Interest",

@@ -13,12 +13,14 @@ from schema.billing import Plan
 from schema.context import Context, Info
 from schema.devices import Device
 from schema.directives import Public, guards
+from schema.fraud import FraudCase, require_sight_of_cases
 from schema.nodes import Node
 from schema.passkeys import Passkey
 from schema.recommendations import Item
 from schema.sessions import Session
 from schema.trials import Trial
 from services import audit, recommendations, sessions
+from services.fraud import cases
 from services.mfa import passkeys
 
 
@@ -69,6 +71,15 @@ async def _device(context: Context, key: str) -> Node | None:
     return Device.of(row, context.now)
 
 
+async def _fraud_case(context: Context, key: str) -> Node | None:
+    number = int_key(key)
+    if number is None:
+        return None
+    await require_sight_of_cases(context)
+    row = await cases.find(number)
+    return FraudCase.of(row) if row else None
+
+
 async def _passkey(context: Context, key: str) -> Node | None:
     number = int_key(key)
     row = await passkeys.find(number) if number else None
@@ -96,6 +107,7 @@ BY_TYPE: dict[str, Callable[[Context, str], Awaitable[Node | None]]] = {
     "AuditEvent": _audit_event,
     "Trial": _trial,
     "Passkey": _passkey,
+    "FraudCase": _fraud_case,
     "Plan": _plan,
     "Item": _item,
 }

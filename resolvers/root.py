@@ -21,6 +21,7 @@ from resolvers.accounts.signing_in import SigningInMutation, SigningInQuery
 from resolvers.audit import AuditQuery
 from resolvers.billing import BillingQuery
 from resolvers.devices import DevicesMutation
+from resolvers.fraud import FraudMutation, FraudQuery
 from resolvers.mfa import MfaMutation
 from resolvers.nodes import NodesQuery
 from resolvers.passkeys import PasskeysMutation
@@ -28,7 +29,7 @@ from resolvers.recommendations import RecommendationsMutation, RecommendationsQu
 from resolvers.sessions import SessionsMutation, SessionsSubscription
 from resolvers.trials import TrialsMutation, TrialsSubscription
 from resolvers.usage import UsageMutation, UsageSubscription
-from schema import accounts, billing, challenges, passkeys, sessions, trials, usage
+from schema import accounts, billing, challenges, fraud, passkeys, sessions, trials, usage
 from schema.accounts import administration, emails, signing_in
 from schema.directives import Auth, Public
 from schema.errors import Error, RefusalHandler
@@ -40,6 +41,7 @@ class Query(
     AdministrationQuery,
     AuditQuery,
     BillingQuery,
+    FraudQuery,
     NodesQuery,
     RecommendationsQuery,
     SigningInQuery,
@@ -51,6 +53,7 @@ class Query(
 class Mutation(
     AdministrationMutation,
     DevicesMutation,
+    FraudMutation,
     MfaMutation,
     PrivacyMutation,
     PasskeysMutation,
@@ -81,6 +84,7 @@ REFUSALS: dict[type[Refusal], type[Error]] = {
     **passkeys.REFUSALS,
     **challenges.REFUSALS,
     **emails.REFUSALS,
+    **fraud.REFUSALS,
     **sessions.REFUSALS,
     **signing_in.REFUSALS,
     **trials.REFUSALS,

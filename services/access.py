@@ -32,6 +32,8 @@ class Permission(StrEnum):
     ASSIGN_ROLES = auto()
     READ_AUDIT = auto()
     """Read what happened to other accounts."""
+    REVIEW_FRAUD = auto()
+    """Decide fraud cases, and keep the lists."""
     READ_FIGURES = auto()
     """See figures. It is what tells an ANALYST from a USER."""
 
@@ -39,7 +41,13 @@ class Permission(StrEnum):
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.USER: frozenset(),
     Role.SUPPORT: frozenset(
-        {Permission.READ_USERS, Permission.EXTEND_TRIALS, Permission.RECORD_USAGE, Permission.SUSPEND_USERS}
+        {
+            Permission.READ_USERS,
+            Permission.EXTEND_TRIALS,
+            Permission.RECORD_USAGE,
+            Permission.REVIEW_FRAUD,
+            Permission.SUSPEND_USERS,
+        }
     ),
     Role.ANALYST: frozenset({Permission.READ_FIGURES}),
     Role.ADMIN: frozenset(Permission),

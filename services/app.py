@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
@@ -25,6 +26,7 @@ from core.setting_values import shown
 from core.settings import Settings, SettingsError
 from core.tokens import KeyRing
 from services.billing import Catalogue, read_catalogue
+from services.fraud.rules import Rules, RulesError, read_rules
 from services.keys import KeyKeeper
 from services.recommendations.index import ItemIndex
 from services.sessions import CHANGED
@@ -74,6 +76,8 @@ class App:
     keys: KeyRing
     key_keeper: KeyKeeper
     catalogue: Catalogue
+    fraud_rules: Rules
+    shadow_rules: Rules | None
     countdown: Countdown
     items: ItemIndex
     recommendations_changed: Signals
@@ -170,6 +174,8 @@ def assemble(settings: Settings, ports: Ports | None = None, clock: Clock | None
         keys=keys,
         key_keeper=KeyKeeper(keys, Envelope(settings.secret_key), clock, ports.database, ports.bus),
         catalogue=read_catalogue(),
+        fraud_rules=read_rules(),
+        shadow_rules=_shadow_rules(settings),
         countdown=Countdown(clock, ports.database, ports.bus),
         items=ItemIndex(ports.embeddings, ports.vectors, ports.database, ports.bus),
         recommendations_changed=Signals(ports.bus, "recommendations.changed"),
@@ -177,6 +183,13 @@ def assemble(settings: Settings, ports: Ports | None = None, clock: Clock | None
         trials_changed=Signals(ports.bus, "trials.changed"),
         usage_changed=Signals(ports.bus, "usage.changed"),
     )
+
+
+def _shadow_rules(settings: Settings) -> Rules | None:
+    try:
+        return read_rules(Path(settings.fraud_shadow_rules)) if settings.fraud_shadow_rules else None
+    except RulesError as error:
+        raise SettingsError([f"FRAUD_SHADOW_RULES: {error}"]) from error
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tortoise.expressions import Q
 
+from models.fraud import FraudAssessment, FraudKey, FraudListEntry
 from models.jobs import Job
 from models.one_time_tokens import OneTimeToken
 from models.sessions import Session
@@ -24,6 +25,7 @@ JOBS = "jobs.prune"
 TOKENS = "one_time_tokens.prune"
 SESSIONS = "sessions.prune"
 USAGE = "usage.prune"
+FRAUD = "fraud.prune"
 
 JOBS_KEPT = timedelta(days=7)
 """Of jobs that are done. A `dedup_key` holds as long."""
@@ -35,6 +37,11 @@ USAGE_RECORDS_KEPT = timedelta(days=35)
 """Of reports and ended reservations: an idempotency key holds as long, which is longer than any window but for good."""
 USAGE_COUNTERS_KEPT = timedelta(days=400)
 """Of windows that are over: thirteen months, to compare one with that of last year."""
+FRAUD_KEPT = timedelta(days=180)
+"""Of what the check of sign-ups has seen: as far back as it looks. Claims of trials stay for good."""
+REFUSED_KEPT = timedelta(days=90)
+"""Of the address of somebody who was refused."""
+LOCKS_KEPT = timedelta(days=1)
 
 
 async def prune_jobs(app: App, _: dict[str, Any]) -> None:
@@ -66,3 +73,14 @@ async def prune_usage(app: App, _: dict[str, Any]) -> None:
     await UsageRecord.filter(recorded_at__lt=now - USAGE_RECORDS_KEPT).delete()
     await UsageReservation.filter(ended_at__lt=now - USAGE_RECORDS_KEPT).delete()
     await UsageCounter.filter(ends_at__lt=now - USAGE_COUNTERS_KEPT).delete()
+
+
+async def prune_fraud(app: App, _: dict[str, Any]) -> None:
+    """Forget sign-ups that the check no longer looks at, but those with an open case, and addresses of the refused."""
+    now = app.clock.now()
+    old = FraudAssessment.filter(at__lt=now - FRAUD_KEPT)
+    await old.filter(Q(case__id__isnull=True) | ~Q(case__status="OPEN")).delete()
+    refused = FraudAssessment.filter(user_id__isnull=True, email__isnull=False, at__lt=now - REFUSED_KEPT)
+    await refused.update(email=None)
+    await FraudKey.filter(touched_at__lt=now - LOCKS_KEPT).delete()
+    await FraudListEntry.filter(expires_at__lt=now - REFUSED_KEPT).delete()

@@ -10,6 +10,8 @@ from services.sessions import Client
 Address = IPv4Address | IPv6Address
 
 MAX_HOPS = 20
+MAX_HEADERS = 50
+"""Header names that are kept; a browser sends some twenty."""
 
 
 def client_of(connection: HTTPConnection, trusted: tuple[Network, ...]) -> Client:
@@ -17,7 +19,12 @@ def client_of(connection: HTTPConnection, trusted: tuple[Network, ...]) -> Clien
     peer = _address(connection.client.host) if connection.client else None
     forwarded = ",".join(connection.headers.getlist("x-forwarded-for"))
     address = _behind(peer, forwarded, trusted) if peer else None
-    return Client(ip=str(address) if address else None, user_agent=connection.headers.get("user-agent"))
+    names = (name.decode("latin-1") for name, _ in connection.scope["headers"][:MAX_HEADERS])
+    return Client(
+        ip=str(address) if address else None,
+        user_agent=connection.headers.get("user-agent"),
+        headers=tuple(names),
+    )
 
 
 def _behind(peer: Address, forwarded: str, trusted: tuple[Network, ...]) -> Address:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from services import sessions
 from services.accounts import deletion, email_change, password_reset, verification
 from services.app import App
+from services.fraud import appeals
 from services.sessions import Client
 
 Handler = Callable[[App, str, Mapping[str, str], Client], Awaitable[str]]
@@ -21,6 +22,7 @@ class Action:
     button: str = ""
     handle: Handler | None = None
     asks_password: bool = False
+    asks_message: bool = False
 
 
 async def _verify_email(app: App, token: str, _: Mapping[str, str], client: Client) -> str:
@@ -46,6 +48,11 @@ async def _report_sign_in(app: App, token: str, _: Mapping[str, str], client: Cl
 async def _cancel_deletion(app: App, token: str, _: Mapping[str, str], client: Client) -> str:
     await deletion.cancel_deletion_by_token(app, token, client)
     return "Your account stays, with everything in it."
+
+
+async def _appeal(app: App, token: str, form: Mapping[str, str], _: Client) -> str:
+    await appeals.appeal_by_link(app, token, form.get("message", ""))
+    return "A person will look at it, and write to you if you may register."
 
 
 ACTIONS = {
@@ -92,6 +99,14 @@ ACTIONS = {
             "Your account was to be deleted. You can keep it, with everything in it.",
             "Keep my account",
             _cancel_deletion,
+        ),
+        Action(
+            "appeal",
+            "Ask a person to look",
+            "Your sign-up was refused by a program. Tell in your words why it should not have been.",
+            "Send the appeal",
+            _appeal,
+            asks_message=True,
         ),
     )
 }

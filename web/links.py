@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from core.errors import RateLimited, Unavailable
+from core.errors import BadUserInput, RateLimited, Unavailable
 from core.networks import network_of
 from core.password_rules import InvalidPassword
 from services.sessions import InvalidToken
@@ -72,7 +72,7 @@ class LinkPages:
             done = await action.handle(self._app, token, form, client)
         except InvalidToken:
             return _dead(action, HTTPStatus.GONE)
-        except InvalidPassword as error:
+        except (InvalidPassword, BadUserInput) as error:
             return _page(action, status=HTTPStatus.UNPROCESSABLE_ENTITY, token=token, problem=error.message)
         except (RateLimited, Unavailable) as error:
             limited = isinstance(error, RateLimited)

@@ -22,6 +22,7 @@ mutation Register($input: RegisterInput!) {
     __typename
     ... on Error { message }
     ... on InvalidPassword { reasons }
+    ... on FraudSuspected { reasons appealToken }
     ... on ChallengeRequired { kind parameters }
     ... on RegisterSuccess {
       user { databaseId }
@@ -35,9 +36,15 @@ mutation Register($input: RegisterInput!) {
 DEVICE = {"device_token": "deviceToken"} | {
     name: name for name in ("fingerprint", "name", "platform", "locale", "timezone")
 }
+OPTIONAL = {
+    "challenge_answer": "challengeAnswer",
+    "payment_method": "paymentMethod",
+    "form_seconds": "formSeconds",
+}
 STATUS_OF_REFUSAL = {
     "ChallengeRequired": HTTPStatus.FORBIDDEN,
     "EmailTaken": HTTPStatus.CONFLICT,
+    "FraudSuspected": HTTPStatus.FORBIDDEN,
     "InvalidEmail": HTTPStatus.UNPROCESSABLE_ENTITY,
     "InvalidPassword": HTTPStatus.UNPROCESSABLE_ENTITY,
 }
@@ -76,7 +83,7 @@ class RegistrationEndpoint:
 
 def _input(members: dict[str, Any]) -> dict[str, Any]:
     """The mutation's input from the contract's members. Raises BadRequestError for one that it does not know."""
-    unknown = members.keys() - {"email", "password", "device_info", "challenge_answer", "payment_method"}
+    unknown = members.keys() - {"email", "password", "device_info", *OPTIONAL}
     device = members.get("device_info")
     if device is not None and not isinstance(device, dict):
         raise BadRequestError(HTTPStatus.UNPROCESSABLE_ENTITY, "device_info is not an object.")
@@ -84,10 +91,7 @@ def _input(members: dict[str, Any]) -> dict[str, Any]:
     if unknown:
         raise BadRequestError(HTTPStatus.UNPROCESSABLE_ENTITY, f"Unknown: {', '.join(sorted(unknown))[:200]}.")
     given: dict[str, Any] = {name: members[name] for name in ("email", "password") if name in members}
-    if members.get("challenge_answer") is not None:
-        given["challengeAnswer"] = members["challenge_answer"]
-    if members.get("payment_method") is not None:
-        given["paymentMethod"] = members["payment_method"]
+    given |= {OPTIONAL[name]: members[name] for name in OPTIONAL if members.get(name) is not None}
     if device is not None:
         given["device"] = {DEVICE[name]: value for name, value in device.items()}
     return given
@@ -104,7 +108,7 @@ def _result(result: dict[str, Any], *, described: bool) -> Response:
     """The contract's members; whoever described a device is told its token too."""
     kind = result["__typename"]
     if kind != "RegisterSuccess":
-        more = {name: result[name] for name in ("reasons", "kind", "parameters") if name in result}
+        more = {name: result[name] for name in ("reasons", "kind", "parameters", "appealToken") if name in result}
         return problem(STATUS_OF_REFUSAL[kind], kind, result["message"], **more)
     tokens, trial = result["tokens"], result["trial"]
     content = {

@@ -2,6 +2,7 @@
 
 from services import accounts, audit, email_codes, keys, notifications, pruning, recommendations, trials, usage
 from services.accounts import email_change, magic_links, password_reset, verification
+from services.fraud import granting
 from worker.loop import Task
 
 TASKS: dict[str, Task] = {
@@ -9,6 +10,7 @@ TASKS: dict[str, Task] = {
     audit.CHAIN: audit.chain,
     email_codes.LETTER: email_codes.send_letter,
     email_change.LETTER: email_change.send_letter,
+    granting.CLEARED: granting.send_cleared,
     keys.RESEAL: keys.reseal,
     magic_links.LETTER: magic_links.send_letter,
     password_reset.LETTER: password_reset.send_letter,
@@ -16,6 +18,7 @@ TASKS: dict[str, Task] = {
     notifications.FAREWELL: notifications.send_farewell,
     notifications.NOTICE: notifications.send_notice,
     notifications.WELCOME: notifications.send_welcome,
+    pruning.FRAUD: pruning.prune_fraud,
     pruning.JOBS: pruning.prune_jobs,
     pruning.SESSIONS: pruning.prune_sessions,
     pruning.TOKENS: pruning.prune_one_time_tokens,

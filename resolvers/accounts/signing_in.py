@@ -53,6 +53,7 @@ class SigningInMutation:
             client=info.context.client,
             challenge_answer=input.challenge_answer,
             payment_method=input.payment_method,
+            form_seconds=input.form_seconds,
         )
         return RegisterSuccess(
             user=User.of(signed_in.user),

@@ -13,7 +13,7 @@ from schema.enums import described
 from schema.errors import Error
 from schema.sessions import Tokens
 from schema.trials import Trial
-from services import accounts, mfa
+from services import accounts, fraud, mfa
 
 REASONS = (
     "Codes: TOO_SHORT (fewer than 15 characters, or than 8 beside a second factor), TOO_LONG (more than 256), "
@@ -36,6 +36,9 @@ class RegisterInput:
         description="A payment method that the payment provider has made from a card (pm_…). It is not charged and not "
         "kept: one card behind many trials tells who farms them. BAD_USER_INPUT when no card is behind it.",
     )
+    form_seconds: float | None = strawberry.field(
+        default=None, description="How long the form was open, in seconds: programs are faster than people."
+    )
 
 
 @strawberry.input(description="What a returning user gives.")
@@ -53,7 +56,9 @@ class RegisterSuccess:
     """What `register` gives."""
 
     user: User = strawberry.field(description="The new user, who is now the viewer.")
-    trial: Trial | None = strawberry.field(description="Null when this person has had a trial before.")
+    trial: Trial | None = strawberry.field(
+        description="Null when this person has had a trial before, and while somebody has to look at the sign-up."
+    )
     tokens: Tokens | None = strawberry.field(description="The new session's tokens; null in cookie mode.")
     device_token: str | None = strawberry.field(
         description="Keep it: it recognises this device at its next sign-in. Null in cookie mode."
@@ -151,8 +156,23 @@ class InvalidCode(Error):
         return cls(message=refusal.message, attempts_left=refusal.attempts_left, retry_after=refusal.retry_after)
 
 
+@strawberry.type(description="The sign-up is refused: too much speaks against it.")
+class FraudSuspected(Error):
+    """A refusal that a person will look at when it is appealed."""
+
+    reasons: list[str] = strawberry.field(
+        description="Families of what speaks against it: IDENTITY, DEVICE, PAYMENT, HISTORY, NETWORK, BEHAVIOUR, LISTS."
+    )
+    appeal_token: str | None = strawberry.field(description="For `appealFraudDecision`, once, within 30 days.")
+
+    @classmethod
+    def of(cls, refusal: Any) -> "FraudSuspected":
+        """The refusal as data."""
+        return cls(message=refusal.message, reasons=refusal.reasons, appeal_token=refusal.appeal_token)
+
+
 RegisterResult = Annotated[
-    RegisterSuccess | EmailTaken | InvalidEmail | InvalidPassword | ChallengeRequired,
+    RegisterSuccess | EmailTaken | InvalidEmail | InvalidPassword | FraudSuspected | ChallengeRequired,
     strawberry.union("RegisterResult", description="What `register` answers."),
 ]
 LoginResult = Annotated[
@@ -163,6 +183,7 @@ LoginResult = Annotated[
 REFUSALS: dict[type[Refusal], type[Error]] = {
     accounts.EmailTaken: EmailTaken,
     accounts.InvalidEmail: InvalidEmail,
+    fraud.FraudSuspected: FraudSuspected,
     accounts.InvalidPassword: InvalidPassword,
     accounts.InvalidCredentials: InvalidCredentials,
     accounts.AccountSuspended: AccountSuspended,

@@ -11,7 +11,7 @@ from core.errors import BadUserInput, Unauthenticated
 from models.accounts import Role, User
 from models.one_time_tokens import OneTimeToken, Purpose
 from models.trials import Trial
-from services import access, attempts, audit, jobs, notifications, one_time_tokens, sessions, trials
+from services import access, attempts, audit, fraud, jobs, notifications, one_time_tokens, sessions, trials
 from services.accounts.signing_in import InvalidCredentials
 from services.audit import Action
 from services.notifications import Notice
@@ -123,6 +123,7 @@ async def _erase(app: App, user: User) -> None:
         await trials.claim(app, user.id, trial.person_key)
     await OneTimeToken.filter(address=user.email_key).delete()
     await jobs.forget(app, user, but=DELETION)
+    await fraud.forget(user.id)
     await notifications.farewell(app, user)
     await audit.record(app, Action.DELETED, user_id=user.id)
     await User.filter(id=user.id).delete()

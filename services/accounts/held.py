@@ -10,6 +10,7 @@ from models.accounts import User
 from models.analytics import Event
 from models.audit import AuditEvent
 from models.devices import Device
+from models.fraud import FraudAssessment, FraudCase, FraudIdentifier
 from models.jobs import Job
 from models.mfa import Passkey, RecoveryCode, Totp
 from models.one_time_tokens import OneTimeToken
@@ -91,6 +92,27 @@ async def letters(app: App, user: User) -> AsyncGenerator[list[Row], None]:
         ]
 
 
+async def sign_up_checks(_: App, user: User) -> AsyncGenerator[list[Row], None]:
+    """What the check of the sign-up saw and decided, and what a person made of it. Notes of reviewers stay here."""
+    found = await FraudAssessment.filter(user_id=user.id).order_by("id").limit(BATCH).prefetch_related("identifiers")
+    cases = await FraudCase.filter(assessment__user_id=user.id).limit(BATCH)
+    yield [
+        {
+            "at": row.at,
+            "decision": row.decision,
+            "score": row.score,
+            "reasons": row.reasons,
+            "features": row.features,
+            "rulesVersion": row.rules_version,
+            "identifiers": [{"kind": each.kind, "hash": each.hash} for each in row.identifiers],
+            "cases": [
+                {"status": each.status, "closedAt": each.closed_at} for each in cases if each.assessment_id == row.id
+            ],
+        }
+        for row in found
+    ]
+
+
 def _camel(field: str) -> str:
     first, *others = field.split("_")
     return first + "".join(map(str.capitalize, others))
@@ -134,6 +156,7 @@ SECTIONS: tuple[Section, ...] = (
         "usageReservations", UsageReservation, "meter", "quantity", "committed", "idempotency_key", "created_at",
         "expires_at", "ended_at", window="period",
     ),
+    Section("signUpChecks", (FraudAssessment, FraudIdentifier, FraudCase), sign_up_checks),
     table("interests", Interest, "topic", "category", "weight", "source", "model", "created_at"),
     table(
         "interactions", Interaction, "kind", "occurred_at", "created_at", "idempotency_key", "recommendation",

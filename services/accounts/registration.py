@@ -11,7 +11,7 @@ from core.emails import Email, InvalidEmail, parse_email
 from core.errors import BadUserInput, Refusal
 from core.password_rules import InvalidPassword
 from models.accounts import Role, User
-from services import audit, cards, challenges, jobs, notifications, trials
+from services import audit, cards, challenges, fraud, jobs, notifications, trials
 from services.accounts.passwords import accepted
 from services.accounts.signing_in import SignedIn, begin_session
 from services.audit import Action
@@ -44,26 +44,29 @@ async def register(
     client: Client,
     challenge_answer: str | None = None,
     payment_method: str | None = None,
+    form_seconds: float | None = None,
 ) -> tuple[SignedIn, Trial | None]:
     """Make an account, its first session, its trial and its welcome letter: all of them or nothing.
 
-    The trial is None when the person has had one under another address. `payment_method` is a signal, and not needed.
-    Raises InvalidEmail, InvalidPassword, ChallengeRequired, EmailTaken, Unavailable, BadUserInput.
+    The trial is None when the person has had one under another address, and while somebody has to look at the sign-up.
+    `payment_method` and `form_seconds`, how long the form was open, are signals, and not needed.
+    Raises InvalidEmail, InvalidPassword, ChallengeRequired, FraudSuspected, EmailTaken, Unavailable, BadUserInput.
     """
     address = parse_email(email)
     name = cleaned_name(name)
     good = await accepted(app, password, email=address.written, name=name, has_factor=False)
-    await challenges.require_of_busy(
-        app, challenges.REGISTER, client=client, address=address.key, answer=challenge_answer
+    proven = await fraud.proven(app, client=client, address=address, answer=challenge_answer)
+    if not proven:
+        await challenges.require_of_busy(app, challenges.REGISTER, client=client, address=address.key, answer=None)
+    card = await cards.card_behind(app, payment_method)  # before the transaction: the provider may take seconds
+    sign_up = fraud.SignUp(
+        address=address, client=client, device=device, card=card, form_seconds=form_seconds, proven=proven
     )
-    await cards.card_behind(app, payment_method)  # before the transaction: the provider may take seconds
     password_hash = await app.passwords.hash(good)
     try:
-        async with app.database.transaction():
-            user = await _create_user(app, address, password_hash, name)
-            signed_in = await begin_session(app, user, device, client, PASSWORD)
-            trial = await trials.begin(app, user, address)
-            await _tell_of(app, user, client)
+        signed_in, trial = await _make_account(app, sign_up, password_hash, name)
+    except fraud.Stopped as stopped:
+        await fraud.refuse(app, stopped.checked)
     except IntegrityError as error:
         if await User.exists(email_key=address.key):
             raise EmailTaken from error
@@ -87,6 +90,19 @@ def name_key(name: str | None) -> str | None:
     return unicodedata.normalize("NFKC", name.casefold()) if name else None
 
 
+async def _make_account(
+    app: App, sign_up: fraud.SignUp, password_hash: str, name: str | None
+) -> tuple[SignedIn, Trial | None]:
+    """One transaction, which begins with the check. Raises Stopped, IntegrityError."""
+    async with app.database.transaction():
+        checked = await fraud.check(app, sign_up)
+        user = await _create_user(app, sign_up.address, password_hash, name)
+        signed_in = await begin_session(app, user, sign_up.device, sign_up.client, PASSWORD)
+        trial = await _begin_trial(app, user, checked, signed_in.device_token)
+        await _tell_of(app, user, sign_up.client)
+    return signed_in, trial
+
+
 async def _create_user(app: App, address: Email, password_hash: str, name: str | None) -> User:
     return await User.create(
         email=address.written,
@@ -97,6 +113,15 @@ async def _create_user(app: App, address: Email, password_hash: str, name: str |
         role=Role.USER,
         created_at=app.clock.now(),
     )
+
+
+async def _begin_trial(app: App, user: User, checked: fraud.Checked, device_token: str) -> Trial | None:
+    """The trial that the check gives: a full one, a smaller one, or none until somebody has looked."""
+    trial = None
+    if checked.gives_trial:
+        trial = await trials.begin(app, user, checked.sign_up.address, quota_percent=checked.quota_percent)
+    await fraud.keep(app, checked, user_id=user.id, device_token=device_token, granted=trial is not None)
+    return trial
 
 
 async def _tell_of(app: App, user: User, client: Client) -> None:

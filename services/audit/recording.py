@@ -57,6 +57,8 @@ class Action(StrEnum):
     PASSKEY_REMOVED = "passkey.removed"
     PASSKEY_CLONE_SUSPECTED = "passkey.clone_suspected"
     TRIAL_EXTENDED = "trial.extended"
+    FRAUD_CASE_REVIEWED = "fraud.case_reviewed"
+    FRAUD_LIST_CHANGED = "fraud.list_changed"
     KEYS_ROTATED = "keys.rotated"
 
 

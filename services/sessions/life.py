@@ -29,6 +29,8 @@ class Client:
 
     ip: str | None = None
     user_agent: str | None = None
+    headers: tuple[str, ...] = ()
+    """Names of the request's headers in their order: browsers of one kind send the same ones."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,109 @@
+"""The check that stands before every trial, inside the transaction that would begin it.
+
+The keys of a sign-up are locked first: two sign-ups that share a card or a network wait for each other, and the second
+one sees the first. What the check refuses is written down after the transaction has been rolled back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from models.fraud import FraudAssessment, FraudCase, FraudIdentifier, FraudKey
+from services.fraud.cases import CaseStatus
+from services.fraud.features import Features
+from services.fraud.gathering import gather
+from services.fraud.keys import LOCKED, Keys, Kind, SignUp, hashed, keys_of
+from services.fraud.listing import listed
+from services.fraud.scoring import Decision, Verdict, evaluate
+
+if TYPE_CHECKING:
+    from services.app import App
+
+STOPPING = frozenset({Decision.BLOCK, Decision.CHALLENGE})
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A sign-up with its verdict, and that of the shadow rules where there are any."""
+
+    sign_up: SignUp
+    keys: Keys
+    features: Features
+    verdict: Verdict
+    shadow: Verdict | None
+    quota_percent: int
+    """How much of the plan's quotas a trial gives."""
+
+    @property
+    def gives_trial(self) -> bool:
+        """Whether a trial begins now."""
+        return self.verdict.decision in {Decision.ALLOW, Decision.LIMIT}
+
+
+class Stopped(Exception):
+    """The sign-up goes no further for now: it is blocked or challenged."""
+
+    def __init__(self, checked: Checked) -> None:
+        super().__init__()
+        self.checked = checked
+
+
+async def check(app: App, sign_up: SignUp) -> Checked:
+    """Judge a sign-up, inside the caller's transaction and as its first statement. Raises Stopped."""
+    keys = keys_of(app, sign_up)
+    await _lock(app, keys)
+    features = await gather(app, sign_up, keys, listed=await listed(app, sign_up))
+    verdict = evaluate(features, app.fraud_rules)
+    shadow = evaluate(features, app.shadow_rules) if app.shadow_rules else None
+    app.metrics.fraud_decisions.labels(verdict.decision).inc()
+    quota = app.fraud_rules.limited_quota if verdict.decision is Decision.LIMIT else 100
+    checked = Checked(sign_up, keys, features, verdict, shadow, quota)
+    if verdict.decision in STOPPING:
+        raise Stopped(checked)
+    return checked
+
+
+async def keep(
+    app: App, checked: Checked, *, user_id: int | None, device_token: str | None = None, granted: bool = False
+) -> FraudAssessment:
+    """Write down what was seen and decided, inside the caller's transaction; a case where people should look."""
+    now = app.clock.now()
+    verdict, shadow = checked.verdict, checked.shadow
+    row = await FraudAssessment.create(
+        at=now,
+        user_id=user_id,
+        email=checked.sign_up.address.written,
+        rules_version=verdict.rules_version,
+        features=checked.features.as_json(),
+        score=verdict.score,
+        decision=verdict.decision,
+        reasons=[reason.as_json() for reason in verdict.reasons],
+        shadow_version=shadow.rules_version if shadow else None,
+        shadow_score=shadow.score if shadow else None,
+        shadow_decision=shadow.decision if shadow else None,
+    )
+    if verdict.decision is not Decision.CHALLENGE:
+        keys = {
+            *checked.keys.items(),
+            *([(Kind.DEVICE, hashed(app, Kind.DEVICE, device_token))] if device_token else []),
+        }
+        await FraudIdentifier.bulk_create(
+            FraudIdentifier(assessment_id=row.id, kind=kind, hash=value, at=now, granted=granted)
+            for kind, value in sorted(keys)
+        )
+    if verdict.decision in {Decision.REVIEW, Decision.BLOCK}:
+        await FraudCase.create(assessment_id=row.id, status=CaseStatus.OPEN, created_at=now)
+    return row
+
+
+async def forget(user_id: int) -> None:
+    """Part the evidence from an account that is being deleted, inside the caller's transaction: keyed hashes stay."""
+    await FraudAssessment.filter(user_id=user_id).update(user_id=None, email=None)
+
+
+async def _lock(app: App, keys: Keys) -> None:
+    """Hold every key until the transaction ends, in one order, so that nobody waits in a circle."""
+    now = app.clock.now()
+    rows = [FraudKey(hash=value, touched_at=now) for value in sorted(keys[kind] for kind in LOCKED if kind in keys)]
+    await FraudKey.bulk_create(rows, on_conflict=["hash"], update_fields=["touched_at"])

@@ -1,0 +1,121 @@
+"""Counting: what earlier sign-ups that share keys with the present one say about it. Pure, over rows in memory."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from services.fraud.keys import Keys, Kind
+
+NEAR = timedelta(days=30)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+OPERATOR_MEMORY = timedelta(days=3)
+BEFORE_END, AFTER_END = timedelta(days=3), timedelta(days=5)
+"""How long before and after the end of one trial the next one of the same operator begins."""
+AT_ONCE = timedelta(days=2)
+RARE = 20
+"""Sign-ups with one fingerprint below which it ties them together."""
+APART = 0.6
+"""Networks for each sign-up of a domain above which its people are no colleagues."""
+
+
+@dataclass
+class Earlier:
+    """A sign-up that shares keys with the present one, with all keys that it had."""
+
+    at: datetime
+    granted: bool
+    keys: dict[Kind, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+
+class Crowd:
+    """The earlier sign-ups of other people, as the present one looks at them."""
+
+    def __init__(self, keys: Keys, earlier: Iterable[Earlier], now: datetime, trial: timedelta) -> None:
+        self._keys = keys
+        self._earlier = list(earlier)
+        self._now = now
+        self._trial = trial
+        self._domain = self._sharing(Kind.DOMAIN)
+        networks = {network for each in self._domain for network in each.keys[Kind.NETWORK]}
+        self._networks = len(networks | ({keys[Kind.NETWORK]} if Kind.NETWORK in keys else set()))
+        self._rare = len(self._sharing(Kind.FINGERPRINT)) < RARE
+        self._apart = self._networks > APART * (len(self._domain) + 1)
+
+    def features(self) -> dict[str, Any]:
+        """Every feature that is counted, by its name."""
+        return self._of_domain() | self._of_keys() | self._of_network() | self._of_time()
+
+    def _of_domain(self) -> dict[str, Any]:
+        first = min((each.at for each in self._domain), default=None)
+        return {
+            "domain_people": len(self._domain),
+            "domain_networks": self._networks if self._domain else 0,
+            "domain_burst": len(self._since(self._domain, NEAR)),
+            "domain_age_days": (self._now - first) / DAY if first else None,
+            "twins": len(self._since(self._sharing(Kind.TWIN), 3 * NEAR)),
+        }
+
+    def _of_keys(self) -> dict[str, Any]:
+        alike = self._strangers(self._trials(Kind.FINGERPRINT))
+        return {
+            "device_trials": len(self._trials(Kind.DEVICE)),
+            "card_trials": len(self._trials(Kind.CARD)),
+            "fingerprint_trials": len(alike),
+            "fingerprint_networks": len({network for each in alike for network in each.keys[Kind.NETWORK]}),
+        }
+
+    def _of_network(self) -> dict[str, Any]:
+        here, there = self._sharing(Kind.NETWORK), self._sharing(Kind.OPERATOR)
+        day = self._since(here, DAY)
+        before = len(self._since(here, NEAR)) - len(day)
+        hour = self._since(there, HOUR)
+        earlier = len(self._since(there, OPERATOR_MEMORY)) - len(hour)
+        return {
+            "network_hour": len(self._since(here, HOUR)),
+            "network_day": len(day),
+            "network_usual": round(before / (NEAR / DAY - 1), 3),
+            "network_alike": len(self._strangers(filter(self._alike, self._since(here, NEAR)))),
+            "operator_hour": len(hour),
+            "operator_usual": round(earlier / (OPERATOR_MEMORY / HOUR - 1), 3),
+        }
+
+    def _of_time(self) -> dict[str, Any]:
+        tied = [each for each in self._earlier if each.granted and self._tied(each)]
+        ends = [self._now - (each.at + self._trial) for each in tied]
+        return {
+            "successions": sum(-BEFORE_END <= since <= AFTER_END for since in ends),
+            "bursts": len(self._since(tied, AT_ONCE)),
+        }
+
+    def _tied(self, each: Earlier) -> bool:
+        """Whether one person may stand behind both: a device, a card, a rare fingerprint, a domain of one's own."""
+        if self._shares(each, Kind.DEVICE) or self._shares(each, Kind.CARD):
+            return True
+        if self._shares(each, Kind.DOMAIN) and self._apart:
+            return True
+        if self._shares(each, Kind.NETWORK) and self._alike(each):
+            return bool(self._strangers([each]))
+        return self._rare and self._shares(each, Kind.FINGERPRINT) and bool(self._strangers([each]))
+
+    def _alike(self, each: Earlier) -> bool:
+        return self._shares(each, Kind.FINGERPRINT)
+
+    def _strangers(self, among: Iterable[Earlier]) -> list[Earlier]:
+        """Those who are no colleagues: machines of one organisation look alike and share its networks."""
+        return [each for each in among if self._apart or not self._shares(each, Kind.DOMAIN)]
+
+    def _trials(self, kind: Kind) -> list[Earlier]:
+        return [each for each in self._sharing(kind) if each.granted]
+
+    def _sharing(self, kind: Kind) -> list[Earlier]:
+        return [each for each in self._earlier if self._shares(each, kind)]
+
+    def _shares(self, each: Earlier, kind: Kind) -> bool:
+        return kind in self._keys and self._keys[kind] in each.keys[kind]
+
+    def _since(self, among: Iterable[Earlier], span: timedelta) -> list[Earlier]:
+        return [each for each in among if self._now - each.at <= span]

@@ -1,0 +1,78 @@
+"""What is known of one sign-up: plain values, kept with it, by which any rule set can judge it again.
+
+No country, no name, no time of the day is among them. Counts are of other people's sign-ups in the last 180 days.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+VERSION = 1
+"""Grows when a feature changes its meaning; replay passes over rows of another version."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Features:
+    """One sign-up. Every default is what says nothing."""
+
+    domain_kind: str = "OTHER"
+    tagged: bool = False
+    """The address bears a tag (`name+tag@`)."""
+    randomness: float = 0.0
+    """How machine-made the local part looks, from 0 to 1."""
+    twins: int = 0
+    """Sign-ups at this domain in 90 days whose local part differs in its digits alone."""
+    domain_people: int = 0
+    """Sign-ups at this domain, where it is neither a provider's nor a relay's."""
+    domain_networks: int = 0
+    """Networks that they came from, the present one among them."""
+    domain_burst: int = 0
+    """Those of the last 30 days."""
+    domain_age_days: float | None = None
+    """Days since the first of them."""
+    device_trials: int = 0
+    """Trials begun on this device."""
+    card_trials: int = 0
+    """Trials begun with this card."""
+    fingerprint_trials: int = 0
+    """Trials begun with this fingerprint, outside the organisation of the address."""
+    fingerprint_networks: int = 0
+    """Networks that they came from."""
+    linked_trials: int = 0
+    """Trials of the whole group that devices and cards connect to this sign-up."""
+    successions: int = 0
+    """Trials with a link to this sign-up that ended, or were to end, within days of it."""
+    bursts: int = 0
+    """Trials with a link to this sign-up that began within two days of it."""
+    network_kind: str = "UNKNOWN"
+    network_hour: int = 0
+    network_day: int = 0
+    network_usual: float = 0.0
+    """Sign-ups a day of this network in the 30 days before."""
+    network_alike: int = 0
+    """Sign-ups of this network in 30 days with this fingerprint or browser profile, outside the organisation."""
+    operator_hour: int = 0
+    operator_usual: float = 0.0
+    """Sign-ups an hour of this network operator in the days before."""
+    form_seconds: float | None = None
+    """How long the form was open, as the client says."""
+    headers_missing: int = 0
+    """Headers that every browser sends, and this client did not."""
+    listed: int = 0
+    """Deny lists that name it; -1 when an allow list does."""
+    proven: tuple[str, ...] = ()
+    """Challenges that were passed: PROOF_OF_WORK, EMAIL_CODE."""
+
+    def as_json(self) -> dict[str, Any]:
+        """What is stored."""
+        return {"version": VERSION, **asdict(self), "proven": list(self.proven)}
+
+    @classmethod
+    def of_json(cls, stored: dict[str, Any]) -> Features | None:
+        """What was stored; None for features of another version."""
+        if stored.get("version") != VERSION:
+            return None
+        known = {field.name for field in fields(cls)}
+        values = {name: value for name, value in stored.items() if name in known}
+        return cls(**{**values, "proven": tuple(values.get("proven", ()))})

@@ -1,0 +1,84 @@
+"""What a reviewed case gives: the trial that was held back, or to who was refused the word that they may register."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tortoise.expressions import F
+
+from core.emails import InvalidEmail, parse_email
+from models.accounts import User
+from models.fraud import FraudCase
+from models.trials import Trial
+from services import jobs, trials
+from services.fraud.lists import ListKind, ListVerdict, keep, normalised
+from services.notifications.letters import deliver
+from services.trials.countdown import CHANNEL
+
+if TYPE_CHECKING:
+    from services.app import App
+
+CLEARED = "mail.fraud_cleared"
+CLEARED_DAYS = 30
+"""How long somebody who was refused by mistake is let pass."""
+
+
+async def settle(app: App, case: FraudCase, *, confirmed: bool, reviewer: User) -> None:
+    """Do what the decision says, inside the caller's transaction. A confirmed case stays as it is."""
+    if confirmed:
+        return
+    user_id = case.assessment.user_id
+    user = await User.get_or_none(id=user_id) if user_id is not None else None
+    if user is not None:
+        await _grant(app, user)
+    elif user_id is None and case.assessment.email:
+        await _let_in(app, case, case.assessment.email, reviewer)
+
+
+async def tell(app: App, case: FraudCase) -> None:
+    """Tell open countdowns of the trial, once the transaction has committed."""
+    if case.assessment.user_id is not None:
+        trial = await Trial.get_or_none(user_id=case.assessment.user_id)
+        if trial is not None:
+            await app.bus.publish(CHANNEL, str(trial.id))
+
+
+async def send_cleared(app: App, payload: dict[str, Any]) -> None:
+    """Tell an address that it may register. Raises Unavailable, MailRejected."""
+    case = await FraudCase.get_or_none(id=payload["case"]).select_related("assessment")
+    if case is None or not case.assessment.email:
+        return
+    try:
+        address = parse_email(case.assessment.email)
+    except InvalidEmail:
+        return
+    nobody = User(id=0, email=address.written, email_key=address.key)
+    await deliver(
+        app, nobody, name="notice", subject="You can register at Porchlight now", key=f"{CLEARED}.{case.id}",
+        sentence=f"Somebody has looked at your sign-up. You are welcome: register again within {CLEARED_DAYS} days.",
+        details={}, offer=None, url=None,
+    )  # fmt: skip
+
+
+async def _grant(app: App, user: User) -> None:
+    """The full trial, whether it was smaller or held back. Nothing when the person has had one elsewhere."""
+    raised = await Trial.filter(user_id=user.id, quota_percent__lt=100).update(
+        quota_percent=100, version=F("version") + 1
+    )
+    if not raised and not await Trial.exists(user_id=user.id):
+        await trials.begin(app, user, parse_email(user.email))
+
+
+async def _let_in(app: App, case: FraudCase, email: str, reviewer: User) -> None:
+    named, hint = normalised(ListKind.PERSON, email)
+    await keep(
+        app,
+        kind=ListKind.PERSON,
+        named=named,
+        hint=hint,
+        verdict=ListVerdict.ALLOW,
+        reason=f"Case {case.id} was dismissed.",
+        days=CLEARED_DAYS,
+        owner_id=reviewer.id,
+    )
+    await jobs.enqueue(app, CLEARED, {"case": case.id}, dedup_key=f"{CLEARED}:{case.id}")

@@ -1,0 +1,44 @@
+"""What a challenge's answer proves, and which challenge is asked for."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from services import challenges, email_codes
+from services.challenges import ChallengeKind, ChallengeRequired
+
+if TYPE_CHECKING:
+    from core.emails import Email
+    from services.app import App
+    from services.sessions import Client
+
+CODE = re.compile(r"\s*[0-9]{3}\s?[0-9]{3}\s*", re.ASCII)
+"""How people type a code of six digits."""
+
+
+async def proven(app: App, *, client: Client, address: Email, answer: str | None) -> tuple[str, ...]:
+    """The kinds of challenges that the answer to one passes. It is spent by this. Not inside a transaction.
+
+    A wrong code counts as a try. Raises RateLimited when too many letters were asked for.
+    """
+    if not answer:
+        return ()
+    try:
+        if CODE.fullmatch(answer):
+            await email_codes.require(app, challenges.REGISTER, client=client, address=address, answer=answer)
+            return (ChallengeKind.EMAIL_CODE,)
+        await challenges.require(app, challenges.REGISTER, client=client, address=address.key, answer=answer)
+    except ChallengeRequired:
+        return ()
+    return (ChallengeKind.PROOF_OF_WORK,)
+
+
+async def ask(app: App, *, client: Client, address: Email, by_mail: bool) -> None:
+    """Ask for work or, where it is the address that is doubted, for a code that is mailed to it.
+
+    Raises ChallengeRequired, RateLimited.
+    """
+    if by_mail:
+        await email_codes.require(app, challenges.REGISTER, client=client, address=address, answer=None)
+    await challenges.require(app, challenges.REGISTER, client=client, address=address.key, answer=None)

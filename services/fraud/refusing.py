@@ -1,0 +1,57 @@
+"""What somebody is told whose sign-up is stopped: a challenge, or a refusal with a way to appeal."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, NoReturn
+
+from core.errors import Refusal
+from models.fraud import FraudCase
+from models.one_time_tokens import Purpose
+from services import one_time_tokens
+from services.fraud import proving
+from services.fraud.checking import Checked, keep
+from services.fraud.scoring import NOTABLE, Decision
+from services.fraud.signals import Family
+
+if TYPE_CHECKING:
+    from services.app import App
+
+APPEAL_LIFETIME = timedelta(days=30)
+
+
+class FraudSuspected(Refusal):
+    """The sign-up is refused. `reasons` are families of signals, and name nobody."""
+
+    message = (
+        "We cannot open an account for you now. If you think that this is wrong, appeal: a person will look at it."
+    )
+
+    def __init__(self, reasons: list[str], appeal_token: str | None) -> None:
+        super().__init__()
+        self.reasons = reasons
+        self.appeal_token = appeal_token
+
+
+async def refuse(app: App, checked: Checked) -> NoReturn:
+    """Write down a sign-up that was stopped, and tell so. Its own transaction has been rolled back.
+
+    Raises ChallengeRequired, FraudSuspected.
+    """
+    token: str | None = None
+    async with app.database.transaction():
+        row = await keep(app, checked, user_id=None)
+        if checked.verdict.decision is Decision.BLOCK:
+            case = await FraudCase.get(assessment_id=row.id)
+            token = await one_time_tokens.issue(app, Purpose.APPEAL, lifetime=APPEAL_LIFETIME, data={"case": case.id})
+    if checked.verdict.decision is Decision.CHALLENGE:
+        sign_up, by_mail = checked.sign_up, _doubts_mailbox(checked)
+        await proving.ask(app, client=sign_up.client, address=sign_up.address, by_mail=by_mail)
+    families = {reason.signal.family for reason in checked.verdict.reasons if reason.weight >= NOTABLE}
+    raise FraudSuspected(sorted(family.name for family in families), token)
+
+
+def _doubts_mailbox(checked: Checked) -> bool:
+    """Whether it is the address, more than anything else, that speaks against the sign-up."""
+    reasons = checked.verdict.reasons
+    return bool(reasons) and reasons[0].signal.family is Family.IDENTITY

@@ -1,0 +1,128 @@
+"""The signals: what each sees in the features of a sign-up, its family, and the sentence that people read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from math import log2
+
+from services.fraud.features import Features
+
+SPREAD = 0.6
+"""Networks for each sign-up of a domain above which its people do not sit together, as colleagues do."""
+POPULAR = 20
+"""Sign-ups with one fingerprint from which on it is that of a common device."""
+QUICK, HASTY = 3.0, 6.0
+"""Seconds in which a program, and in which hardly a person, fills in a form."""
+
+
+class Family(StrEnum):
+    """Signals of one family stem from one cause: together they count up to the family's cap."""
+
+    IDENTITY = "identity"
+    DEVICE = "device"
+    PAYMENT = "payment"
+    HISTORY = "history"
+    NETWORK = "network"
+    BEHAVIOUR = "behaviour"
+    LISTS = "lists"
+    PROOF = "proof"
+
+
+@dataclass(frozen=True)
+class Signal:
+    """`strength` is 0 where the signal is not there, and otherwise how many times its weight counts.
+
+    A strong signal names a key that one person alone should hold: it may block by itself.
+    """
+
+    code: str
+    family: Family
+    explanation: str
+    strength: Callable[[Features], float]
+    strong: bool = False
+
+
+def _log(count: int) -> float:
+    return log2(1 + count)
+
+
+def _spread(seen: Features) -> float:
+    """How far apart the people of a domain sit: 0 for who shares networks, 1 for who never does."""
+    if not seen.domain_people:
+        return 0.0
+    return max(0.0, (seen.domain_networks / (seen.domain_people + 1) - SPREAD) / (1 - SPREAD))
+
+
+def _random(seen: Features) -> float:
+    return max(0.0, seen.randomness - 0.5) * 2
+
+
+def _young(seen: Features) -> float:
+    young = seen.domain_age_days is not None and seen.domain_age_days < 30  # ruff: ignore[magic-value-comparison] -- days
+    return _spread(seen) if young else 0.0
+
+
+def _fingerprint(seen: Features) -> float:
+    return _log(seen.fingerprint_trials) if seen.fingerprint_trials < POPULAR else 0.0
+
+
+def _beyond_usual(count: int, usual: float) -> float:
+    return max(0.0, log2((count + 1) / (3 * usual + 3)))
+
+
+def _haste(seen: Features) -> float:
+    if seen.form_seconds is None or seen.form_seconds >= HASTY:
+        return 0.0
+    return 1.0 if seen.form_seconds < QUICK else 0.5
+
+
+SIGNALS: tuple[Signal, ...] = (
+    Signal("DISPOSABLE_DOMAIN", Family.IDENTITY, "The address is of a service for addresses to throw away.",
+           lambda seen: float(seen.domain_kind == "DISPOSABLE")),
+    Signal("RELAY_ADDRESS", Family.IDENTITY, "The address is of a privacy relay.",
+           lambda seen: float(seen.domain_kind == "RELAY")),
+    Signal("TAGGED_ADDRESS", Family.IDENTITY, "The address bears a tag.", lambda seen: float(seen.tagged)),
+    Signal("RANDOM_ADDRESS", Family.IDENTITY, "The name of the mailbox looks made by a machine.", _random),
+    Signal("TWIN_ADDRESSES", Family.IDENTITY, "Addresses that differ in their digits alone signed up before.",
+           lambda seen: _log(seen.twins)),
+    Signal("DOMAIN_SPREAD", Family.IDENTITY,
+           "Several people of one small domain signed up within a month, each from somewhere else.",
+           lambda seen: _log(seen.domain_burst) * _spread(seen)),
+    Signal("YOUNG_DOMAIN", Family.IDENTITY, "The domain was first seen within a month, and its people sit apart.",
+           _young),
+    Signal("DEVICE_REUSED", Family.DEVICE, "Trials were begun on this device before.",
+           lambda seen: _log(seen.device_trials), strong=True),
+    Signal("FINGERPRINT_REUSED", Family.DEVICE, "Trials were begun with the same, rare fingerprint before.",
+           _fingerprint),
+    Signal("LINKED_GROUP", Family.DEVICE, "The sign-up belongs to a group that devices and cards connect.",
+           lambda seen: _log(max(0, seen.linked_trials - seen.device_trials - seen.card_trials))),
+    Signal("CARD_REUSED", Family.PAYMENT, "Trials were begun with this card before.",
+           lambda seen: _log(seen.card_trials), strong=True),
+    Signal("TRIAL_AFTER_TRIAL", Family.HISTORY, "A trial with a link to this one ended just now.",
+           lambda seen: _log(seen.successions)),
+    Signal("TRIALS_AT_ONCE", Family.HISTORY, "Trials with a link to this one began within two days.",
+           lambda seen: _log(seen.bursts)),
+    Signal("NETWORK_BURST", Family.NETWORK, "Far more sign-ups than usual came from this network today.",
+           lambda seen: _beyond_usual(seen.network_day, seen.network_usual)),
+    Signal("NETWORK_ALIKE", Family.NETWORK, "Sign-ups with the same browser came from this network.",
+           lambda seen: _log(seen.network_alike)),
+    Signal("OPERATOR_BURST", Family.NETWORK, "Far more sign-ups than usual came from this network operator.",
+           lambda seen: _beyond_usual(seen.operator_hour, seen.operator_usual)),
+    Signal("HOSTING_NETWORK", Family.NETWORK, "The network is that of a hosting company.",
+           lambda seen: float(seen.network_kind == "HOSTING")),
+    Signal("VPN_NETWORK", Family.NETWORK, "The network is that of a VPN.",
+           lambda seen: float(seen.network_kind == "VPN")),
+    Signal("TOR_NETWORK", Family.NETWORK, "The network is an exit of Tor.",
+           lambda seen: float(seen.network_kind == "TOR")),
+    Signal("QUICK_FORM", Family.BEHAVIOUR, "The form was filled in faster than a person types.", _haste),
+    Signal("BARE_CLIENT", Family.BEHAVIOUR, "Headers are missing that every browser sends.",
+           lambda seen: float(min(seen.headers_missing, 3))),
+    Signal("DENY_LISTED", Family.LISTS, "The staff has put it on the deny list.",
+           lambda seen: float(max(0, seen.listed)), strong=True),
+    Signal("WORK_DONE", Family.PROOF, "A proof of work was given.",
+           lambda seen: float("PROOF_OF_WORK" in seen.proven)),
+    Signal("MAIL_READ", Family.PROOF, "A code that was mailed to the address was given.",
+           lambda seen: float("EMAIL_CODE" in seen.proven)),
+)  # fmt: skip

@@ -1,0 +1,129 @@
+"""The verdict on a sign-up: caps of families, what a block needs, and what looking at earlier sign-ups may miss."""
+
+from dataclasses import fields
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.clock import SystemClock
+from core.emails import parse_email
+from models.fraud import FraudAssessment, FraudIdentifier
+from services.devices import Description
+from services.fraud.crowd import Crowd, Earlier
+from services.fraud.features import Features
+from services.fraud.gathering import MOST, gather
+from services.fraud.keys import Kind, SignUp, keys_of
+from services.fraud.rules import read_rules
+from services.fraud.scoring import NOTABLE, Decision, evaluate
+from services.fraud.signals import Family
+from services.sessions import Client
+from tests.porchlight import Porchlight
+
+RULES = read_rules()
+COUNTS = [field.name for field in fields(Features) if field.type == "int" and field.name != "listed"]
+
+sign_ups = st.builds(
+    Features,
+    **{name: st.integers(0, 400) for name in COUNTS},
+    domain_kind=st.sampled_from(["OTHER", "PROVIDER", "RELAY", "DISPOSABLE"]),
+    network_kind=st.sampled_from(["UNKNOWN", "HOSTING", "VPN", "TOR"]),
+    randomness=st.floats(0, 1),
+    tagged=st.booleans(),
+    domain_age_days=st.none() | st.floats(0, 180),
+    form_seconds=st.none() | st.floats(0, 600),
+)
+
+
+@given(sign_ups)
+def test_no_family_adds_more_than_its_cap(seen: Features) -> None:
+    """However many signals of one family are there, the score moves by the caps of the families alone."""
+    verdict = evaluate(seen, RULES)
+    families = {reason.signal.family for reason in verdict.reasons}
+    assert abs(verdict.log_odds - RULES.prior) <= sum(RULES.caps[family] for family in families) + 1e-9
+
+
+@given(sign_ups)
+def test_a_block_has_a_strong_key_or_two_families(seen: Features) -> None:
+    """Nobody is refused for reasons of one family, unless a key that one person should hold is among them."""
+    verdict = evaluate(seen, RULES)
+    if verdict.decision is Decision.BLOCK:
+        against = [reason for reason in verdict.reasons if reason.weight > 0]
+        assert any(reason.signal.strong for reason in against) or len({each.signal.family for each in against}) >= 2
+
+
+@given(sign_ups)
+def test_stored_features_are_judged_alike(seen: Features) -> None:
+    """Features that come back from storage get the verdict that they got at first: replay rests on it."""
+    stored = Features.of_json(seen.as_json())
+    assert stored is not None
+    assert evaluate(stored, RULES) == evaluate(seen, RULES)
+
+
+@pytest.mark.parametrize(
+    ("seen", "decision"),
+    [
+        (Features(), Decision.ALLOW),
+        (Features(domain_kind="RELAY", tagged=True, network_kind="VPN"), Decision.ALLOW),
+        (Features(network_day=40, network_usual=3.0, tagged=True), Decision.ALLOW),
+        (Features(device_trials=1), Decision.ALLOW),
+        (Features(domain_kind="DISPOSABLE"), Decision.LIMIT),
+        (Features(card_trials=1), Decision.LIMIT),
+        (Features(listed=1), Decision.BLOCK),
+        (Features(listed=-1, card_trials=30, device_trials=30), Decision.ALLOW),
+    ],
+)
+def test_what_becomes_of_typical_sign_ups(seen: Features, decision: Decision) -> None:
+    """Relays, tags, a VPN, a class in one room and a family's laptop get a trial; what farms use gets less."""
+    verdict = evaluate(seen, RULES)
+    assert verdict.decision is decision, (verdict.log_odds, [each.signal.code for each in verdict.reasons])
+
+
+def test_one_family_alone_refuses_nobody() -> None:
+    """Even at its cap, the family of addresses does not refuse anybody."""
+    seen = Features(domain_kind="DISPOSABLE", randomness=1.0, twins=300)
+    verdict = evaluate(seen, RULES)
+    assert verdict.log_odds == RULES.prior + RULES.caps[Family.IDENTITY]
+    assert RULES.caps[Family.IDENTITY] >= NOTABLE
+    assert verdict.decision is Decision.LIMIT
+
+
+async def test_a_common_fingerprint_hides_no_device(porchlight: Porchlight) -> None:
+    """Strangers who share a fingerprint do not push the trials of the very device out of sight."""
+    app = porchlight.app
+    now = app.clock.now()
+    said = Description(device_token="t" * 43, fingerprint="common")
+    sign_up = SignUp(address=parse_email("ada@example.com"), client=Client(ip="127.0.0.1"), device=said)
+    keys = keys_of(app, sign_up)
+    with app.database.bound():
+        for number in range(MOST + 2):
+            old = number == 0
+            at = now - (timedelta(days=20) if old else timedelta(minutes=number))
+            kind = Kind.DEVICE if old else Kind.FINGERPRINT
+            row = await FraudAssessment.create(
+                at=at, rules_version="1", features={}, score=0.0, decision="ALLOW", reasons=[]
+            )
+            await FraudIdentifier.create(assessment_id=row.id, kind=kind, hash=keys[kind], at=at, granted=True)
+        seen = await gather(app, sign_up, keys, listed=0)
+    assert seen.device_trials == 1
+
+
+def test_counting_takes_as_long_as_there_are_sign_ups() -> None:
+    """A crowd that shares one fingerprint is counted in one pass: the comparisons do not grow with its square."""
+    now = SystemClock().now()
+    looked_at = 0
+
+    class Counted(Earlier):
+        def __getattribute__(self, name: str) -> object:
+            nonlocal looked_at
+            looked_at += name == "keys"
+            return super().__getattribute__(name)
+
+    crowd = [Counted(now, granted=True) for _ in range(MOST)]
+    for each in crowd:
+        each.keys[Kind.FINGERPRINT].add("common")
+    looked_at = 0
+    features = Crowd({Kind.FINGERPRINT: "common"}, crowd, now, timedelta(days=14)).features()
+    assert features["fingerprint_trials"] == MOST
+    assert looked_at <= 20 * MOST
