@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from functools import cache
 from itertools import accumulate
 from random import Random
@@ -12,8 +13,8 @@ if TYPE_CHECKING:
 
 Thing = TypeVar("Thing")
 
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
-DIGITS = "0123456789"
+LETTERS = string.ascii_lowercase
+DIGITS = string.digits
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -83,6 +84,8 @@ class Outcome:
 
     kind: str
     """The last answer's type: RegisterSuccess, EmailTaken, FraudSuspected, ChallengeRequired…"""
+    trial: bool
+    """A trial of any size."""
     granted: bool
     """A trial with every quota of its plan."""
     challenges: tuple[str, ...] = ()
@@ -105,8 +108,15 @@ class Result:
 
     @property
     def blocked(self) -> bool:
-        """Whether there was no account in the end."""
-        return self.outcome.kind != "RegisterSuccess"
+        """Whether there was no trial in the end, with or without an account."""
+        return not self.outcome.trial
+
+    @property
+    def suspicion(self) -> float:
+        """The score; without one, what was done tells whether it is beyond every threshold or below."""
+        if self.score is not None:
+            return self.score
+        return -math.inf if self.outcome.granted else math.inf
 
 
 def day_of(at: datetime) -> int:

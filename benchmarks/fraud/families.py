@@ -1,4 +1,4 @@
-"""The families of operators that are reported, in the mix that is fixed: alias 50 %, disposable 15 %, the rest evenly."""
+"""The families that are reported, in the mix that is fixed: alias 50 %, disposable 15 %, the others evenly."""
 
 from __future__ import annotations
 
@@ -74,10 +74,8 @@ def card_reuse(means: Means) -> Callable[[int], Attempt]:
     """One card behind mailboxes, browsers and networks that change."""
 
     def one() -> Attempt:
-        ip = means.chance.of(
-            (means.home.address, lambda: networks.mobile(means.chance), lambda: networks.vpn(means.chance))
-        )
-        return means.sign_up(means.other_mailbox(), profile=means.fresh_profile(), ip=ip(), card=f"reused_{means.key}")
+        ip = means.chance.of((means.home.address(), networks.mobile(means.chance), networks.vpn(means.chance)))
+        return means.sign_up(means.other_mailbox(), profile=means.fresh_profile(), ip=ip, card=f"reused_{means.key}")
 
     return lambda _: one()
 
@@ -118,7 +116,7 @@ def slow_drip(means: Means) -> Callable[[int], Attempt]:
 
 def unseen_disposable(means: Means) -> Callable[[int], Attempt]:
     """As disposable, of services whose domains are younger than every list."""
-    return lambda _: means.sign_up(f"{mailboxes.noise(means.chance)}@{mailboxes.domain(means.chance, mailboxes.CHEAP)}")
+    return lambda _: means.sign_up(f"{mailboxes.noise(means.chance)}@{mailboxes.fresh_disposable(means.chance)}")
 
 
 FAMILIES = (

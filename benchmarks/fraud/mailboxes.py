@@ -25,22 +25,25 @@ KINDS = {"free": 0.8, "company": 0.15, "own": 0.035, "relay": 0.015}
 RELAYS = {"privaterelay.appleid.com": 0.55, "duck.com": 0.15, "mozmail.com": 0.15, "simplelogin.com": 0.15}
 DISPOSABLE = (
     "mailinator.com", "guerrillamail.com", "yopmail.com", "10minutemail.com", "temp-mail.org", "sharklasers.com",
-    "trashmail.com", "getnada.com", "dispostable.com", "maildrop.cc", "mailnesia.com", "mintemail.com", "throwawaymail.com",
-    "fakeinbox.com", "tempmail.com", "mohmal.com", "emailondeck.com", "moakt.com", "spamgourmet.com", "mailcatch.com",
-    "grr.la", "guerrillamail.info", "tempail.com", "discard.email", "burnermail.io", "inboxkitten.com", "trbvm.com",
-    "mytemp.email", "tmpmail.org", "emltmp.com",
+    "trashmail.com", "getnada.com", "dispostable.com", "maildrop.cc", "mailnesia.com", "mintemail.com",
+    "throwawaymail.com", "fakeinbox.com", "tempmail.com", "mohmal.com", "emailondeck.com", "moakt.com",
+    "spamgourmet.com", "mailcatch.com", "grr.la", "guerrillamail.info", "tempail.com", "discard.email",
+    "burnermail.io", "inboxkitten.com", "trbvm.com", "mytemp.email", "tmpmail.org", "emltmp.com",
 )  # fmt: skip
 """What somebody finds who searches for a mailbox of ten minutes."""
 SYLLABLES = (
-    "ba be bi da do fe ga ha he jo ka ke la le li lo lu ma me mi na ne ni no ra re ri ro sa se si ta te ti to va ve vi"
-    " wi za ze"
-).split()
+    "ba", "be", "bi", "da", "do", "fe", "ga", "ha", "he", "jo", "ka", "ke", "la", "le", "li", "lo", "lu",
+    "ma", "me", "mi", "na", "ne", "ni", "no", "ra", "re", "ri", "ro", "sa", "se", "si", "ta", "te", "ti",
+    "to", "va", "ve", "vi", "wi", "za", "ze",
+)  # fmt: skip
 ENDINGS = ("n", "l", "r", "s", "", "", "ck", "th", "nd", "m")
 WORDS = (
     "blue", "quick", "stone", "pixel", "north", "river", "lucky", "silver", "green", "cloud", "tiny", "happy", "night",
     "fox", "wolf", "panda", "rider", "maker", "gamer", "cook", "coder", "runner", "tiger", "moon",
 )  # fmt: skip
 SUFFIXES = {"com": 0.55, "de": 0.1, "io": 0.07, "net": 0.06, "co.uk": 0.06, "fr": 0.05, "org": 0.05, "eu": 0.06}
+LARGER = 0.4
+"""Share of people with an address at work whose employer is one of 400 larger ones."""
 CHEAP = {"xyz": 0.3, "top": 0.15, "site": 0.1, "online": 0.1, "shop": 0.1, "com": 0.15, "click": 0.05, "info": 0.05}
 """Where a domain costs a coin: those of fresh disposable services."""
 
@@ -102,6 +105,22 @@ def free(chance: Chance, name: Name, domains: dict[str, float] = FREE) -> str:
 def domain(chance: Chance, suffixes: dict[str, float] = SUFFIXES) -> str:
     """A domain that stands on no list."""
     return f"{chance.common(last_names())}{chance.of((*WORDS, chance.of(SYLLABLES)))}.{chance.by_share(suffixes)}"
+
+
+@cache
+def _pool(kind: str, count: int) -> tuple[str, ...]:
+    chance = Chance(0, "domains", kind)
+    return tuple(domain(chance, CHEAP if kind == "fresh" else SUFFIXES) for _ in range(count))
+
+
+def company(chance: Chance) -> str:
+    """An employer's domain: one of the larger ones, whose people come again and again, or any other."""
+    return chance.common(_pool("companies", 400)) if chance.happens(LARGER) else domain(chance)
+
+
+def fresh_disposable(chance: Chance) -> str:
+    """A domain of a disposable service that no list has yet: several operators find the same ones."""
+    return chance.common(_pool("fresh", 150))
 
 
 def staff(chance: Chance, name: Name, company: str) -> str:

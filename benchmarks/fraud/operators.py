@@ -32,7 +32,7 @@ class Means:
         self.home = Home(chance)
         self.own = Profile(self._machine())
         self.habit = chance.by_share(HABITS)
-        self.card = f"crook_{key}" if chance.happens(CARDS) else None
+        self.card = f"operator_{key}" if chance.happens(CARDS) else None
 
     def sign_up(
         self,

@@ -38,7 +38,7 @@ class Prober:
         )
         self._domain = mailboxes.domain(means.chance)
 
-    def attempt(self, at: datetime) -> Attempt:  # ruff: ignore[unused-method-argument] -- a calendar plays no part
+    def attempt(self, at: datetime) -> Attempt:
         """The next try, by the way of the moment."""
         self._count += 1
         return self._ways[self._way]()

@@ -53,17 +53,19 @@ class Sender:
         """Sign up, at the event's time."""
         self.site.clock.at = event.at
         attempt = event.attempt()
-        answer, asked = await self._answered(event, attempt, None), []
+        asked: list[str] = []
+        answer = await self._answered(event, attempt, None)
         while answer["__typename"] == "ChallengeRequired" and len(asked) < CHALLENGES:
             asked.append(answer["kind"])
             solution = await self._solution(attempt, answer)
             if solution is None:
                 break
             answer = await self._answered(event, attempt, solution)
-        granted = answer["__typename"] == "RegisterSuccess" and granted_in_full(answer["trial"])
+        trial = answer.get("trial")
+        granted = granted_in_full(trial)
         attempt.profile.visited(event.at, answer.get("deviceToken"))
         event.learn(granted=granted)
-        return attempt, Outcome(answer["__typename"], granted, tuple(asked))
+        return attempt, Outcome(answer["__typename"], trial is not None, granted, tuple(asked))
 
     async def _answered(self, event: SignUp, attempt: Attempt, solution: str | None) -> dict[str, Any]:
         if attempt.scripted:

@@ -1,4 +1,4 @@
-"""Running a world: each sign-up at its time, one after the other, against a server that begins with an empty database."""
+"""Running a world: each sign-up at its time, one after the other, against a server whose database begins empty."""
 
 from __future__ import annotations
 

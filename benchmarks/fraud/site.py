@@ -26,6 +26,8 @@ from worker.tasks import TASKS
 PROXY = "127.0.0.1"
 PUBLIC_URL = "http://localhost:8000"
 """What pages come from and tokens name: nobody listens there."""
+RATE_LIMITS = False
+"""A network's limits would hold back a simulated office that a real one's pace does not meet."""
 
 
 class SimulatedClock:
@@ -93,10 +95,10 @@ class Site:
         requests = iter([{"type": "http.request", "body": body, "more_body": False}])
         answered = bytearray()
 
-        async def receive() -> Message:
+        async def receive() -> Message:  # ruff: ignore[unused-async] -- ASGI awaits it
             return next(requests, {"type": "http.disconnect"})
 
-        async def send(message: Message) -> None:
+        async def send(message: Message) -> None:  # ruff: ignore[unused-async] -- as above
             answered.extend(message.get("body", b""))
 
         await self.asgi(scope, receive, send)
@@ -116,7 +118,7 @@ async def running(settings: Settings) -> AsyncGenerator[Site]:
     settings = replace(
         settings,
         public_url=PUBLIC_URL,
-        rate_limits=False,
+        rate_limits=RATE_LIMITS,
         argon2_memory_kib=8,
         trusted_proxies=(ip_network(f"{PROXY}/32"),),
         graphiql="on",

@@ -59,7 +59,7 @@ def _terms(start: int, of: int, p: float, step: int) -> list[float]:
     terms, odds, hits = [], p / (1 - p), start
     while 0 <= hits <= of:
         terms.append(term)
-        if term < 1e-18 * terms[0]:  # ruff: ignore[magic-value-comparison] -- below a float's last digit
+        if term < 1e-18 * terms[0]:
             break
         term *= (of - hits) / (hits + 1) * odds if step > 0 else hits / ((of - hits + 1) * odds)
         hits += step
