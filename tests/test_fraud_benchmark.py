@@ -4,16 +4,18 @@ import math
 import re
 from collections import Counter
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import altcha
 import pytest
 from altcha.v2 import Challenge
 
-from benchmarks.fraud import baselines, figures, report
-from benchmarks.fraud.browsers import CHROME, Machine, Profile
+from benchmarks.fraud import __main__ as command
+from benchmarks.fraud import baselines, figures, report, scores
+from benchmarks.fraud.browsers import CHROME, Headers, Machine, Profile
 from benchmarks.fraud.chance import Chance
 from benchmarks.fraud.dev_families import DEV_FAMILIES
 from benchmarks.fraud.events import NEW_YEAR, Attempt, Outcome, Result, Role, SignUp
@@ -22,13 +24,14 @@ from benchmarks.fraud.inputs import Form, granted_in_full
 from benchmarks.fraud.legitimate import ORDINARY, SHARES
 from benchmarks.fraud.operators import Means
 from benchmarks.fraud.prober import PATIENCE, Prober
-from benchmarks.fraud.sending import Work
+from benchmarks.fraud.sending import Sender, Work
 from benchmarks.fraud.simulation import Run, simulate
 from benchmarks.fraud.site import SimulatedClock, running
 from benchmarks.fraud.statistics import Share, at_least, clopper_pearson, precision, separation, threshold
 from benchmarks.fraud.world import DEV, REPORTED, draw, judged, mailbox, parts
 from core.settings import Settings
-from services import challenges
+from services import challenges, jobs
+from worker.tasks import TASKS
 
 TINY = REPORTED.smaller(60, 20)
 
@@ -356,6 +359,23 @@ async def test_letters_are_read_by_their_owner(settings: Settings) -> None:
         assert SimulatedClock().now() == NEW_YEAR
 
 
+@pytest.mark.parametrize("settings", ["embedded"], indirect=True)
+async def test_engine_does_its_jobs_and_letters_wait(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is due of its kinds is done at each new day; a welcome that nobody reads is not."""
+    done: list[int] = []
+
+    async def rescore(_: object, payload: dict[str, int]) -> None:
+        done.append(payload["user_id"])
+
+    monkeypatch.setitem(TASKS, "fraud.rescored", rescore)
+    async with running(settings) as site:
+        await jobs.enqueue(site.app, "fraud.rescored", {"user_id": 7}, dedup_key="a")
+        await jobs.enqueue(site.app, "notifications.welcomed", {"user_id": 7}, dedup_key="b")
+        for _ in range(2):
+            await site.work()
+    assert done == [7]
+
+
 def test_paper_holds_one_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Written at the end first, replaced afterwards, and what stands around it stays."""
     paper = tmp_path / "fraud.md"
@@ -382,3 +402,83 @@ def test_report_of_scores_has_their_thresholds() -> None:
     assert "4 proofs of work" in made
     assert report.told(Share(0, 0)) == "none"
     assert (report.percent(0.005), report.percent(0.0), report.percent(math.nan)) == ("0.50%", "0.0%", "none")
+
+
+class Asking:
+    """A server that wants a code, or two, before it lets anybody in."""
+
+    def __init__(self, letters: dict[str, str], times: int = 1) -> None:
+        self.clock, self.letters, self.times = SimulatedClock(), letters, times
+        self.answers: list[str | None] = []
+
+    async def ask(self, query: str, variables: dict[str, Any], *, ip: str, headers: Headers) -> dict[str, Any]:
+        answer = variables["input"].get("challengeAnswer")
+        self.answers.append(answer)
+        if len(self.answers) > self.times and answer == "123456":
+            return {"register": {"__typename": "RegisterSuccess", "trial": {}, "deviceToken": "token"}}
+        return {"register": {"__typename": "ChallengeRequired", "kind": "EMAIL_CODE", "parameters": {}}}
+
+    async def letter(self, address: str) -> str:
+        return self.letters.get(address, "")
+
+
+@pytest.mark.parametrize(
+    ("letters", "times", "answers", "kind"),
+    [
+        ({"ada@example.com": "Your code: 123 456"}, 1, [None, "123456"], "RegisterSuccess"),
+        ({"ada@example.com": "Your code: 123456."}, 2, [None, "123456", "123456"], "RegisterSuccess"),
+        ({"ada@example.com": "123456"}, 9, [None, "123456", "123456", "123456"], "ChallengeRequired"),
+        ({}, 1, [None], "ChallengeRequired"),
+    ],
+)
+async def test_codes_are_read_from_letters(
+    letters: dict[str, str], times: int, answers: list[str | None], kind: str
+) -> None:
+    """By whoever owns the mailbox, at most three times; without a letter they give up."""
+    asking = Asking(letters, times)
+    form = Form(frozenset(), frozenset(), measured=False)
+    sender = Sender(asking, form)  # type: ignore[arg-type]
+    what = attempt()
+    _, outcome = await sender.send(sign_up(what))
+    assert (asking.answers, outcome.kind) == (answers, kind)
+    assert outcome.trial == outcome.granted == (kind == "RegisterSuccess")
+    assert sender.codes == len(answers) - 1
+    assert what.profile.remembered(NEW_YEAR) == ("token" if outcome.granted else None)
+
+
+async def test_scores_are_the_greatest_of_their_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Databases without time zones mean UTC; without the table there are none."""
+    rows = [(NEW_YEAR, 0.5), (NEW_YEAR.replace(tzinfo=None), 2.0), (NEW_YEAR, 1)]
+
+    class Rows:
+        @staticmethod
+        def all() -> type["Rows"]:
+            return Rows
+
+        @staticmethod
+        async def values_list(*_: str) -> list[tuple[datetime, float]]:
+            return rows
+
+    monkeypatch.setattr(scores, "_model", lambda: Rows)
+    assert await scores.scores() == {NEW_YEAR: 2.0}
+    monkeypatch.undo()
+    monkeypatch.setattr(scores, "MODULE", "models.trials")
+    assert await scores.scores() is None
+
+
+@pytest.mark.parametrize("refused", ["--dev", "--quick", "--eased", "--seed=1"])
+def test_only_the_reported_suite_is_written(
+    refused: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever tries to keep another figure is told, before anything runs."""
+    monkeypatch.setattr("sys.argv", ["benchmarks.fraud", "--write", refused])
+    assert command.main() == 2
+    assert "is written" in capsys.readouterr().err
+
+
+def test_command_names_its_suite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reported one by itself; others by their options."""
+    monkeypatch.setattr("sys.argv", ["benchmarks.fraud"])
+    assert command.suite_of(command.arguments()) == REPORTED
+    monkeypatch.setattr("sys.argv", ["benchmarks.fraud", "--dev", "--quick", "--seed", "5"])
+    assert command.suite_of(command.arguments()) == DEV.smaller(2_000, 320).seeded(5)

@@ -14,6 +14,7 @@ from benchmarks.fraud.legitimate import ORDINARY, SHARES
 from benchmarks.fraud.simulation import Run
 from benchmarks.fraud.statistics import Share, precision
 from benchmarks.fraud.world import Suite, judged, parts
+from services import challenges
 
 PAPER = Path(__file__).resolve().parents[2] / "docs" / "fraud.md"
 BEGIN, END = "<!-- benchmarks.fraud: begin -->", "<!-- benchmarks.fraud: end -->"
@@ -67,6 +68,7 @@ def block(suite: Suite, world: list[SignUp], run: Run, seconds: float) -> str:
         [
             conditions(suite, world, run, seconds),
             summary(suite, points[0], cohorts),
+            challenged(results),
             "Recall of second and later trials, with exact 95 % intervals (Clopper and Pearson):",
             operating(points),
             "Precision, when so much of all sign-ups is fraud:",
@@ -97,7 +99,8 @@ def conditions(suite: Suite, world: list[SignUp], run: Run, seconds: float) -> s
         f" first sign-up ({counts[Role.FIRST]}) could not be told by anybody and is left out, as are"
         f" {counts[Role.OPEN]} of people who came back for a trial that they have had. A hit is a later sign-up that"
         " is not granted in full, whatever became of the first; a false positive is an honest one that is not."
-        f" {lacking}Everybody solves every challenge: {run.solved} proofs of work in {run.solving:.0f} s of computing,"
+        f" {lacking}Everybody solves every challenge: {run.solved} proofs of work of {challenges.FEWEST} to"
+        f" {challenges.MOST} tries in {run.solving:.0f} s of computing,"
         f" {run.codes} codes read from letters. It took {seconds:.0f} s.\n\nUnits: {mix}.\n\nHonest people: {people}."
     )
 
@@ -120,6 +123,15 @@ def summary(suite: Suite, point: Point, cohorts: list[Cohort]) -> str:
     ]
     made = table(("as shipped", "goal", "reached", ""), rows)
     return f"{made}\n\nThe worst family is **{worst}**: {told(point.families[worst])}."
+
+
+def challenged(results: list[Result]) -> str:
+    """How many had something to solve."""
+    honest, later = (
+        figures.share(some, lambda result: result.challenged)
+        for some in (figures.honest(results), figures.units(results))
+    )
+    return f"Challenged were {told(honest)} of the honest sign-ups, and {told(later)} of the later ones of operators."
 
 
 def _goal(name: str, value: float, *, at_least: float = 0.0, at_most: float = 1.0) -> tuple[str, ...]:

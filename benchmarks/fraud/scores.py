@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 MODULE, MODEL = "models.fraud", "FraudAssessment"
@@ -16,7 +16,8 @@ async def scores() -> dict[datetime, float] | None:
         return None
     found: dict[datetime, float] = {}
     for at, score in await model.all().values_list("at", "score"):
-        found[at] = max(float(score), found.get(at, float(score)))
+        moment = at if at.tzinfo else at.replace(tzinfo=UTC)
+        found[moment] = max(float(score), found.get(moment, float(score)))
     return found
 
 

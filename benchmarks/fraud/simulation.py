@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from benchmarks.fraud.events import Result, SignUp
+from benchmarks.fraud.events import Result, SignUp, day_of
 from benchmarks.fraud.inputs import form_of
 from benchmarks.fraud.scores import scores
 from benchmarks.fraud.sending import Sender
@@ -37,8 +37,11 @@ async def simulate(settings: Settings, world: list[SignUp], tell: Callable[[str]
     began = time.monotonic()
     async with running(settings) as site:
         sender = Sender(site, await form_of(site))
-        results = []
+        results: list[Result] = []
         for number, event in enumerate(world, start=1):
+            if not results or day_of(event.at) > day_of(results[-1].event.at):
+                site.clock.at = event.at
+                await site.work()
             attempt, outcome = await sender.send(event)
             results.append(Result(event, attempt, outcome))
             if number % EVERY == 0:
