@@ -239,8 +239,9 @@ def test_smaller_quota_is_not_granted_in_full() -> None:
     assert not granted_in_full({"plan": plan, "usage": [{"key": "api-calls", "limit": 99}]})
     assert granted_in_full({"plan": plan})
     assert not granted_in_full(None)
-    with pytest.raises(RuntimeError, match="does not tell"):
-        granted_in_full({"plan": plan, "usage": None})
+    for usage in (None, [], [{"key": "other", "limit": 1}]):
+        with pytest.raises(RuntimeError, match="does not tell"):
+            granted_in_full({"plan": plan, "usage": usage})
 
 
 def test_work_is_really_done() -> None:
@@ -364,7 +365,7 @@ async def test_engine_does_its_jobs_and_letters_wait(settings: Settings, monkeyp
     """What is due of its kinds is done at each new day; a welcome that nobody reads is not."""
     done: list[int] = []
 
-    async def rescore(_: object, payload: dict[str, int]) -> None:
+    async def rescore(_: object, payload: dict[str, int]) -> None:  # ruff: ignore[unused-async] -- jobs are awaited
         done.append(payload["user_id"])
 
     monkeypatch.setitem(TASKS, "fraud.rescored", rescore)

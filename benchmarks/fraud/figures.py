@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from statistics import fmean
@@ -58,9 +59,10 @@ def share(results: list[Result], flagged: Flagged) -> Share:
 def point(name: str, results: list[Result], flagged: Flagged) -> Point:
     """What deciding so does."""
     fraud = units(results)
+    counts = Counter(result.event.group for result in fraud)
     families = {
         family: share([result for result in fraud if result.event.group == family], flagged)
-        for family in dict.fromkeys(result.event.group for result in fraud)
+        for family in sorted(counts, key=lambda family: (-counts[family], family))
     }
     return Point(name, share(fraud, flagged), families, share(honest(results), flagged))
 

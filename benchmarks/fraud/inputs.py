@@ -107,11 +107,9 @@ def granted_in_full(trial: dict[str, Any] | None) -> bool:
         return False
     if "usage" not in trial:
         return True
-    if trial["usage"] is None:
+    given = {meter["key"]: meter["limit"] for meter in trial["usage"] or ()}
+    limits = {entry["feature"]: entry["limit"] for entry in trial["plan"]["features"] if entry["limit"] is not None}
+    compared = given.keys() & limits.keys()
+    if not compared:
         raise RuntimeError("The server does not tell what a trial gives.")
-    given = {meter["key"]: meter["limit"] for meter in trial["usage"]}
-    limits = {entry["feature"]: entry["limit"] for entry in trial["plan"]["features"]}
-    return all(
-        limit is None or key not in given or (given[key] is None or given[key] >= limit)
-        for key, limit in limits.items()
-    )
+    return all(given[key] is None or given[key] >= limits[key] for key in compared)
