@@ -282,6 +282,7 @@ def test_figures_count_what_happened() -> None:
     found = results()
     shipped = figures.shipped(found)
     assert (shipped.recall, shipped.false, shipped.macro) == (Share(10, 20), Share(1, 200), 0.5)
+    assert figures.operators(found) == {"alias": 1, "disposable": 1}
     assert shipped.families == {"disposable": Share(0, 10), "alias": Share(10, 10)}
     strict, stricter = (figures.at_limit(found, limit) for limit in figures.LIMITS)
     assert (strict.recall, strict.false) == (Share(10, 20), Share(2, 200))

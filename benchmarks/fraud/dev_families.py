@@ -104,13 +104,13 @@ def pretending_at_home(means: Means) -> Callable[[int], Attempt]:
 DEV_FAMILIES = (
     Family("dev: other spellings", 0.5, (1, 8), either, other_spellings),
     Family("dev: temporary mail on a phone", 0.15, (1, 8), either, temporary_on_phone),
-    Family("dev: numbered mailboxes on one VPN exit", REST, (4, 15), at_once, numbered_on_vpn),
-    Family("dev: cookies cleared on one laptop", REST, (2, 8), trial_by_trial, clearing_cookies),
-    Family("dev: rotating hosts, noisy mailboxes", REST, (5, 20), at_once, rotating_hosts),
-    Family("dev: two domains by turns", REST, (2, 10), either, two_domains),
-    Family("dev: weekly with a new SIM", REST, (2, 10), every(7.5), new_sim),
-    Family("dev: relay farmer", REST, (2, 8), trial_by_trial, relay_farmer),
-    Family("dev: two cards by turns", REST, (3, 8), trial_by_trial, two_cards),
-    Family("dev: pretending at home", REST, (2, 8), either, pretending_at_home),
+    Family("dev: numbered mailboxes on one VPN exit", REST, (3, 10), at_once, numbered_on_vpn),
+    Family("dev: cookies cleared on one laptop", REST, (1, 5), trial_by_trial, clearing_cookies),
+    Family("dev: rotating hosts, noisy mailboxes", REST, (4, 12), at_once, rotating_hosts),
+    Family("dev: two domains by turns", REST, (1, 6), either, two_domains),
+    Family("dev: weekly with a new SIM", REST, (1, 6), every(7.5), new_sim),
+    Family("dev: relay farmer", REST, (1, 5), trial_by_trial, relay_farmer),
+    Family("dev: two cards by turns", REST, (2, 5), trial_by_trial, two_cards),
+    Family("dev: pretending at home", REST, (1, 5), either, pretending_at_home),
 )
 DEV_COMMODITY = tuple(family.name for family in DEV_FAMILIES[:4])

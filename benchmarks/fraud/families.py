@@ -122,14 +122,14 @@ def unseen_disposable(means: Means) -> Callable[[int], Attempt]:
 FAMILIES = (
     Family("alias", 0.5, (1, 8), either, alias),
     Family("disposable", 0.15, (1, 8), either, disposable),
-    Family("same device", REST, (1, 6), trial_by_trial, same_device),
-    Family("IP burst", REST, (8, 20), at_once, ip_burst),
-    Family("card reuse", REST, (2, 6), trial_by_trial, card_reuse),
-    Family("residential proxy, fresh profile", REST, (2, 10), trial_by_trial, residential_proxy),
-    Family("own catch-all domain", REST, (2, 10), either, catch_all),
-    Family("slow drip", REST, (3, 12), every(24.0), slow_drip),
-    Family("unseen disposable domains", REST, (2, 8), either, unseen_disposable),
-    Family("adaptive prober", REST, (10, 30), every(1.5, 0.8), deciding=Prober),
+    Family("same device", REST, (1, 4), trial_by_trial, same_device),
+    Family("IP burst", REST, (5, 12), at_once, ip_burst),
+    Family("card reuse", REST, (1, 4), trial_by_trial, card_reuse),
+    Family("residential proxy, fresh profile", REST, (1, 6), trial_by_trial, residential_proxy),
+    Family("own catch-all domain", REST, (1, 6), either, catch_all),
+    Family("slow drip", REST, (1, 6), every(24.0), slow_drip),
+    Family("unseen disposable domains", REST, (1, 5), either, unseen_disposable),
+    Family("adaptive prober", REST, (6, 14), every(1.5, 0.8), deciding=Prober),
 )
 COMMODITY = ("alias", "disposable", "same device", "IP burst", "card reuse")
 """What anybody does without tools: the goal for these is higher."""

@@ -67,6 +67,12 @@ def point(name: str, results: list[Result], flagged: Flagged) -> Point:
     return Point(name, share(fraud, flagged), families, share(honest(results), flagged))
 
 
+def operators(results: list[Result]) -> dict[str, int]:
+    """How many operators each family has whose later sign-ups are judged."""
+    actors = {(result.event.group, result.event.actor) for result in units(results)}
+    return dict(Counter(family for family, _ in actors))
+
+
 def shipped(results: list[Result]) -> Point:
     """What this server did: a hit is a later trial that was not granted in full."""
     return point("as shipped", results, lambda result: not result.outcome.granted)

@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from benchmarks.fraud.chance import Chance
 
-DEDICATED = 0.55
-"""Share of homes that keep their address for months; the others get another of the same provider with each visit."""
+DEDICATED = 0.75
+"""Share of homes that keep their address for months; the others get another of the same provider with each visit.
+
+In a study of 2,230 people over 111 days, 87 % kept an address for more than a month (Mishra and others, WWW 2020).
+"""
 IPV6 = 0.3
 """Share of homes that reach us over IPv6, with a /64 of their own."""
 
