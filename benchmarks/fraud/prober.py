@@ -23,7 +23,7 @@ class Prober:
 
     def __init__(self, means: Means) -> None:
         self._means = means
-        self._local = mailboxes.local(means.chance, means.name)
+        self._local = f"{mailboxes.local(means.chance, means.name)}{means.key[-4:]}"
         self._count = 0
         self._way = 0
         self._refused = 0
