@@ -4,6 +4,8 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help serve test worker migrate admin rotate-keys audit-verify fraud-replay lint types check schema lock bench runtime
+.PHONY: help serve test worker migrate admin rotate-keys audit-verify lint types check schema lock bench bench-fraud
+.PHONY: runtime
 .PHONY: development test-browser browser chromium graphiql
 
 PY := .venv/bin/python
@@ -89,6 +91,9 @@ schema: development ## Print the schema into schema/schema.graphql.
 
 bench: development ## Measure the speed in both profiles and write docs/performance.md; ARGS=--quick tries it out.
 	@$(PY) -m benchmarks $(ARGS)
+
+bench-fraud: development ## Simulate a year of sign-ups and print what is caught; ARGS=--quick looks, --write keeps it.
+	@$(PY) -m benchmarks.fraud $(ARGS)
 
 # The locked files hold hashes and no addresses, so that any index and any folder of wheels may serve them.
 # ARGS=--upgrade moves to newer versions.
