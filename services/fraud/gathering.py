@@ -23,6 +23,8 @@ MOST = 300
 MOST_TIES = 24
 """Devices and cards of a group that are followed: a larger group is a crowd, not an operator."""
 TIES = (Kind.DEVICE, Kind.CARD)
+CROWDS = frozenset({Kind.NETWORK, Kind.OPERATOR, Kind.PROFILE})
+"""Kinds that so many sign-ups share that they are asked for apart, or not at all."""
 EXPECTED_HEADERS = ("user-agent", "accept", "accept-language", "accept-encoding")
 
 Sightings = dict[int, Earlier]
@@ -30,7 +32,7 @@ Sightings = dict[int, Earlier]
 
 
 async def gather(app: App, sign_up: SignUp, keys: Keys, *, listed: int) -> Features:
-    """What is known of a sign-up whose keys are locked. Four queries; a fifth where devices or cards are shared."""
+    """What is known of a sign-up whose keys are locked. Six queries; a seventh where devices or cards are shared."""
     now = app.clock.now()
     earlier = await _sharing(keys, now)
     others = {number: each for number, each in earlier.items() if keys[Kind.PERSON] not in each.keys[Kind.PERSON]}
@@ -55,15 +57,27 @@ async def _sharing(keys: Keys, now: datetime) -> Sightings:
 
     Strong keys are asked for apart: a crowd with the same common fingerprint would push them out of the newest `MOST`.
     """
-    crowds = {Kind.NETWORK: NEAR, Kind.OPERATOR: OPERATOR_MEMORY, Kind.PROFILE: timedelta(0)}
     of_one = [value for kind, value in keys.items() if kind in STRONG]
-    of_few = [value for kind, value in keys.items() if kind not in crowds and kind not in STRONG]
+    of_few = [value for kind, value in keys.items() if kind not in STRONG and kind not in CROWDS]
     ids = set(await _assessments(Q(hash__in=of_one, at__gte=now - MEMORY)))
     ids |= set(await _assessments(Q(hash__in=of_few, at__gte=now - MEMORY)))
-    of_many = [Q(hash=keys[kind], at__gte=now - span) for kind, span in crowds.items() if span and kind in keys]
-    if of_many:
-        ids |= set(await _assessments(Q(*of_many, join_type=Q.OR)))
-    return await _sightings(ids)
+    if Kind.NETWORK in keys:
+        ids |= set(await _assessments(Q(hash=keys[Kind.NETWORK], at__gte=now - NEAR)))
+    found = await _sightings(ids)
+    return await _of_operator(keys, now) | found
+
+
+async def _of_operator(keys: Keys, now: datetime) -> Sightings:
+    """The sign-ups of the network operator, with this key alone: they are counted by time, and are many."""
+    found: Sightings = {}
+    if Kind.OPERATOR not in keys:
+        return found
+    value = keys[Kind.OPERATOR]
+    rows = FraudIdentifier.filter(hash=value, at__gte=now - OPERATOR_MEMORY).order_by("-at").limit(MOST)
+    for number, at, granted in await rows.values_list("assessment_id", "at", "granted"):
+        found[number] = Earlier(at, granted)
+        found[number].keys[Kind.OPERATOR].add(value)
+    return found
 
 
 async def _assessments(wanted: Q) -> list[int]:
