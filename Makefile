@@ -3,9 +3,8 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve test worker migrate admin rotate-keys audit-verify fraud-replay lint types check schema lock bench runtime
-.PHONY: help serve test worker migrate admin rotate-keys audit-verify lint types check schema lock bench bench-fraud
-.PHONY: runtime
+.PHONY: help serve test worker migrate admin rotate-keys audit-verify fraud-replay lint types check schema lock bench
+.PHONY: bench-fraud runtime
 .PHONY: development test-browser browser chromium graphiql
 
 PY := .venv/bin/python
