@@ -34,6 +34,7 @@ FraudDecision = described(
         "REVIEW": "An account without a trial until somebody has looked.",
         "BLOCK": "No account; the refused may appeal.",
     },
+    name="FraudDecision",
 )
 FraudCaseStatus = described(
     cases.CaseStatus,
@@ -43,6 +44,7 @@ FraudCaseStatus = described(
         "CONFIRMED": "It was fraud.",
         "DISMISSED": "It was not: what had been held back has been given.",
     },
+    name="FraudCaseStatus",
 )
 FraudListKind = described(
     lists.ListKind,

@@ -97,7 +97,9 @@ async def sign_up_checks(_: App, user: User) -> AsyncGenerator[list[Row], None]:
             "features": row.features,
             "rulesVersion": row.rules_version,
             "identifiers": [{"kind": each.kind, "hash": each.hash} for each in row.identifiers],
-            "cases": [{"status": each.status, "closedAt": each.closed_at} for each in cases if each.assessment_id == row.id],
+            "cases": [
+                {"status": each.status, "closedAt": each.closed_at} for each in cases if each.assessment_id == row.id
+            ],
         }
         for row in found
     ]
