@@ -6,7 +6,7 @@ from typing import Any
 import strawberry
 
 
-def described(enum: type[Enum], description: str, values: dict[str, str], name: str | None = None) -> Any:
+def described(enum: type[Enum], description: str, values: dict[str, str], *, name: str | None = None) -> Any:
     """`enum` as a GraphQL enum, under its own name or `name`; `values` holds a sentence for each of its names."""
     graphql_enum: Any = strawberry.enum(enum, name=name, description=description)
     for value in graphql_enum.__strawberry_definition__.values:

@@ -65,6 +65,7 @@ class Crowd:
             "device_trials": len(self._trials(Kind.DEVICE)),
             "card_trials": len(self._trials(Kind.CARD)),
             "fingerprint_trials": len(alike),
+            "fingerprint_block": sum(self._shares(each, Kind.OPERATOR) for each in alike),
             "fingerprint_networks": len({network for each in alike for network in each.keys[Kind.NETWORK]}),
         }
 
@@ -78,25 +79,44 @@ class Crowd:
             "network_hour": len(self._since(here, HOUR)),
             "network_day": len(day),
             "network_usual": round(before / (NEAR / DAY - 1), 3),
-            "network_alike": len(self._strangers(filter(self._alike, self._since(here, NEAR)))),
+            "network_alike": len(self._strangers(filter(self._alike, here))),
             "operator_hour": len(hour),
             "operator_usual": round(earlier / (OPERATOR_MEMORY / HOUR - 1), 3),
         }
 
     def _of_time(self) -> dict[str, Any]:
         tied = [each for each in self._earlier if each.granted and self._tied(each)]
-        ends = [self._now - (each.at + self._trial) for each in tied]
+        there = [each for each in self._sharing(Kind.OPERATOR) if each.granted and not self._colleague(each)]
+        recent = len(self._since(there, OPERATOR_MEMORY))
         return {
-            "successions": sum(-BEFORE_END <= since <= AFTER_END for since in ends),
+            "successions": sum(self._follows(self._now, each) for each in tied),
+            "chain": self._chain(tied),
+            "operator_successions": sum(self._follows(self._now, each) for each in there),
+            "operator_expected": round(recent * (BEFORE_END + AFTER_END) / OPERATOR_MEMORY, 3),
             "bursts": len(self._since(tied, AT_ONCE)),
         }
+
+    def _follows(self, at: datetime, each: Earlier) -> bool:
+        """Whether a sign-up at this moment comes when the trial of `each` ends."""
+        return -BEFORE_END <= at - (each.at + self._trial) <= AFTER_END
+
+    def _chain(self, tied: list[Earlier]) -> int:
+        """How many trials in a row lead up to now, each begun when the one before had ended."""
+        length, at = 0, self._now
+        for each in sorted(tied, key=lambda each: each.at, reverse=True):
+            if self._follows(at, each):
+                length, at = length + 1, each.at
+        return length
+
+    def _colleague(self, each: Earlier) -> bool:
+        return self._shares(each, Kind.DOMAIN) and not self._apart
 
     def _tied(self, each: Earlier) -> bool:
         """Whether one person may stand behind both: a device, a card, a rare fingerprint, a domain of one's own."""
         if self._shares(each, Kind.DEVICE) or self._shares(each, Kind.CARD):
             return True
-        if self._shares(each, Kind.DOMAIN) and self._apart:
-            return True
+        if self._shares(each, Kind.DOMAIN):
+            return self._apart and not self._alike(each)
         if self._shares(each, Kind.NETWORK) and self._alike(each):
             return bool(self._strangers([each]))
         return self._rare and self._shares(each, Kind.FINGERPRINT) and bool(self._strangers([each]))
@@ -106,7 +126,7 @@ class Crowd:
 
     def _strangers(self, among: Iterable[Earlier]) -> list[Earlier]:
         """Those who are no colleagues: machines of one organisation look alike and share its networks."""
-        return [each for each in among if self._apart or not self._shares(each, Kind.DOMAIN)]
+        return [each for each in among if not self._shares(each, Kind.DOMAIN)]
 
     def _trials(self, kind: Kind) -> list[Earlier]:
         return [each for each in self._sharing(kind) if each.granted]

@@ -21,6 +21,8 @@ class Features:
     """The address bears a tag (`name+tag@`)."""
     randomness: float = 0.0
     """How machine-made the local part looks, from 0 to 1."""
+    person_trials: int = 0
+    """Whether the person has had a trial: a keyed hash tells it for good."""
     twins: int = 0
     """Sign-ups at this domain in 90 days whose local part differs in its digits alone."""
     domain_people: int = 0
@@ -37,6 +39,14 @@ class Features:
     """Trials begun with this card."""
     fingerprint_trials: int = 0
     """Trials begun with this fingerprint, outside the organisation of the address."""
+    fingerprint_block: int = 0
+    """Those of them that came from the same network operator."""
+    chain: int = 0
+    """Trials with a link to this sign-up, each of which began when the one before had ended, up to now."""
+    operator_successions: int = 0
+    """Trials of this network operator that ended within days of this sign-up."""
+    operator_expected: float = 0.0
+    """How many of these its recent sign-ups would let one expect."""
     fingerprint_networks: int = 0
     """Networks that they came from."""
     linked_trials: int = 0

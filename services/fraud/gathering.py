@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from tortoise.expressions import Q
 
 from models.fraud import FraudIdentifier
-from services.fraud.crowd import NEAR, OPERATOR_MEMORY, Crowd, Earlier
+from services import trials
+from services.fraud.crowd import AFTER_END, BEFORE_END, NEAR, OPERATOR_MEMORY, Crowd, Earlier
 from services.fraud.features import Features
 from services.fraud.keys import STRONG, Keys, Kind, SignUp
 from services.fraud.mailboxes import domain_kind, randomness
@@ -32,9 +33,9 @@ Sightings = dict[int, Earlier]
 
 
 async def gather(app: App, sign_up: SignUp, keys: Keys, *, listed: int) -> Features:
-    """What is known of a sign-up whose keys are locked. Six queries; a seventh where devices or cards are shared."""
+    """What is known of a sign-up whose keys are locked. Seven queries; an eighth where devices or cards are shared."""
     now = app.clock.now()
-    earlier = await _sharing(keys, now)
+    earlier = await _sharing(app, keys, now)
     others = {number: each for number, each in earlier.items() if keys[Kind.PERSON] not in each.keys[Kind.PERSON]}
     crowd = Crowd(keys, others.values(), now, timedelta(days=app.catalogue.trial_plan.trial_days))
     mailbox, written = (text.rpartition("@")[0] for text in (sign_up.address.person, sign_up.address.key))
@@ -42,6 +43,7 @@ async def gather(app: App, sign_up: SignUp, keys: Keys, *, listed: int) -> Featu
         domain_kind=domain_kind(sign_up.domain).name,
         tagged=len(mailbox) < len(written) - written.count("."),
         randomness=round(randomness(mailbox), 3),
+        person_trials=int(await trials.is_claimed(app, sign_up.address.person)),
         linked_trials=await _linked_trials(keys, others, now),
         network_kind=network_kind(sign_up.client.ip).name,
         form_seconds=sign_up.form_seconds,
@@ -52,7 +54,7 @@ async def gather(app: App, sign_up: SignUp, keys: Keys, *, listed: int) -> Featu
     )
 
 
-async def _sharing(keys: Keys, now: datetime) -> Sightings:
+async def _sharing(app: App, keys: Keys, now: datetime) -> Sightings:
     """The earlier sign-ups that share a key, each with all its keys.
 
     Strong keys are asked for apart: a crowd with the same common fingerprint would push them out of the newest `MOST`.
@@ -62,18 +64,21 @@ async def _sharing(keys: Keys, now: datetime) -> Sightings:
     ids = set(await _assessments(Q(hash__in=of_one, at__gte=now - MEMORY)))
     ids |= set(await _assessments(Q(hash__in=of_few, at__gte=now - MEMORY)))
     if Kind.NETWORK in keys:
-        ids |= set(await _assessments(Q(hash=keys[Kind.NETWORK], at__gte=now - NEAR)))
+        ids |= set(await _assessments(Q(hash=keys[Kind.NETWORK], at__gte=now - 3 * NEAR)))
     found = await _sightings(ids)
-    return await _of_operator(keys, now) | found
+    return await _of_operator(app, keys, now) | found
 
 
-async def _of_operator(keys: Keys, now: datetime) -> Sightings:
+async def _of_operator(app: App, keys: Keys, now: datetime) -> Sightings:
     """The sign-ups of the network operator, with this key alone: they are counted by time, and are many."""
     found: Sightings = {}
     if Kind.OPERATOR not in keys:
         return found
     value = keys[Kind.OPERATOR]
-    rows = FraudIdentifier.filter(hash=value, at__gte=now - OPERATOR_MEMORY).order_by("-at").limit(MOST)
+    trial = timedelta(days=app.catalogue.trial_plan.trial_days)
+    ending = Q(at__gte=now - trial - AFTER_END, at__lte=now - trial + BEFORE_END)
+    recent = Q(at__gte=now - OPERATOR_MEMORY)
+    rows = FraudIdentifier.filter(recent | ending, hash=value).order_by("-at").limit(MOST)
     for number, at, granted in await rows.values_list("assessment_id", "at", "granted"):
         found[number] = Earlier(at, granted)
         found[number].keys[Kind.OPERATOR].add(value)

@@ -56,7 +56,11 @@ def _spread(seen: Features) -> float:
 
 
 def _random(seen: Features) -> float:
-    return max(0.0, seen.randomness - 0.5) * 2
+    return max(0.0, seen.randomness - 0.6) / 0.4
+
+
+def _succession_here(seen: Features) -> float:
+    return max(0.0, log2((1 + seen.operator_successions) / (1 + 2 * seen.operator_expected)))
 
 
 def _young(seen: Features) -> float:
@@ -79,6 +83,8 @@ def _haste(seen: Features) -> float:
 
 
 SIGNALS: tuple[Signal, ...] = (
+    Signal("PERSON_KNOWN", Family.IDENTITY, "The person has had a trial under another spelling of the address.",
+           lambda seen: float(seen.person_trials > 0), strong=True),
     Signal("DISPOSABLE_DOMAIN", Family.IDENTITY, "The address is of a service for addresses to throw away.",
            lambda seen: float(seen.domain_kind == "DISPOSABLE")),
     Signal("RELAY_ADDRESS", Family.IDENTITY, "The address is of a privacy relay.",
@@ -104,6 +110,12 @@ SIGNALS: tuple[Signal, ...] = (
            lambda seen: _log(seen.successions)),
     Signal("TRIALS_AT_ONCE", Family.HISTORY, "Trials with a link to this one began within two days.",
            lambda seen: _log(seen.bursts)),
+    Signal("FINGERPRINT_NEARBY", Family.DEVICE, "Trials with the same fingerprint came from this network operator.",
+           lambda seen: _log(seen.fingerprint_block)),
+    Signal("CHAIN_OF_TRIALS", Family.HISTORY, "Trials with a link to this one follow each other, up to now.",
+           lambda seen: _log(max(0, seen.chain - 1))),
+    Signal("TRIAL_AFTER_TRIAL_NEARBY", Family.HISTORY, "A trial of this network operator ended just now, where few do.",
+           _succession_here),
     Signal("NETWORK_BURST", Family.NETWORK, "Far more sign-ups than usual came from this network today.",
            lambda seen: _beyond_usual(seen.network_day, seen.network_usual)),
     Signal("NETWORK_ALIKE", Family.NETWORK, "Sign-ups with the same browser came from this network.",

@@ -81,6 +81,11 @@ async def claim(app: App, user_id: int, person: str) -> int:
     return (await TrialClaim.get(person_hash=person_hash)).user_id
 
 
+async def is_claimed(app: App, person: str) -> bool:
+    """Whether this person has had a trial. Only `claim` decides: this is for judging, not for guarding."""
+    return await TrialClaim.exists(person_hash=app.keys.identity("person", person))
+
+
 async def extend(app: App, user_id: int, days: int, *, reason: str, actor: User, client: Client) -> Trial:
     """Move the end of a trial by `days` days, from its end or, when it is over, from now.
 
