@@ -11,9 +11,9 @@ import subprocess  # ruff: ignore[suspicious-subprocess-import] -- the crowd is 
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import orjson
 
@@ -62,7 +62,8 @@ class Crowd:
 
     def order(self, what: str, number: int) -> Heard:
         """Have it do something, and what was heard meanwhile. Raises RuntimeError when it has gone."""
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         before, since = self._server.cpu_seconds() or 0.0, time.perf_counter()
         self._process.stdin.write(orjson.dumps([what, number]) + b"\n")
         self._process.stdin.flush()
@@ -77,7 +78,7 @@ async def change(app: App, ids: list[int], seconds: float) -> None:
     """Change a few trials each second, as another process would, and tell."""
     until = app.clock.now().timestamp() + seconds
     while app.clock.now().timestamp() < until:
-        for trial_id in random.sample(ids, CHANGES):  # ruff: ignore[suspicious-non-cryptographic-random-usage] -- of a benchmark
+        for trial_id in random.sample(ids, CHANGES):
             trial = await Trial.get(id=trial_id)
             await Trial.filter(id=trial_id, version=trial.version).update(version=trial.version + 1)
             await app.bus.publish(CHANNEL, str(trial_id))
@@ -146,8 +147,6 @@ def _measured(profile: Profile, server: Process, crowd: Crowd, people: int, seco
 
 def watching(server: Process) -> int:
     """How many countdowns the server says are open."""
-    import httpx
-
     lines = httpx.get(f"{server.url}/metrics").text.splitlines()
     return next(int(float(line.split()[-1])) for line in lines if line.startswith("porchlight_countdowns "))
 

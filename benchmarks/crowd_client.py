@@ -7,8 +7,9 @@ each with a line of JSON: `["open", cadence]`, `["pace", cadence]`, `["count", s
 import asyncio
 import sys
 from datetime import datetime
+from itertools import starmap
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import uvloop
@@ -21,7 +22,10 @@ CONNECTING = 50
 PATIENCE = 60.0
 PER_ADDRESS = 20_000
 """Sockets of one source address: fewer than a machine has ports for outgoing connections."""
-DOCUMENT = "subscription($every: Int) { trialCountdown(everySeconds: $every) { status secondsLeft serverTime version } }"
+DOCUMENT = (
+    "subscription($every: Int) { trialCountdown(everySeconds: $every) { status secondsLeft serverTime version } }"
+)
+SHORTEST = 2
 LENGTH_FOLLOWS = 126
 PING, TEXT = 0x89, 0x81
 MASKED = 0x80
@@ -57,14 +61,13 @@ class Watcher(asyncio.Protocol):
         self.watching: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)
         head = (
             "GET /graphql HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
             "Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n"
         )
-        transport.write(head.encode())
+        self.transport.write(head.encode())
 
     def connection_lost(self, _: Exception | None) -> None:
         self._crowd.lost += not self.leaving
@@ -103,7 +106,7 @@ class Watcher(asyncio.Protocol):
 
     def _next_frame(self) -> tuple[int, bytes] | None:
         buffer = self._buffer
-        if len(buffer) < 2:
+        if len(buffer) < SHORTEST:
             return None
         start, size = 2, buffer[1]
         if size == LENGTH_FOLLOWS:
@@ -118,6 +121,8 @@ class Watcher(asyncio.Protocol):
             self._write(0x8A, body)
             return
         if kind != TEXT:
+            if not self.watching.done():
+                self.watching.set_exception(ConnectionError(f"Frame {kind}: {body!r}"))
             return
         received = now().timestamp()
         message = orjson.loads(body)
@@ -125,6 +130,8 @@ class Watcher(asyncio.Protocol):
             self.pace(self._cadence)
         elif message["type"] == "next":
             self._ticked(message["payload"]["data"]["trialCountdown"], received)
+        elif not self.watching.done():
+            self.watching.set_exception(ConnectionError(body.decode()))
 
     def _ticked(self, tick: dict[str, Any], received: float) -> None:
         moment = datetime.fromisoformat(tick["serverTime"]).timestamp()
@@ -151,7 +158,7 @@ async def open_all(crowd: Crowd, port: int, tokens: list[str], cadence: int) -> 
             await watcher.watching
             return watcher
 
-    return await asyncio.gather(*(one(number, token) for number, token in enumerate(tokens)))
+    return await asyncio.gather(*starmap(one, enumerate(tokens)))
 
 
 async def obey(port: int, tokens: list[str]) -> None:

@@ -162,7 +162,7 @@ class Countdown:
             subscriber.offer(tick)
 
     async def _turn(self) -> None:
-        """Go on from the last second told, not from the present one: timers wake a little early, and turns take time."""
+        """Go on from the last second told, not from the present: timers wake a little early, and turns take time."""
         while True:
             ahead = self._second + 1 - self._clock.now().timestamp()
             if ahead > 0:
