@@ -392,3 +392,19 @@ async def test_timers_that_wake_early_skip_and_double_no_second(porchlight: Porc
     first = int(START.timestamp()) + 1
     assert seconds[:30] == list(range(first, first + 30))
     assert all(0 < asked <= 1 for asked in clock.asked)
+
+
+async def test_sockets_that_are_cut_give_their_tasks_back(porchlight: Porchlight) -> None:
+    """Fifty peers that vanish without a close frame leave no countdown, no slot and no task of theirs."""
+    person = await porchlight.register()
+    countdown = porchlight.app.countdown
+    async with AsyncExitStack() as stack:
+        before = len(asyncio.all_tasks())
+        for _ in range(50):
+            connection = await stack.enter_async_context(porchlight.connect(token=person.access_token))
+            await connection.subscribe(COUNTDOWN, every=3600)
+            await tick(connection)
+            connection.raw.transport.abort()
+        await until(lambda: countdown.subscribers == 0)
+        await until(lambda: len(asyncio.all_tasks()) <= before)
+        assert (countdown._watched, any(countdown._slots)) == ({}, False)
