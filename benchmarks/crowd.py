@@ -30,6 +30,8 @@ from services.trials.countdown import CHANNEL
 CADENCE = 30
 CHANGES = 3
 """Trials that change in each second."""
+EACH_SECOND = (1000, 2000)
+"""How many of the countdowns that are left go at 1 Hz, in steps."""
 SETTLING = 8.0
 MEGABYTE = 1024 * 1024
 
@@ -130,11 +132,6 @@ def _measured(profile: Profile, server: Process, crowd: Crowd, people: int, seco
     each = (full - empty) / people / 1024
     say(f"memory: {empty / MEGABYTE:.0f} MiB without, {full / MEGABYTE:.0f} MiB with them: {each:.1f} KiB each")
     say(asyncio.run(calm(profile, crowd, seconds)).line(f"every {CADENCE} s, {CHANGES} changes/s"))
-    crowd.order("pace", 1)
-    time.sleep(SETTLING)
-    say(crowd.order("count", 15).line("every second"))
-    crowd.order("pace", CADENCE)
-    time.sleep(SETTLING)
     before, since = server.memory() or 0, watching(server)
     crowd.order("drop", people // 2)
     time.sleep(SETTLING)
@@ -143,6 +140,9 @@ def _measured(profile: Profile, server: Process, crowd: Crowd, people: int, seco
         f"{people // 2:,} abrupt closes: countdowns {since:,} to {watching(server):,}, "
         f"memory {before / MEGABYTE:.0f} to {after / MEGABYTE:.0f} MiB"
     )
+    for count in EACH_SECOND:
+        crowd.order("hurry", count)
+        say(crowd.order("count", 10).line(f"{count:,} of them every second"))
 
 
 def watching(server: Process) -> int:

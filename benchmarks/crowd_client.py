@@ -1,7 +1,7 @@
 """A crowd of countdowns, in a process of its own that asks little of the machine: `python -m benchmarks.crowd_client`.
 
 It takes an address, a port and a file of tokens, then orders on standard input, one JSON list a line, and answers
-each with a line of JSON: `["open", cadence]`, `["pace", cadence]`, `["count", seconds]`, `["drop", how many]`.
+each with a line of JSON: `["open", cadence]`, `["hurry", how many]`, `["count", seconds]`, `["drop", how many]`.
 """
 
 import asyncio
@@ -19,6 +19,8 @@ from core.clock import SystemClock
 
 CONNECTING = 50
 """Sockets that are opened at the same time."""
+BETWEEN = 0.01
+"""Seconds between two who ask for another cadence: a subscription that opens asks the database, a tick does not."""
 PATIENCE = 60.0
 PER_ADDRESS = 20_000
 """Sockets of one source address: fewer than a machine has ports for outgoing connections."""
@@ -163,16 +165,16 @@ async def open_all(crowd: Crowd, port: int, tokens: list[str], cadence: int) -> 
 
 async def obey(port: int, tokens: list[str]) -> None:
     """Do as told until there are no more orders."""
-    crowd, watchers = Crowd(), list[Watcher]()
+    crowd, watchers, hurried = Crowd(), list[Watcher](), 0
     while line := await asyncio.to_thread(sys.stdin.readline):
         order, number = orjson.loads(line)
         if order == "open":
             watchers = await open_all(crowd, port, tokens, number)
-        elif order == "pace":
-            for place, watcher in enumerate(watchers):
-                watcher.pace(number)
-                if place % CONNECTING == 0:
-                    await asyncio.sleep(0.02)
+        elif order == "hurry":
+            for watcher in watchers[hurried:number]:
+                watcher.pace(1)
+                await asyncio.sleep(BETWEEN)
+            hurried = number
         elif order == "drop":
             for watcher in watchers[:number]:
                 watcher.leaving = True
