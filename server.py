@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import gc
 import socket
 import sys
 from collections.abc import AsyncGenerator, Generator
@@ -34,8 +33,6 @@ LARGEST_HEAD = 131_072
 """Bytes of a request's line and headers that are kept until they are complete."""
 LARGEST_MESSAGE = 262_144
 """Bytes of a WebSocket message."""
-YOUNG = 20_000
-"""Objects made until the collector looks for cycles among them: open sockets are many objects, looked at in vain."""
 
 
 def build_app(settings: Settings, ports: Ports | None = None, clock: Clock | None = None) -> ASGIApp:
@@ -100,7 +97,6 @@ def create() -> ASGIApp:
     """The application of this process's environment: what each of several workers runs."""
     settings = load_settings()
     configure_logging(settings.log_level, settings.log_format)
-    gc.set_threshold(YOUNG)
     return build_app(settings)
 
 
@@ -187,7 +183,6 @@ def serve(settings: Settings) -> int:
 
 async def serve_here(settings: Settings, listener: socket.socket) -> None:
     """Serve in this process."""
-    gc.set_threshold(YOUNG)
     app = assemble(settings)
     async with opened(app), working(app):
         await recommendations.announce(app)
