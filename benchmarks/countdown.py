@@ -21,7 +21,7 @@ from core.clock import SystemClock
 
 CONNECTING = 50
 """Sockets that are opened at the same time."""
-FILES = 8192
+FILES = 16_384
 PATIENCE = 30.0
 
 

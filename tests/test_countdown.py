@@ -3,14 +3,14 @@
 import asyncio
 import gc
 from contextlib import AsyncExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib import import_module
 from typing import Any
 
 import pytest
 
 from models import Role, Trial
-from services.trials.countdown import CHANNEL, RECENT
+from services.trials.countdown import CHANNEL, RECENT, Countdown
 from tests.clock import START, ManualClock, settle
 from tests.conftest import Start
 from tests.porchlight import Connection, Person, Porchlight
@@ -350,3 +350,61 @@ async def test_many_changes_are_read_in_portions(porchlight: Porchlight, monkeyp
             await Trial.all().update(version=2)
         porchlight.app.countdown._all_changed()
         assert [(await tick(connection))["version"] for connection in connections] == [2] * 5
+
+
+class EarlyClock(ManualClock):
+    """Sleepers wake a millisecond early, and each look at the time takes a while, as in a busy process."""
+
+    def __init__(self) -> None:
+        super().__init__(START)
+        self.asked: list[float] = []
+
+    def now(self) -> datetime:
+        self._now += timedelta(microseconds=400)
+        return self._now
+
+    async def sleep(self, seconds: float) -> None:
+        self.asked.append(seconds)
+        self._now += timedelta(seconds=max(seconds - 0.001, 0.0))
+        await asyncio.sleep(0)
+
+
+async def test_timers_that_wake_early_skip_and_double_no_second(porchlight: Porchlight) -> None:
+    """The wheel comes to each second once, in order, though it is woken before it and late in it."""
+    clock = EarlyClock()
+    countdown = Countdown(clock, porchlight.app.database, porchlight.app.bus)
+    seconds: list[int] = []
+    done = asyncio.Event()
+
+    def told(now: datetime) -> None:
+        second = int(now.timestamp())
+        if second > countdown._second:
+            seconds.append(second)
+        countdown._second = second
+        if len(seconds) == 30:
+            done.set()
+
+    countdown._advance = told  # type: ignore[method-assign]
+    await countdown.open()
+    async with asyncio.timeout(5):
+        await done.wait()
+    await countdown.close()
+    first = int(START.timestamp()) + 1
+    assert seconds[:30] == list(range(first, first + 30))
+    assert all(0 < asked <= 1 for asked in clock.asked)
+
+
+async def test_sockets_that_are_cut_give_their_tasks_back(porchlight: Porchlight) -> None:
+    """Fifty peers that vanish without a close frame leave no countdown, no slot and no task of theirs."""
+    person = await porchlight.register()
+    countdown = porchlight.app.countdown
+    async with AsyncExitStack() as stack:
+        before = len(asyncio.all_tasks())
+        for _ in range(50):
+            connection = await stack.enter_async_context(porchlight.connect(token=person.access_token))
+            await connection.subscribe(COUNTDOWN, every=3600)
+            await tick(connection)
+            connection.raw.transport.abort()
+        await until(lambda: countdown.subscribers == 0)
+        await until(lambda: len(asyncio.all_tasks()) <= before)
+        assert (countdown._watched, any(countdown._slots)) == ({}, False)

@@ -162,9 +162,11 @@ class Countdown:
             subscriber.offer(tick)
 
     async def _turn(self) -> None:
+        """Go on from the last second told, not from the present: timers wake a little early, and turns take time."""
         while True:
-            now = self._clock.now()
-            await self._clock.sleep(1.0 - now.microsecond / 1_000_000)
+            ahead = self._second + 1 - self._clock.now().timestamp()
+            if ahead > 0:
+                await self._clock.sleep(min(ahead, 1.0))
             try:
                 self._advance(self._clock.now())
             except Exception:
