@@ -113,7 +113,8 @@ def options(settings: Settings) -> dict[str, Any]:
         "h11_max_incomplete_event_size": LARGEST_HEAD,
         "ws": "websockets-sansio",
         "ws_max_size": LARGEST_MESSAGE,
-        "ws_ping_interval": 20.0,
+        "ws_per_message_deflate": False,  # a tick is smaller than what compressing it costs, and each socket's window
+        "ws_ping_interval": 45.0,  # proxies cut what is silent for a minute; 10,000 pings cost as much as ticks do
         "ws_ping_timeout": 20.0,
         "timeout_graceful_shutdown": DRAIN_SECONDS,
     }
