@@ -6,12 +6,13 @@ sockets are real ones over loopback. Processor time is the server's own, so that
 
 import argparse
 import asyncio
+import gc
 import logging
 import re
 import sys
 import time
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -30,11 +31,13 @@ from benchmarks.seeding import seed
 from core.clock import SystemClock
 from core.logging import configure_logging
 from models.trials import Trial
+from server import COLLECTED_AFTER
 from services.app import App, open_app
 from services.trials.countdown import CHANNEL
 
 PEOPLE = 10_000
 CONNECTING = 50
+SUBSCRIBING = 10
 CHANGES_A_SECOND = 5
 CALM = 30
 """Seconds of a measurement at one tick in thirty seconds: each socket has its turn."""
@@ -52,6 +55,8 @@ class Crowd:
     sockets: list[websockets.ClientConnection] = field(default_factory=list)
     readers: list[asyncio.Task[None]] = field(default_factory=list)
     lags: list[float] = field(default_factory=list)
+    ids: dict[int, str] = field(default_factory=dict)
+    first: dict[str, asyncio.Event] = field(default_factory=dict)
 
     async def join(self, url: str, tokens: list[str]) -> None:
         """Open a socket for each token."""
@@ -59,15 +64,20 @@ class Crowd:
         self.sockets = await asyncio.gather(*(_connected(url, token, turns) for token in tokens))
         self.readers = [asyncio.create_task(self._read(socket)) for socket in self.sockets]
 
-    async def subscribe(self, every: int, *, over: float) -> None:
-        """Ask for this cadence instead of another; evenly within `over` seconds, as people come."""
-        pause = over / len(self.sockets)
-        began = time.monotonic()
-        for number, socket in enumerate(self.sockets):
-            await asyncio.sleep(max(0.0, began + number * pause - time.monotonic()))
-            await _say(socket, {"type": "complete", "id": "1"})
-            payload = {"query": QUERY, "variables": {"every": every}}
-            await _say(socket, {"type": "subscribe", "id": "1", "payload": payload})
+    async def subscribe(self, every: int) -> None:
+        """Ask for this cadence instead of another; so many at a time as the server takes in."""
+        turns = asyncio.Semaphore(SUBSCRIBING)
+        await asyncio.gather(*(self._ask(number, every, turns) for number in range(len(self.sockets))))
+
+    async def _ask(self, number: int, every: int, turns: asyncio.Semaphore) -> None:
+        socket = self.sockets[number]
+        payload = {"query": QUERY, "variables": {"every": every}}
+        async with turns, asyncio.timeout(PATIENCE):
+            first = self.first[f"{number}-{every}"] = asyncio.Event()
+            await _say(socket, {"type": "complete", "id": self.ids.get(number, "none")})
+            self.ids[number] = f"{number}-{every}"
+            await _say(socket, {"type": "subscribe", "id": self.ids[number], "payload": payload})
+            await first.wait()
 
     def vanish(self, count: int) -> None:
         """Cut this many off, without a farewell."""
@@ -75,15 +85,15 @@ class Crowd:
             socket.transport.abort()
 
     async def _read(self, socket: websockets.ClientConnection) -> None:
-        try:
+        now = SystemClock().now
+        with suppress(websockets.ConnectionClosed):
             async for message in socket:
-                here = time.time()
+                here = now().timestamp()
                 answer = orjson.loads(message)
                 if answer["type"] == "next":
+                    self.first[answer["id"]].set()
                     moment = datetime.fromisoformat(answer["payload"]["data"]["trialCountdown"]["serverTime"])
                     self.lags.append((here - moment.timestamp()) * 1000)
-        except websockets.ConnectionClosed:
-            return
 
 
 async def _connected(url: str, token: str, turns: asyncio.Semaphore) -> websockets.ClientConnection:
@@ -167,16 +177,14 @@ async def run(server: Process, app: App, tokens: list[str]) -> None:
     await crowd.join(server.url.replace("http", "ws") + "/graphql", tokens)
     print(f"{people:,} sockets in {time.monotonic() - began:.0f} s: {held(server)}", flush=True)
     await measure("real sockets, nothing subscribed", crowd, server, CALM // 2)
-    await crowd.subscribe(30, over=CALM)
+    await crowd.subscribe(30)
     print(f"subscribed: {held(server)}; {(_rss(server) - before) / people / 1024:.1f} KiB each", flush=True)
     async with changing(app, people):
         for turn in range(2):
             await measure(f"real sockets, each 30 s (run {turn + 1})", crowd, server, CALM)
-    await crowd.subscribe(1, over=0)
+    await crowd.subscribe(1)
     await asyncio.sleep(SETTLED)
     await measure("real sockets, each second", crowd, server, BUSY)
-    await crowd.subscribe(3600, over=0)
-    await asyncio.sleep(SETTLED)
     print(f"before the abrupt closes: {held(server)}", flush=True)
     crowd.vanish(people // 2)
     await asyncio.sleep(SETTLED)
@@ -208,6 +216,7 @@ def main() -> int:
     people = parser.parse_args().people
     configure_logging("warning", "console")
     logging.getLogger("websockets").setLevel(logging.ERROR)
+    gc.set_threshold(*COLLECTED_AFTER)
     allow_files(2 * people)
     print(f"{SystemClock().now():%Y-%m-%d %H:%M} UTC")
     with production() as profile:

@@ -15,6 +15,7 @@ from services.app import App
 from services.sessions import Client
 from services.trials.countdown import Countdown
 from tests.clock import ManualClock
+from tests.services.valkey import until
 from web.runtime import Operation, Runtime
 
 QUERY = "subscription { trialCountdown(everySeconds: 30) { status secondsLeft serverTime version } }"
@@ -52,8 +53,8 @@ async def _print(title: str, clock: ManualClock, streams: Sequence[AsyncGenerato
     followers = []
     for second in range(CADENCE):
         followers += [asyncio.create_task(follow(stream)) for stream in streams[second::CADENCE]]
-        while seen < len(followers):
-            await asyncio.sleep(0.01)
+        wanted = len(followers)
+        await until(lambda wanted=wanted: seen >= wanted, within=60)
         await clock.run(1)
     before, began = seen, time.process_time()
     await clock.run(CADENCE)
@@ -62,4 +63,6 @@ async def _print(title: str, clock: ManualClock, streams: Sequence[AsyncGenerato
         follower.cancel()
     await asyncio.gather(*followers, return_exceptions=True)
     told = seen - before
-    print(f"{title:36} {spent / CADENCE:6.1%} of a core, {told / CADENCE:5,.0f} ticks/s, {spent / told * 1e6:.0f} µs each")
+    print(
+        f"{title:36} {spent / CADENCE:6.1%} of a core, {told / CADENCE:5,.0f} ticks/s, {spent / told * 1e6:.0f} us each"
+    )
