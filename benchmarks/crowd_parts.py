@@ -50,11 +50,13 @@ async def _print(title: str, clock: ManualClock, streams: Sequence[AsyncGenerato
         async for _ in stream:
             seen += 1
 
-    followers = []
+    def everybody_is_here() -> bool:
+        return seen >= len(followers)
+
+    followers: list[asyncio.Task[None]] = []
     for second in range(CADENCE):
         followers += [asyncio.create_task(follow(stream)) for stream in streams[second::CADENCE]]
-        wanted = len(followers)
-        await until(lambda wanted=wanted: seen >= wanted, within=60)
+        await until(everybody_is_here, within=60)
         await clock.run(1)
     before, began = seen, time.process_time()
     await clock.run(CADENCE)
