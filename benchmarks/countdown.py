@@ -22,6 +22,7 @@ from core.clock import SystemClock
 CONNECTING = 50
 """Sockets that are opened at the same time."""
 FILES = 16_384
+"""Files that are enough for what `make bench` does."""
 PATIENCE = 30.0
 
 
@@ -90,10 +91,10 @@ def main(url: str, folder: str, seconds: str) -> None:
     Path(folder, "followed.json").write_bytes(orjson.dumps(asdict(followed)))
 
 
-def allow_files() -> None:
+def allow_files(files: int = FILES) -> None:
     """Let this process and those that it starts open enough files, where the system permits."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    wanted = files if hard == resource.RLIM_INFINITY else min(files, hard)
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 

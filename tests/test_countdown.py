@@ -394,17 +394,52 @@ async def test_timers_that_wake_early_skip_and_double_no_second(porchlight: Porc
     assert all(0 < asked <= 1 for asked in clock.asked)
 
 
-async def test_sockets_that_are_cut_give_their_tasks_back(porchlight: Porchlight) -> None:
-    """Fifty peers that vanish without a close frame leave no countdown, no slot and no task of theirs."""
+async def test_seconds_are_neither_skipped_nor_told_twice(porchlight: Porchlight, clock: ManualClock) -> None:
+    """Timers wake early or late by less than a second; each tick has one second less than the one before."""
     person = await porchlight.register()
+    await end_trial_at(porchlight, person, timedelta(days=5, microseconds=300))
+    async with porchlight.connect(token=person.access_token) as connection:
+        await connection.subscribe(COUNTDOWN)
+        left = [(await tick(connection))["secondsLeft"]]
+        for second, late in enumerate((400, 200, 90_000, 0, 500), start=1):
+            beat = START + timedelta(seconds=second)
+            await clock.jump(beat - timedelta(microseconds=80))
+            assert await silent(connection)
+            await clock.jump(beat + timedelta(microseconds=late))
+            left.append((await tick(connection))["secondsLeft"])
+            assert await silent(connection)
+    assert left == list(range(left[0], left[0] - 6, -1))
+
+
+async def test_a_beat_does_not_go_back_behind_what_is_known(porchlight: Porchlight, clock: ManualClock) -> None:
+    """The wheel is late in its second; who came meanwhile is not told of the moment before."""
+    person = await porchlight.register()
+    with porchlight.app.database.bound():
+        trial = await Trial.get(user_id=person.user_id)
     countdown = porchlight.app.countdown
+    clock._now = START + timedelta(seconds=1, milliseconds=3)  # the wheel sleeps on
+    ticks = countdown.ticks(trial, 1)
+    assert (await anext(ticks)).server_time == clock.now()
+    await clock.advance(timedelta(milliseconds=2))
+    assert (await anext(ticks)).server_time == START + timedelta(seconds=1, milliseconds=3)
+    await ticks.aclose()
+
+
+async def test_sockets_that_vanish_give_everything_back(start: Start) -> None:
+    """Two hundred connections that are cut without a farewell leave no task, socket, slot or watched trial."""
+    porchlight = await start(rate_limits=False)
+    person = await porchlight.register()
+    countdown, before = porchlight.app.countdown, len(asyncio.all_tasks())
     async with AsyncExitStack() as stack:
-        before = len(asyncio.all_tasks())
-        for _ in range(50):
-            connection = await stack.enter_async_context(porchlight.connect(token=person.access_token))
+        connections = [
+            await stack.enter_async_context(porchlight.connect(token=person.access_token)) for _ in range(200)
+        ]
+        for connection in connections:
             await connection.subscribe(COUNTDOWN, every=3600)
             await tick(connection)
+        assert countdown.subscribers == 200
+        for connection in connections:
             connection.raw.transport.abort()
         await until(lambda: countdown.subscribers == 0)
-        await until(lambda: len(asyncio.all_tasks()) <= before)
-        assert (countdown._watched, any(countdown._slots)) == ({}, False)
+    assert (countdown._watched, any(countdown._slots)) == ({}, False)
+    await until(lambda: len(asyncio.all_tasks()) <= before)

@@ -61,12 +61,28 @@ class Subscriber:
 class _Watched:
     """One trial with everybody who watches it."""
 
-    __slots__ = ("boundary", "subscribers", "trial")
+    __slots__ = ("boundary", "subscribers", "told", "trial")
 
-    def __init__(self, trial: Trial) -> None:
+    def __init__(self, trial: Trial, now: datetime) -> None:
         self.trial = trial
         self.subscribers: set[Subscriber] = set()
         self.boundary: datetime | None = None
+        self.told = now
+        """The latest moment that somebody was told of."""
+
+    def beat(self, now: datetime) -> Tick:
+        """The tick of the full second, however late the wheel is in it: each has one second less than the last.
+
+        Nobody is taken back to before what they know.
+        """
+        full = now.replace(microsecond=0)
+        self.told = self.told if full < self.told <= now else full
+        return tick_of(self.trial, self.told)
+
+    def at(self, now: datetime) -> Tick:
+        """The tick of this very moment."""
+        self.told = now
+        return tick_of(self.trial, now)
 
 
 class Countdown:
@@ -104,7 +120,7 @@ class Countdown:
         subscriber = Subscriber(trial.id, every)
         watched = self._watch(trial, subscriber)
         try:
-            subscriber.offer(tick_of(watched.trial, self._clock.now()))
+            subscriber.offer(watched.at(self._clock.now()))
             while True:
                 tick = await subscriber.next()
                 yield tick
@@ -121,7 +137,7 @@ class Countdown:
     def _watch(self, trial: Trial, subscriber: Subscriber) -> _Watched:
         watched = self._watched.get(trial.id)
         if watched is None:
-            watched = self._watched[trial.id] = _Watched(trial)
+            watched = self._watched[trial.id] = _Watched(trial, self._clock.now())
             self._await_boundary(watched)
         elif trial.version > watched.trial.version:
             self._replace(watched, trial)
@@ -157,7 +173,7 @@ class Countdown:
         self._tell(watched, self._clock.now())
 
     def _tell(self, watched: _Watched, now: datetime) -> None:
-        tick = tick_of(watched.trial, now)
+        tick = watched.at(now)
         for subscriber in watched.subscribers:
             subscriber.offer(tick)
 
@@ -185,7 +201,7 @@ class Countdown:
             self._slots[subscriber.due % SLOTS].discard(subscriber)
             self._schedule(subscriber, second)
             if subscriber.trial_id not in ticks:
-                ticks[subscriber.trial_id] = tick_of(self._watched[subscriber.trial_id].trial, now)
+                ticks[subscriber.trial_id] = self._watched[subscriber.trial_id].beat(now)
             subscriber.offer(ticks[subscriber.trial_id])
         self._cross_boundaries(now)
 
