@@ -1,4 +1,4 @@
-"""What billing, and reviews of fraud, tell of a trial, in the caller's transaction; `tell_of` comes after its commit."""
+"""What billing and reviews of fraud tell of a trial, in the caller's transaction; `tell_of` comes after its commit."""
 
 from __future__ import annotations
 
