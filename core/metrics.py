@@ -10,11 +10,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.operations = Counter(
-            "porchlight_operations_total",
-            "GraphQL operations by transport and outcome.",
-            ["transport", "outcome"],
-            registry=self.registry,
+        self.operations = self._counter(
+            "porchlight_operations_total", "GraphQL operations by transport and outcome.", "transport", "outcome"
         )
         self.operation_seconds = Histogram(
             "porchlight_operation_seconds",
@@ -23,23 +20,17 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
-        self.errors = Counter("porchlight_errors_total", "Top-level errors by code.", ["code"], registry=self.registry)
+        self.errors = self._counter("porchlight_errors_total", "Top-level errors by code.", "code")
         self.sockets = Gauge("porchlight_sockets", "Open WebSocket connections.", registry=self.registry)
         self.countdowns = Gauge("porchlight_countdowns", "Open trial countdowns.", registry=self.registry)
-        self.jobs = Counter(
-            "porchlight_jobs_total", "Jobs by kind and outcome.", ["kind", "outcome"], registry=self.registry
+        self.jobs = self._counter("porchlight_jobs_total", "Jobs by kind and outcome.", "kind", "outcome")
+        self.fraud_decisions = self._counter(
+            "porchlight_fraud_decisions_total", "Sign-ups that were checked, by decision.", "decision"
         )
-        self.fraud_decisions = Counter(
-            "porchlight_fraud_decisions_total",
-            "Sign-ups that were checked, by decision.",
-            ["decision"],
-            registry=self.registry,
-        )
-        self.cards = Counter(
+        self.cards = self._counter(
             "porchlight_cards_total",
             "Cards asked for behind payment methods, by outcome: known, unknown, unavailable.",
-            ["outcome"],
-            registry=self.registry,
+            "outcome",
         )
         self.oldest_job = Gauge(
             "porchlight_oldest_job_seconds", "How long the longest-waiting due job has waited.", registry=self.registry
@@ -50,3 +41,6 @@ class Metrics:
             ["port"],
             registry=self.registry,
         )
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, labels, registry=self.registry)

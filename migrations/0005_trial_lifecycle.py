@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
                 ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
                 ('trial', fields.ForeignKeyField('models.Trial', source_field='trial_id', db_constraint=True, to_field='id', related_name='changes', on_delete=OnDelete.CASCADE)),
                 ('version', fields.IntField()),
-                ('kind', fields.CharEnumField(description='STARTED: STARTED\nEXTENDED: EXTENDED\nPAUSED: PAUSED\nRESUMED: RESUMED\nCANCELED: CANCELED\nPAYMENT_METHOD_ADDED: PAYMENT_METHOD_ADDED\nCHARGE_FAILED: CHARGE_FAILED\nCONVERTED: CONVERTED\nENDED: ENDED', enum_type=TrialChangeKind, max_length=24)),
+                ('kind', fields.CharEnumField(description='STARTED: STARTED\nEXTENDED: EXTENDED\nPAUSED: PAUSED\nRESUMED: RESUMED\nCANCELED: CANCELED\nPAYMENT_METHOD_ADDED: PAYMENT_METHOD_ADDED\nCHARGE_FAILED: CHARGE_FAILED\nCONVERTED: CONVERTED\nQUOTA_RAISED: QUOTA_RAISED\nENDED: ENDED', enum_type=TrialChangeKind, max_length=24)),
                 ('from_status', fields.CharField(null=True, max_length=16)),
                 ('to_status', fields.CharField(max_length=16)),
                 ('ends_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),

@@ -29,6 +29,8 @@ class TrialChangeKind(StrEnum):
     PAYMENT_METHOD_ADDED = "PAYMENT_METHOD_ADDED"
     CHARGE_FAILED = "CHARGE_FAILED"
     CONVERTED = "CONVERTED"
+    QUOTA_RAISED = "QUOTA_RAISED"
+    """A smaller trial became a full one."""
     ENDED = "ENDED"
     """Time alone did it."""
 

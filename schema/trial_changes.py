@@ -41,6 +41,7 @@ TrialChangeKind = described(
         "PAYMENT_METHOD_ADDED": "A payment method was put on file.",
         "CHARGE_FAILED": "The charge that follows its end failed.",
         "CONVERTED": "It was followed by a purchase.",
+        "QUOTA_RAISED": "A smaller trial became a full one.",
         "ENDED": "Time ended it, or what followed its end.",
     },
 )

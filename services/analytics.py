@@ -24,6 +24,7 @@ class Name(StrEnum):
     TRIAL_PAYMENT_METHOD_ADDED = "trial.payment_method_added"
     TRIAL_CHARGE_FAILED = "trial.charge_failed"
     TRIAL_CONVERTED = "trial.converted"
+    TRIAL_QUOTA_RAISED = "trial.quota_raised"
     TRIAL_ENDED = "trial.ended"
     TRIAL_WIN_BACK_SENT = "trial.win_back_sent"
 

@@ -11,7 +11,7 @@ import strawberry
 from strawberry.types.base import get_object_definition
 
 from core.errors import NotEntitled
-from models import EndPolicy, Role, Session, Trial
+from models import Role, Session, Trial
 from models import User as UserRow
 from resolvers.root import Mutation, Query, Subscription
 from schema.accounts import User
@@ -110,7 +110,7 @@ async def test_a_trial_may_give_a_part_of_the_quotas(porchlight: Porchlight, per
 def test_a_part_of_one_is_one(porchlight: Porchlight) -> None:
     """What is included stays so."""
     limits(porchlight, **{"api-calls": 1})
-    trial = Trial(plan_key="pro-monthly", started_at=START, ends_at=START + SECOND, quota_percent=1)
+    trial = Trial(plan_key="pro-monthly", started_at=day(-3), ends_at=START + SECOND, quota_percent=1)
     grant = entitlements.plan_of(porchlight.app, trial, START)
     assert grant.limit_of(porchlight.app.catalogue.meters["api-calls"]) == 1
 
@@ -131,11 +131,10 @@ def day(number: int) -> Any:
 )
 def test_who_has_access(porchlight: Porchlight, facts: dict[str, Any], access: bool) -> None:  # ruff: ignore[boolean-type-hint-positional-argument] -- a parameter of the test
     """A running trial gives its plan, a canceled or converted one until its end; an unknown plan gives none."""
-    app, facts = porchlight.app, {"started_at": day(-13), "end_policy": EndPolicy.REVERT, **facts}
-    trial = Trial(plan_key="pro-monthly", **facts)
+    app, trial = porchlight.app, Trial(plan_key="pro-monthly", started_at=day(-14), **facts)
     assert trials.has_access(trial, START) is access
     assert entitlements.plan_of(app, trial, START).plan.key == ("pro-monthly" if access else "free")
-    assert entitlements.plan_of(app, Trial(plan_key="sold-out", **facts), START).plan.key == "free"
+    assert entitlements.plan_of(app, Trial(plan_key="sold-out", started_at=day(-14), **facts), START).plan.key == "free"
     assert entitlements.plan_of(app, None, START).plan.key == "free"
 
 
@@ -373,7 +372,7 @@ def test_each_feature_that_is_asked_for_is_sold() -> None:
 FILE = """
 base: a
 meters: [{key: m, name: M, window: DAY, self_reported: true}]
-trial: {plan: a, days: 1}
+trial: {plan: a, days: 1, at_end: cancel}
 plans: [{key: a, name: A, description: A, interval: MONTH, price: {EUR: 1}, features: {m: 3, f: true}}]
 """
 

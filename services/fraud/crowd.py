@@ -117,9 +117,7 @@ class Crowd:
             return True
         if self._shares(each, Kind.DOMAIN):
             return self._apart and not self._alike(each)
-        if self._shares(each, Kind.NETWORK) and self._alike(each):
-            return bool(self._strangers([each]))
-        return self._rare and self._shares(each, Kind.FINGERPRINT) and bool(self._strangers([each]))
+        return self._alike(each) and (self._rare or self._shares(each, Kind.NETWORK))
 
     def _alike(self, each: Earlier) -> bool:
         return self._shares(each, Kind.FINGERPRINT)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tortoise.expressions import F
-
 from core.emails import InvalidEmail, parse_email
 from models.accounts import User
 from models.fraud import FraudCase
@@ -13,7 +11,6 @@ from models.trials import Trial
 from services import jobs, trials
 from services.fraud.lists import ListKind, ListVerdict, keep, normalised
 from services.notifications.letters import deliver
-from services.trials.countdown import CHANNEL
 
 if TYPE_CHECKING:
     from services.app import App
@@ -30,7 +27,7 @@ async def settle(app: App, case: FraudCase, *, confirmed: bool, reviewer: User) 
     user_id = case.assessment.user_id
     user = await User.get_or_none(id=user_id) if user_id is not None else None
     if user is not None:
-        await _grant(app, user)
+        await _grant(app, user, reviewer)
     elif user_id is None and case.assessment.email:
         await _let_in(app, case, case.assessment.email, reviewer)
 
@@ -40,7 +37,7 @@ async def tell(app: App, case: FraudCase) -> None:
     if case.assessment.user_id is not None:
         trial = await Trial.get_or_none(user_id=case.assessment.user_id)
         if trial is not None:
-            await app.bus.publish(CHANNEL, str(trial.id))
+            await trials.tell_of(app, trial)
 
 
 async def send_cleared(app: App, payload: dict[str, Any]) -> None:
@@ -60,12 +57,11 @@ async def send_cleared(app: App, payload: dict[str, Any]) -> None:
     )  # fmt: skip
 
 
-async def _grant(app: App, user: User) -> None:
+async def _grant(app: App, user: User, reviewer: User) -> None:
     """The full trial, whether it was smaller or held back. Nothing when the person has had one elsewhere."""
-    raised = await Trial.filter(user_id=user.id, quota_percent__lt=100).update(
-        quota_percent=100, version=F("version") + 1
-    )
-    if not raised and not await Trial.exists(user_id=user.id):
+    if await Trial.exists(user_id=user.id):
+        await trials.raise_quota(app, user.id, actor=reviewer)
+    else:
         await trials.begin(app, user, parse_email(user.email))
 
 

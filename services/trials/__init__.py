@@ -12,7 +12,7 @@ from services.trials.pausing import (
     pause,
     resume,
 )
-from services.trials.paying import charge_failed, convert, payment_method_added
+from services.trials.paying import charge_failed, convert, payment_method_added, raise_quota
 from services.trials.reminders import REMIND, WIN_BACK, send_reminder, send_win_back
 from services.trials.status import (
     FINAL,
@@ -56,6 +56,7 @@ __all__ = [
     "pause",
     "payment_method_added",
     "progress",
+    "raise_quota",
     "resume",
     "seconds_left",
     "send_reminder",

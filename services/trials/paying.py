@@ -1,4 +1,4 @@
-"""What billing tells of a trial. Each runs in the caller's transaction; call `tell_of` once it has committed."""
+"""What billing and reviews of fraud tell of a trial, in the caller's transaction; `tell_of` comes after its commit."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from models.accounts import User
     from models.trials import Trial
     from services.app import App
     from services.trials.changing import Facts
+
+FULL = 100
+"""Percent of a plan's quotas."""
 
 
 async def convert(app: App, user_id: int) -> Trial:
@@ -40,12 +44,28 @@ async def charge_failed(app: App, user_id: int) -> Trial:
     return await _tell(app, user_id, TrialChangeKind.CHARGE_FAILED, _failed)
 
 
-async def _tell(app: App, user_id: int, kind: TrialChangeKind, decide: Callable[[Trial, datetime], Facts]) -> Trial:
+async def raise_quota(app: App, user_id: int, *, actor: User) -> Trial:
+    """A trial that was begun with smaller quotas gets all of its plan. Twice is once. Raises NotFound."""
+    return await _tell(app, user_id, TrialChangeKind.QUOTA_RAISED, _full, actor=actor)
+
+
+async def _tell(
+    app: App,
+    user_id: int,
+    kind: TrialChangeKind,
+    decide: Callable[[Trial, datetime], Facts],
+    *,
+    actor: User | None = None,
+) -> Trial:
     while True:
         trial, now = await trial_of(user_id), app.clock.now()
         facts = decide(trial, now)
-        if not facts or await apply(app, trial, now, kind, facts):
+        if not facts or await apply(app, trial, now, kind, facts, actor=actor):
             return trial
+
+
+def _full(trial: Trial, _: datetime) -> Facts:
+    return {} if trial.quota_percent >= FULL else {"quota_percent": FULL}
 
 
 def _converted(trial: Trial, now: datetime) -> Facts:
