@@ -236,6 +236,10 @@ async def test_known_numbers_of_queries(porchlight: Porchlight) -> None:
     with porchlight.counting_queries() as statements:
         person = await porchlight.register()
     assert shapes(statements) == [
+        "INSERT fraud_keys",  # the locks of what the sign-up may share with others
+        "SELECT fraud_list_entries",
+        *["SELECT fraud_identifiers"] * 2,
+        "SELECT trial_claims",
         "INSERT users",
         "INSERT devices",
         "INSERT sessions",
@@ -244,6 +248,7 @@ async def test_known_numbers_of_queries(porchlight: Porchlight) -> None:
         "INSERT trials",
         "SELECT trials",
         *("INSERT trial_changes", "INSERT events", "INSERT jobs"),  # its history, its figure, its reminders
+        *("INSERT fraud_assessments", "INSERT fraud_identifiers"),
         "INSERT jobs",
         "INSERT audit_events",
     ]

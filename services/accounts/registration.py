@@ -66,6 +66,8 @@ async def register(
     try:
         signed_in, trial = await _make_account(app, sign_up, password_hash, name)
     except fraud.Stopped as stopped:
+        if stopped.refused and await User.exists(email_key=address.key):
+            raise EmailTaken from stopped  # who forgot that they have an account is no fraud
         await fraud.refuse(app, stopped.checked)
     except IntegrityError as error:
         if await User.exists(email_key=address.key):

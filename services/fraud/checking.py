@@ -48,6 +48,11 @@ class Stopped(Exception):
         super().__init__()
         self.checked = checked
 
+    @property
+    def refused(self) -> bool:
+        """Whether nothing that the person can do now helps."""
+        return self.checked.verdict.decision is Decision.BLOCK
+
 
 async def check(app: App, sign_up: SignUp) -> Checked:
     """Judge a sign-up, inside the caller's transaction and as its first statement. Raises Stopped."""
