@@ -33,7 +33,7 @@ Sightings = dict[int, Earlier]
 
 
 async def gather(app: App, sign_up: SignUp, keys: Keys, *, listed: int) -> Features:
-    """What is known of a sign-up whose keys are locked. Seven queries; an eighth where devices or cards are shared."""
+    """What is known of a sign-up whose keys are locked. Eight queries; a ninth where devices or cards are shared."""
     now = app.clock.now()
     earlier = await _sharing(app, keys, now)
     others = {number: each for number, each in earlier.items() if keys[Kind.PERSON] not in each.keys[Kind.PERSON]}
@@ -70,18 +70,21 @@ async def _sharing(app: App, keys: Keys, now: datetime) -> Sightings:
 
 
 async def _of_operator(app: App, keys: Keys, now: datetime) -> Sightings:
-    """The sign-ups of the network operator, with this key alone: they are counted by time, and are many."""
+    """The sign-ups of the network operator, with this key alone: they are counted by time, and are many.
+
+    Recent ones are asked for apart: they would push those whose trial ends now out of the newest `MOST`.
+    """
     found: Sightings = {}
     if Kind.OPERATOR not in keys:
         return found
     value = keys[Kind.OPERATOR]
     trial = timedelta(days=app.catalogue.trial_plan.trial_days)
     ending = Q(at__gte=now - trial - AFTER_END, at__lte=now - trial + BEFORE_END)
-    recent = Q(at__gte=now - OPERATOR_MEMORY)
-    rows = FraudIdentifier.filter(recent | ending, hash=value).order_by("-at").limit(MOST)
-    for number, at, granted in await rows.values_list("assessment_id", "at", "granted"):
-        found[number] = Earlier(at, granted)
-        found[number].keys[Kind.OPERATOR].add(value)
+    for window in (Q(at__gte=now - OPERATOR_MEMORY), ending):
+        rows = FraudIdentifier.filter(window, hash=value).order_by("-at").limit(MOST)
+        for number, at, granted in await rows.values_list("assessment_id", "at", "granted"):
+            found[number] = Earlier(at, granted)
+            found[number].keys[Kind.OPERATOR].add(value)
     return found
 
 
