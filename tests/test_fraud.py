@@ -1,14 +1,19 @@
 """The check of sign-ups through the front door: what becomes of each decision, and what later ones see of it."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from core.emails import parse_email
 from core.setting_values import networks
 from models import Session, Trial, TrialClaim, User
 from models.fraud import FraudAssessment, FraudIdentifier
+from services import fraud
+from services.sessions import Client
 from tests.challenges import easy, solved
+from tests.clock import ManualClock
 from tests.conftest import Start
 from tests.mailbox import code_in, letters_to, text_of
 from tests.plans import limits
@@ -174,6 +179,26 @@ async def test_a_refused_sign_up_is_no_trial_that_counts(porchlight: Porchlight)
     await refused(porchlight, paymentMethod="pm_card_x")
     judge(porchlight, CARD_REUSED=50.0, PERSON_KNOWN=50.0)
     assert (await sign_up(porchlight, ADA, paymentMethod="pm_card_x"))["__typename"] == "RegisterSuccess"
+
+
+async def test_trials_that_follow_each_other_are_seen(porchlight: Porchlight, clock: ManualClock) -> None:
+    """The third one of a chain, each begun on one device when the one before had ended; a pause breaks the chain."""
+    judge(porchlight, CHAIN_OF_TRIALS=50.0)
+    token = (await sign_up(porchlight, ADA))["deviceToken"]
+    for name, days in (("grace", 15), ("marie", 15), ("emmy", 60)):
+        await clock.advance(timedelta(days=days))
+        await sign_up(porchlight, f"{name}@{name}.example", device=device(token))
+    assert [each[0] for each in await evidence(porchlight)] == ["ALLOW", "ALLOW", "REVIEW", "ALLOW"]
+
+
+async def test_no_address_of_a_network_is_no_obstacle(porchlight: Porchlight) -> None:
+    """A client whose address nobody knows is judged by the rest."""
+    known = fraud.SignUp(address=parse_email(TAGGED), client=Client(ip=None))
+    judge(porchlight, TAGGED_ADDRESS=STEPS["LIMIT"])
+    with porchlight.app.database.bound():
+        async with porchlight.app.database.transaction():
+            checked = await fraud.check(porchlight.app, known)
+    assert (checked.verdict.decision, checked.features.network_kind) == (fraud.Decision.LIMIT, "UNKNOWN")
 
 
 async def test_private_addresses_tell_nothing(porchlight: Porchlight) -> None:

@@ -3,12 +3,18 @@
 import asyncio
 from datetime import timedelta
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
+from core.errors import Forbidden
 from models import OneTimeToken, Role, Trial, User
 from models.audit import AuditEvent
 from models.fraud import FraudAssessment, FraudCase, FraudListEntry
+from services.fraud import cases as fraud_cases
+from services.fraud import lists
+from services.pages import page_of
+from services.sessions import Client
 from tests.clock import ManualClock
 from tests.mailbox import letters_to, text_of
 from tests.porchlight import Person, Porchlight
@@ -103,6 +109,21 @@ async def test_cases_are_for_support_with_a_second_factor(porchlight: Porchlight
     assert found == {"node": {"__typename": "FraudCase", "email": TAGGED, "status": "OPEN"}}
     for each in (user, plain):
         assert await porchlight.ask(NODE, {"id": case["id"]}, token=each.access_token) == {"node": None}
+
+
+async def test_the_services_ask_for_the_permission_too(porchlight: Porchlight) -> None:
+    """Whatever calls them: a guard that is forgotten opens nothing."""
+    person = await porchlight.register()
+    with porchlight.app.database.bound():
+        user = await User.get(id=person.user_id)
+        for refusing in (
+            fraud_cases.page_of_cases(user, page_of(None, None, None, None), status=None),
+            fraud_cases.review(porchlight.app, 1, confirm=True, note=None, actor=user, client=Client(ip=None)),
+            lists.standing(porchlight.app, user),
+            lists.remove(porchlight.app, 1, actor=user, client=Client(ip=None)),
+        ):
+            with pytest.raises(Forbidden):
+                await refusing
 
 
 async def test_a_case_tells_why(porchlight: Porchlight) -> None:
@@ -225,7 +246,7 @@ async def test_what_names_no_case_is_not_found(porchlight: Porchlight) -> None:
     viewer = await staff(porchlight, Role.SUPPORT)
     await refused(porchlight)
     case = await only(porchlight, viewer)
-    for wrong in ("RnJhdWRDYXNlOjk5OQ==", "VXNlcjox", "nonsense"):
+    for wrong in ("RnJhdWRDYXNlOjk5OQ", "VXNlcjox", "nonsense"):
         assert await porchlight.codes(REVIEW, {"id": wrong, "confirm": True}, token=viewer.access_token) == [
             "NOT_FOUND"
         ]
@@ -263,6 +284,23 @@ async def test_an_appeal_stands_in_the_case(porchlight: Porchlight) -> None:
     case = await only(porchlight, await staff(porchlight, Role.SUPPORT))
     assert (case["status"], case["appealMessage"]) == ("OPEN", "It was me.")
     assert case["appealedAt"] is not None
+
+
+async def test_of_appeals_at_once_one_is_written(porchlight: Porchlight) -> None:
+    """Its token is spent by one UPDATE; a token that was found and then spent elsewhere changes nothing."""
+    token = await refused(porchlight)
+    messages = [f"Message {number}." for number in range(4)]
+    assert await asyncio.gather(*[appeal(porchlight, token, message) for message in messages]) == [True] * 4
+    (case,) = await cases(porchlight)
+    assert case.appeal_message in messages
+
+
+async def test_a_token_that_is_spent_meanwhile_is_dead(porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between finding it and spending it somebody else was faster."""
+    token = await refused(porchlight)
+    monkeypatch.setattr("services.one_time_tokens.spend", AsyncMock(return_value=False))
+    assert await appeal(porchlight, token)
+    assert [case.appealed_at for case in await cases(porchlight)] == [None]
 
 
 async def test_an_appeal_opens_a_confirmed_case_again(porchlight: Porchlight) -> None:

@@ -285,7 +285,7 @@ async def test_evidence_is_forgotten_in_time(porchlight: Porchlight, clock: Manu
     await clock.advance(90 * DAY)
     await prune(porchlight)
     with porchlight.app.database.bound():
-        emails = await FraudAssessment.all().order_by("id").values_list("email", flat=True)
+        emails = [row.email for row in await FraudAssessment.all().order_by("id")]
         first = await FraudCase.all().order_by("id").first()
         assert first is not None
         await FraudCase.filter(id=first.id).update(status="CONFIRMED")

@@ -53,10 +53,8 @@ async def linked_users(assessment: FraudAssessment, page: Page) -> tuple[Rows[Us
     """A page of the accounts that share a strong key with a sign-up, the newest first, and how many. Four queries."""
     strong = FraudIdentifier.filter(kind__in=STRONG)
     hashes = await strong.filter(assessment_id=assessment.id).values_list("hash", flat=True)
-    sharing = strong.filter(hash__in=hashes, assessment__user_id__not_isnull=True) if hashes else None
-    ids: set[Any] = set()
-    if sharing is not None:
-        ids = set(await sharing.order_by("-id").limit(MOST_LINKED).values_list("assessment__user_id", flat=True))
+    sharing = strong.filter(hash__in=hashes, assessment__user_id__not_isnull=True)
+    ids: set[Any] = set(await sharing.order_by("-id").limit(MOST_LINKED).values_list("assessment__user_id", flat=True))
     found = User.filter(id__in=ids - {assessment.user_id})
     return await newest_first(found, page), await found.count()
 

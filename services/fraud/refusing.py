@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NoReturn
 
 from core.errors import Refusal
-from models.fraud import FraudCase
+from models.fraud import FraudAssessment, FraudCase
 from models.one_time_tokens import Purpose
 from services import one_time_tokens
 from services.fraud import proving
@@ -38,17 +38,22 @@ async def refuse(app: App, checked: Checked) -> NoReturn:
 
     Raises ChallengeRequired, FraudSuspected.
     """
-    token: str | None = None
     async with app.database.transaction():
         row = await keep(app, checked, user_id=None)
-        if checked.verdict.decision is Decision.BLOCK:
-            case = await FraudCase.get(assessment_id=row.id)
-            token = await one_time_tokens.issue(app, Purpose.APPEAL, lifetime=APPEAL_LIFETIME, data={"case": case.id})
+        token = await _appeal_token(app, row)
     if checked.verdict.decision is Decision.CHALLENGE:
         sign_up, by_mail = checked.sign_up, _doubts_mailbox(checked)
         await proving.ask(app, client=sign_up.client, address=sign_up.address, by_mail=by_mail)
     families = {reason.signal.family for reason in checked.verdict.reasons if reason.weight >= NOTABLE}
     raise FraudSuspected(sorted(family.name for family in families), token)
+
+
+async def _appeal_token(app: App, row: FraudAssessment) -> str | None:
+    """What an appeal is written with; None where there is no case, as after a challenge."""
+    case = await FraudCase.get_or_none(assessment_id=row.id)
+    if case is None:
+        return None
+    return await one_time_tokens.issue(app, Purpose.APPEAL, lifetime=APPEAL_LIFETIME, data={"case": case.id})
 
 
 def _doubts_mailbox(checked: Checked) -> bool:
