@@ -35,6 +35,9 @@ from services.trials.countdown import Countdown
 
 Port = TypeVar("Port")
 
+SIGN_UPS_AT_ONCE = 4
+"""Transactions of sign-ups that one process runs at a time: fewer than the connections of its pool."""
+
 FORMS = {
     "DATABASE_URL": "sqlite://folder/file?busy_timeout=5000 or postgres://user:password@host:port/name?sslmode=require",
     "REDIS_URL": "redis://user:password@host:port/number or rediss://…",
@@ -86,6 +89,8 @@ class App:
     usage_changed: Signals
     usage_turns: WeakValueDictionary[int, asyncio.Semaphore] = field(default_factory=WeakValueDictionary)
     """Reports of one user wait here for each other, rather than each with a connection of the pool."""
+    sign_ups: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SIGN_UPS_AT_ONCE))
+    """Who registers waits for a turn and not, holding a connection, for who shares a key with them."""
     metrics: Metrics = field(default_factory=Metrics)
     draining: bool = False
 

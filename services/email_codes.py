@@ -63,6 +63,11 @@ async def require(app: App, action: str, *, client: Client, address: Email, answ
     raise _of_present(app, address, kept)
 
 
+async def asked(app: App, action: str, address: Email) -> bool:
+    """Whether a code may be tried: who guesses without having been asked for one sends no letter."""
+    return await one_time_codes.kept(app, CODE, _subject(action, address.key)) is not None
+
+
 async def send_letter(app: App, payload: dict[str, Any]) -> None:
     """Deliver a new code, which ends the one before. Raises Unavailable, MailRejected."""
     action, address = payload["action"], payload["address"]

@@ -8,9 +8,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from tortoise.expressions import Q
+from tortoise.expressions import Q, Subquery
 
-from models.fraud import FraudAssessment, FraudKey, FraudListEntry
+from models.fraud import FraudAssessment, FraudCase, FraudKey, FraudListEntry
 from models.jobs import Job
 from models.one_time_tokens import OneTimeToken
 from models.sessions import Session
@@ -81,6 +81,7 @@ async def prune_fraud(app: App, _: dict[str, Any]) -> None:
     old = FraudAssessment.filter(at__lt=now - FRAUD_KEPT)
     await old.filter(Q(case__id__isnull=True) | ~Q(case__status="OPEN")).delete()
     refused = FraudAssessment.filter(user_id__isnull=True, email__isnull=False, at__lt=now - REFUSED_KEPT)
-    await refused.update(email=None)
+    waiting = FraudCase.filter(status="OPEN").only("assessment_id")
+    await refused.exclude(id__in=Subquery(waiting)).update(email=None)
     await FraudKey.filter(touched_at__lt=now - LOCKS_KEPT).delete()
     await FraudListEntry.filter(expires_at__lt=now - REFUSED_KEPT).delete()

@@ -48,6 +48,9 @@ KEPT = {
     "trial_claims": "a keyed hash keeps a second trial from being had by leaving and coming back",
 }
 
+# Tables whose rows are parted from the account, and why they stay.
+PARTED = {"fraud_assessments": "what was seen of a sign-up, as keyed hashes and figures, tells farmed trials apart"}
+
 
 async def filled(porchlight: Porchlight, email: str) -> Person:
     """Somebody who has left traces in every table."""

@@ -123,7 +123,7 @@ async def _erase(app: App, user: User) -> None:
         await trials.claim(app, user.id, trial.person_key)
     await OneTimeToken.filter(address=user.email_key).delete()
     await jobs.forget(app, user, but=DELETION)
-    await fraud.forget(user.id)
+    await fraud.forget(user)
     await notifications.farewell(app, user)
     await audit.record(app, Action.DELETED, user_id=user.id)
     await User.filter(id=user.id).delete()

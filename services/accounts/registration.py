@@ -96,7 +96,7 @@ async def _make_account(
     app: App, sign_up: fraud.SignUp, password_hash: str, name: str | None
 ) -> tuple[SignedIn, Trial | None]:
     """One transaction, which begins with the check. Raises Stopped, IntegrityError."""
-    async with app.database.transaction():
+    async with app.sign_ups, app.database.transaction():
         checked = await fraud.check(app, sign_up)
         user = await _create_user(app, sign_up.address, password_hash, name)
         signed_in = await begin_session(app, user, sign_up.device, sign_up.client, PASSWORD)

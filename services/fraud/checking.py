@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tortoise.expressions import Q, Subquery
+
 from models.fraud import FraudAssessment, FraudCase, FraudIdentifier, FraudKey
 from services.fraud.cases import CaseStatus
 from services.fraud.features import Features
@@ -18,6 +20,7 @@ from services.fraud.listing import listed
 from services.fraud.scoring import Decision, Verdict, evaluate
 
 if TYPE_CHECKING:
+    from models.accounts import User
     from services.app import App
 
 STOPPING = frozenset({Decision.BLOCK, Decision.CHALLENGE})
@@ -102,9 +105,14 @@ async def keep(
     return row
 
 
-async def forget(user_id: int) -> None:
-    """Part the evidence from an account that is being deleted, inside the caller's transaction: keyed hashes stay."""
-    await FraudAssessment.filter(user_id=user_id).update(user_id=None, email=None)
+async def forget(user: User) -> None:
+    """Part the evidence from an account that is being deleted, inside the caller's transaction: keyed hashes stay.
+
+    So also that of sign-ups with its address that were refused before.
+    """
+    theirs = FraudAssessment.filter(Q(user_id=user.id) | Q(email=user.email))
+    await FraudCase.filter(assessment_id__in=Subquery(theirs.only("id"))).update(appeal_message=None, note=None)
+    await theirs.update(user_id=None, email=None)
 
 
 async def _lock(app: App, keys: Keys) -> None:

@@ -18,6 +18,8 @@ BEFORE_END, AFTER_END = timedelta(days=3), timedelta(days=5)
 AT_ONCE = timedelta(days=2)
 RARE = 20
 """Sign-ups with one fingerprint below which it ties them together."""
+CROWDED = 200
+"""Sign-ups of one network from which on there may be more than were read."""
 APART = 0.6
 """Networks for each sign-up of a domain above which its people are no colleagues."""
 
@@ -71,18 +73,25 @@ class Crowd:
 
     def _of_network(self) -> dict[str, Any]:
         here, there = self._sharing(Kind.NETWORK), self._sharing(Kind.OPERATOR)
-        day = self._since(here, DAY)
-        before = len(self._since(here, NEAR)) - len(day)
-        hour = self._since(there, HOUR)
-        earlier = len(self._since(there, OPERATOR_MEMORY)) - len(hour)
+        day, hour = self._since(here, DAY), self._since(there, HOUR)
         return {
             "network_hour": len(self._since(here, HOUR)),
             "network_day": len(day),
-            "network_usual": round(before / (NEAR / DAY - 1), 3),
+            "network_usual": round(self._usual(here, NEAR, DAY), 3),
             "network_alike": len(self._strangers(filter(self._alike, here))),
             "operator_hour": len(hour),
-            "operator_usual": round(earlier / (OPERATOR_MEMORY / HOUR - 1), 3),
+            "operator_usual": round(self._usual(there, OPERATOR_MEMORY, HOUR), 3),
         }
+
+    def _usual(self, among: list[Earlier], memory: timedelta, slot: timedelta) -> float:
+        """How many there are in a slot of time, the present one left out.
+
+        Of a crowd only the newest are known: then it is their average over the time that they cover.
+        """
+        known = self._since(among, memory)
+        if len(known) >= CROWDED:
+            return len(known) * (slot / max(self._now - min(each.at for each in known), slot / len(known)))
+        return (len(known) - len(self._since(known, slot))) / (memory / slot - 1)
 
     def _of_time(self) -> dict[str, Any]:
         tied = [each for each in self._earlier if each.granted and self._tied(each)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.emails import InvalidEmail, parse_email
 from models.accounts import User
-from models.fraud import FraudCase
+from models.fraud import FraudCase, FraudIdentifier
 from models.trials import Trial
 from services import jobs, trials
 from services.fraud.lists import ListKind, ListVerdict, keep, normalised
@@ -27,7 +27,7 @@ async def settle(app: App, case: FraudCase, *, confirmed: bool, reviewer: User) 
     user_id = case.assessment.user_id
     user = await User.get_or_none(id=user_id) if user_id is not None else None
     if user is not None:
-        await _grant(app, user, reviewer)
+        await _grant(app, case, user, reviewer)
     elif user_id is None and case.assessment.email:
         await _let_in(app, case, case.assessment.email, reviewer)
 
@@ -57,12 +57,15 @@ async def send_cleared(app: App, payload: dict[str, Any]) -> None:
     )  # fmt: skip
 
 
-async def _grant(app: App, user: User, reviewer: User) -> None:
-    """The full trial, whether it was smaller or held back. Nothing when the person has had one elsewhere."""
+async def _grant(app: App, case: FraudCase, user: User, reviewer: User) -> None:
+    """The full trial, whether it was smaller or held back. Nothing when the person has had one elsewhere.
+
+    The person is that of the address that was judged, whatever the account has been moved to.
+    """
     if await Trial.exists(user_id=user.id):
         await trials.raise_quota(app, user.id, actor=reviewer)
-    else:
-        await trials.begin(app, user, parse_email(user.email))
+    elif await trials.begin(app, user, parse_email(case.assessment.email or user.email)):
+        await FraudIdentifier.filter(assessment_id=case.assessment_id).update(granted=True)
 
 
 async def _let_in(app: App, case: FraudCase, email: str, reviewer: User) -> None:

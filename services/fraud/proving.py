@@ -26,6 +26,8 @@ async def proven(app: App, *, client: Client, address: Email, answer: str | None
         return ()
     try:
         if CODE.fullmatch(answer):
+            if not await email_codes.asked(app, challenges.REGISTER, address):
+                return ()
             await email_codes.require(app, challenges.REGISTER, client=client, address=address, answer=answer)
             return (ChallengeKind.EMAIL_CODE,)
         await challenges.require(app, challenges.REGISTER, client=client, address=address.key, answer=answer)

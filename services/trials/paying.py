@@ -69,11 +69,12 @@ def _full(trial: Trial, _: datetime) -> Facts:
 
 
 def _converted(trial: Trial, now: datetime) -> Facts:
-    return {} if trial.converted_at else without_pause(trial, now) | {"converted_at": now}
+    return {} if trial.converted_at else without_pause(trial, now) | {"converted_at": now, "quota_percent": FULL}
 
 
 def _billable(trial: Trial, now: datetime) -> Facts:
-    return {} if trial.billable_at and trial.billable_at < trial.ends_at else {"billable_at": now}
+    counts = trial.billable_at is not None and (trial.billable_at < trial.ends_at or now >= trial.ends_at)
+    return {} if counts else {"billable_at": now}
 
 
 def _failed(trial: Trial, now: datetime) -> Facts:
