@@ -12,7 +12,7 @@ from jinja2 import UndefinedError
 from adapters.mail.smtp import Tls
 from core.settings import Settings
 from models import Job, Trial, User
-from services import accounts, notifications
+from services import accounts, notifications, trials
 from services.app import App, open_app
 from services.notifications import letters as composing
 from services.sessions import Client
@@ -47,10 +47,11 @@ async def register(app: App, email: str = "ada@example.com", name: str | None = 
 
 
 async def drain(app: App) -> list[dict[str, Any]]:
-    """Do what is due; what has become of each job."""
+    """Do what is due; what has become of each job but reminders of the trial, which come later."""
     with app.database.bound():
         await Worker(app, TASKS).drain()
-        return list(await Job.all().order_by("id").values("attempts", "due_at", "done_at", "dead_at", "last_error"))
+        rows = Job.exclude(kind=trials.REMIND).order_by("id")
+        return list(await rows.values("attempts", "due_at", "done_at", "dead_at", "last_error"))
 
 
 def outbox(settings: Settings) -> list[Path]:
