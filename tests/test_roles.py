@@ -109,7 +109,7 @@ def test_permissions_of_each_role_are_pinned() -> None:
     """A permission that a role gains or loses is a decision, not a slip."""
     assert {role: sorted(permissions) for role, permissions in PERMISSIONS.items()} == {
         Role.USER: [],
-        Role.SUPPORT: ["extend_trials", "read_users", "record_usage", "suspend_users"],
+        Role.SUPPORT: ["extend_trials", "read_users", "record_usage", "review_fraud", "suspend_users"],
         Role.ANALYST: ["read_figures"],
         Role.ADMIN: sorted(Permission),
     }
