@@ -1,6 +1,7 @@
 """The roots, merged in one visible list, and the schema that they make."""
 
 from collections.abc import Iterable
+from functools import cache
 from itertools import starmap
 from typing import Any
 
@@ -106,8 +107,9 @@ class Schema(strawberry.Schema):
         pass
 
 
+@cache
 def build_schema(*, introspection: bool = True) -> Schema:
-    """The schema. Raises UnguardedFieldError."""
+    """The schema, one in a process: it holds nothing of an app. Raises UnguardedFieldError."""
     for root in (Query, Mutation, Subscription):
         require_guards(root)
     extensions: list[type[SchemaExtension]] = [DocumentLimits, TellsWhatRuns]
