@@ -13,8 +13,9 @@ from models.fraud import FraudAssessment, FraudIdentifier
 from services.devices import Description
 from services.fraud.crowd import Crowd, Earlier
 from services.fraud.features import Features
-from services.fraud.gathering import MOST, gather
+from services.fraud.gathering import gather
 from services.fraud.keys import Kind, SignUp, keys_of
+from services.fraud.looking import MOST
 from services.fraud.rules import read_rules
 from services.fraud.scoring import NOTABLE, Decision, evaluate
 from services.fraud.signals import Family
@@ -105,7 +106,7 @@ async def test_a_common_fingerprint_hides_no_device(porchlight: Porchlight) -> N
                 at=at, rules_version="1", features={}, score=0.0, decision="ALLOW", reasons=[]
             )
             await FraudIdentifier.create(assessment_id=row.id, kind=kind, hash=keys[kind], at=at, granted=True)
-        seen = await gather(app, sign_up, keys, listed=0)
+        seen = await gather(app, sign_up, keys)
     assert seen.device_trials == 1
 
 

@@ -11,18 +11,21 @@ from typing import TYPE_CHECKING
 
 from tortoise.expressions import Q, Subquery
 
-from models.fraud import FraudAssessment, FraudCase, FraudIdentifier, FraudKey
+from models.fraud import FraudAssessment, FraudCase, FraudIdentifier
 from services.fraud.cases import CaseStatus
 from services.fraud.features import Features
 from services.fraud.gathering import gather
 from services.fraud.keys import LOCKED, Keys, Kind, SignUp, hashed, keys_of
-from services.fraud.listing import listed
 from services.fraud.scoring import Decision, Verdict, evaluate
 
 if TYPE_CHECKING:
     from models.accounts import User
     from services.app import App
 
+_LOCK = """
+INSERT INTO fraud_keys (hash, touched_at) VALUES {rows}
+ON CONFLICT (hash) DO UPDATE SET touched_at = excluded.touched_at
+"""
 STOPPING = frozenset({Decision.BLOCK, Decision.CHALLENGE})
 
 
@@ -61,7 +64,7 @@ async def check(app: App, sign_up: SignUp) -> Checked:
     """Judge a sign-up, inside the caller's transaction and as its first statement. Raises Stopped."""
     keys = keys_of(app, sign_up)
     await _lock(app, keys)
-    features = await gather(app, sign_up, keys, listed=await listed(app, sign_up))
+    features = await gather(app, sign_up, keys)
     verdict = evaluate(features, app.fraud_rules)
     shadow = evaluate(features, app.shadow_rules) if app.shadow_rules else None
     app.metrics.fraud_decisions.labels(verdict.decision).inc()
@@ -118,5 +121,6 @@ async def forget(user: User) -> None:
 async def _lock(app: App, keys: Keys) -> None:
     """Hold every key until the transaction ends, in one order, so that nobody waits in a circle."""
     now = app.clock.now()
-    rows = [FraudKey(hash=value, touched_at=now) for value in sorted(keys[kind] for kind in LOCKED if kind in keys)]
-    await FraudKey.bulk_create(rows, on_conflict=["hash"], update_fields=["touched_at"])
+    values = sorted(keys[kind] for kind in LOCKED if kind in keys)
+    rows = ", ".join(f"(${number}, $1)" for number in range(2, len(values) + 2))
+    await app.database.execute(_LOCK.format(rows=rows), [now, *values])

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from core.errors import BadUserInput, Forbidden, Refusal
-from models.trials import Trial, TrialChangeKind, TrialClaim
+from models.trials import Trial, TrialChangeKind
 from services import access, audit
 from services.access import Permission
 from services.audit import Action
@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from services.sessions import Client
     from services.trials.changing import Facts
     from services.trials.status import Tick
+
+_CLAIM = """
+INSERT INTO trial_claims (person_hash, user_id, claimed_at) VALUES ($1, $2, $3)
+ON CONFLICT (person_hash) DO UPDATE SET user_id = trial_claims.user_id RETURNING user_id
+"""
+"""Whoever claimed first keeps it: the update changes nothing, and lets the row be read."""
 
 LONGEST_EXTENSION = 365
 """Days that one extension may add."""
@@ -75,15 +81,14 @@ async def claim(app: App, user_id: int, person: str) -> int:
 
     What is kept is a keyed hash, which is never rotated.
     """
-    person_hash = app.keys.identity("person", person)
-    row = TrialClaim(person_hash=person_hash, user_id=user_id, claimed_at=app.clock.now())
-    await TrialClaim.bulk_create([row], ignore_conflicts=True)
-    return (await TrialClaim.get(person_hash=person_hash)).user_id
+    values = [person_hash(app, person), user_id, app.clock.now()]
+    found: int = (await app.database.rows(_CLAIM, values))[0]["user_id"]
+    return found
 
 
-async def is_claimed(app: App, person: str) -> bool:
-    """Whether this person has had a trial. Only `claim` decides: this is for judging, not for guarding."""
-    return await TrialClaim.exists(person_hash=app.keys.identity("person", person))
+def person_hash(app: App, person: str) -> str:
+    """What a claim keeps of a person."""
+    return app.keys.identity("person", person)
 
 
 async def extend(app: App, user_id: int, days: int, *, reason: str, actor: User, client: Client) -> Trial:

@@ -1,0 +1,111 @@
+"""Looking back: the one statement that finds what earlier sign-ups, lists and claims say of the present one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from services import trials
+from services.fraud.crowd import AFTER_END, BEFORE_END, HOUR, NEAR, OPERATOR_MEMORY, Earlier, Passing
+from services.fraud.keys import STRONG, Keys, Kind
+from services.fraud.listing import hashes_of
+
+if TYPE_CHECKING:
+    from services.app import App
+    from services.fraud.keys import SignUp
+
+MEMORY = timedelta(days=180)
+MOST = 300
+"""Sign-ups of one key, the newest: what more than these share is a crowd, and the first hundreds tell so."""
+WEAK = (Kind.FINGERPRINT, Kind.DOMAIN, Kind.TWIN)
+"""Kinds that a few share. They are looked for apart from the strong ones: a crowd with the same common fingerprint
+would push those out of the newest `MOST`."""
+NOBODY = ""
+"""What stands for a key that a sign-up does not have: no hash is empty."""
+
+_NEWEST = f"ORDER BY at DESC LIMIT {MOST}"
+_LOOK = f"""
+WITH sharing AS (
+    SELECT number FROM (SELECT assessment_id AS number FROM fraud_identifiers
+        WHERE hash IN ($1, $2, $3) AND at >= $9 {_NEWEST}) AS strong
+    UNION SELECT number FROM (SELECT assessment_id AS number FROM fraud_identifiers
+        WHERE hash IN ($4, $5, $6) AND at >= $9 {_NEWEST}) AS weak
+    UNION SELECT number FROM (SELECT assessment_id AS number FROM fraud_identifiers
+        WHERE hash = $7 AND at >= $10 {_NEWEST}) AS of_network
+), passing AS (
+    SELECT number, at, granted FROM (SELECT assessment_id AS number, at, granted FROM fraud_identifiers
+        WHERE hash = $8 AND at >= $11 {_NEWEST}) AS recent
+    UNION SELECT number, at, granted FROM (SELECT assessment_id AS number, at, granted FROM fraud_identifiers
+        WHERE hash = $8 AND at >= $13 AND at <= $14 {_NEWEST}) AS ending
+)
+SELECT assessment_id AS number, kind AS what, hash AS value, at, granted
+    FROM fraud_identifiers JOIN sharing ON sharing.number = assessment_id
+    WHERE kind IN ('device', 'card', 'network') OR hash IN ($1, $4, $5, $6, $8)
+UNION ALL SELECT count(*), 'passing',
+        CASE WHEN at >= $12 THEN 'hour' WHEN at >= $11 THEN 'recent' ELSE '' END
+        || CASE WHEN at >= $13 AND at <= $14 THEN ' ending' ELSE '' END, min(at), granted
+    FROM passing WHERE number NOT IN (SELECT number FROM sharing) GROUP BY 3, 5
+UNION ALL SELECT id, 'listed', verdict, expires_at, FALSE FROM fraud_list_entries
+    WHERE kind IN ('PERSON', 'DOMAIN', 'NETWORK') AND value_hash IN ($15, $16, $17, $18) AND expires_at > $19
+UNION ALL SELECT 0, 'claimed', person_hash, claimed_at, TRUE FROM trial_claims WHERE person_hash = $20
+"""  # ruff: ignore[hardcoded-sql-expression] -- a number of ours
+"""Each key is asked for by itself, however many rows others have. Of a sign-up that shares one, the keys come that are
+compared; of those that the network operator alone connects, and which are many, how many they are.
+"""
+
+Sightings = dict[int, Earlier]
+"""Earlier sign-ups by the number of their assessment."""
+
+
+@dataclass
+class Seen:
+    """What was found. `lists` are the verdicts of the entries that name the sign-up, by the number of the entry."""
+
+    earlier: Sightings = field(default_factory=dict)
+    passing: Passing = field(default_factory=Passing)
+    lists: dict[int, str] = field(default_factory=dict)
+    claimed: bool = False
+    """Whether the person has had a trial."""
+
+
+async def look(app: App, sign_up: SignUp, keys: Keys) -> Seen:
+    """What is known of a sign-up whose keys are locked. One query, bounded however many sign-ups there are."""
+    now = app.clock.now()
+    trial = timedelta(days=app.catalogue.trial_plan.trial_days)
+    wanted = (*STRONG, *WEAK, Kind.NETWORK, Kind.OPERATOR)
+    moments = (MEMORY, 3 * NEAR, OPERATOR_MEMORY, HOUR, trial + AFTER_END, trial - BEFORE_END)
+    rows = await app.database.rows(
+        _LOOK,
+        [
+            *(keys.get(kind, NOBODY) for kind in wanted),
+            *(now - moment for moment in moments),
+            *hashes_of(app, sign_up),
+            now,
+            trials.person_hash(app, sign_up.address.person),
+        ],
+    )
+    return _seen(rows)
+
+
+def _seen(rows: list[dict[str, Any]]) -> Seen:
+    seen = Seen()
+    for row in rows:
+        number, what, value = row["number"], row["what"], row["value"]
+        if what == "passing":
+            seen.passing.count(number, value, _moment(row["at"]), granted=row["granted"])
+        elif what == "listed":
+            seen.lists[number] = value
+        elif what == "claimed":
+            seen.claimed = True
+        else:
+            each = seen.earlier.get(number)
+            if each is None:
+                each = seen.earlier[number] = Earlier(_moment(row["at"]), row["granted"])
+            each.keys[Kind(what)].add(value)
+    return seen
+
+
+def _moment(stored: datetime | str) -> datetime:
+    """A moment as a raw statement gives it: SQLite knows no dates."""
+    return datetime.fromisoformat(stored) if isinstance(stored, str) else stored
