@@ -35,7 +35,13 @@ class Earlier:
 
 @dataclass
 class Passing:
-    """Sign-ups that the network operator alone connects with the present one: they are many, and counted by time."""
+    """Sign-ups that nothing connects with the present one but the network operator, or the shape of the mailbox.
+
+    They are many, and the database counts them.
+    """
+
+    twins: int = 0
+    """In 90 days; the rest is of the operator alone."""
 
     hour: int = 0
     recent: int = 0
@@ -48,7 +54,7 @@ class Passing:
     """When the first of the recent ones was."""
 
     def count(self, number: int, when: str, at: datetime, *, granted: bool) -> None:
-        """Add `number` of them, the first at `at`: `when` holds the words hour, recent and ending."""
+        """Add `number` of the operator, the first at `at`: `when` holds the words hour, recent and ending."""
         if when.startswith(("hour", "recent")):
             self.hour += number if when.startswith("hour") else 0
             self.recent += number
@@ -86,7 +92,7 @@ class Crowd:
             "domain_networks": self._networks if self._domain else 0,
             "domain_burst": len(self._since(self._domain, NEAR)),
             "domain_age_days": (self._now - first) / DAY if first else None,
-            "twins": len(self._since(self._sharing(Kind.TWIN), 3 * NEAR)),
+            "twins": len(self._since(self._sharing(Kind.TWIN), 3 * NEAR)) + self._passing.twins,
         }
 
     def _of_keys(self) -> dict[str, Any]:

@@ -33,25 +33,32 @@ WITH sharing AS (
         WHERE hash IN ($4, $5, $6) AND at >= $9 {_NEWEST}) AS weak
     UNION SELECT number FROM (SELECT assessment_id AS number FROM fraud_identifiers
         WHERE hash = $7 AND at >= $10 {_NEWEST}) AS of_network
+), theirs AS (
+    SELECT number, kind, hash, at, granted FROM fraud_identifiers JOIN sharing ON number = assessment_id
+    WHERE kind IN ('device', 'card', 'network') OR hash IN ($1, $4, $5, $6, $8)
+), close AS (
+    SELECT DISTINCT number FROM theirs WHERE hash IN ($1, $2, $3, $4, $5, $7)
 ), passing AS (
     SELECT number, at, granted FROM (SELECT assessment_id AS number, at, granted FROM fraud_identifiers
         WHERE hash = $8 AND at >= $11 {_NEWEST}) AS recent
     UNION SELECT number, at, granted FROM (SELECT assessment_id AS number, at, granted FROM fraud_identifiers
         WHERE hash = $8 AND at >= $13 AND at <= $14 {_NEWEST}) AS ending
+    UNION SELECT number, at, granted FROM theirs WHERE hash = $8
 )
-SELECT assessment_id AS number, kind AS what, hash AS value, at, granted
-    FROM fraud_identifiers JOIN sharing ON sharing.number = assessment_id
-    WHERE kind IN ('device', 'card', 'network') OR hash IN ($1, $4, $5, $6, $8)
+SELECT number, kind AS what, hash AS value, at, granted FROM theirs WHERE number IN (SELECT number FROM close)
+UNION ALL SELECT count(*), 'twins', '', min(at), FALSE FROM theirs
+    WHERE hash = $6 AND at >= $10 AND number NOT IN (SELECT number FROM close)
 UNION ALL SELECT count(*), 'passing',
         CASE WHEN at >= $12 THEN 'hour' WHEN at >= $11 THEN 'recent' ELSE '' END
         || CASE WHEN at >= $13 AND at <= $14 THEN ' ending' ELSE '' END, min(at), granted
-    FROM passing WHERE number NOT IN (SELECT number FROM sharing) GROUP BY 3, 5
+    FROM passing WHERE number NOT IN (SELECT number FROM close) GROUP BY 3, 5
 UNION ALL SELECT id, 'listed', verdict, expires_at, FALSE FROM fraud_list_entries
     WHERE kind IN ('PERSON', 'DOMAIN', 'NETWORK') AND value_hash IN ($15, $16, $17, $18) AND expires_at > $19
 UNION ALL SELECT 0, 'claimed', person_hash, claimed_at, TRUE FROM trial_claims WHERE person_hash = $20
 """  # ruff: ignore[hardcoded-sql-expression] -- a number of ours
-"""Each key is asked for by itself, however many rows others have. Of a sign-up that shares one, the keys come that are
-compared; of those that the network operator alone connects, and which are many, how many they are.
+"""Each group of keys is asked for by itself, however many rows others have. Of a sign-up that is close, the keys come
+that are compared. Those that share nothing but the operator, or the shape of a mailbox at a provider, are many, and
+are counted here.
 """
 
 Sightings = dict[int, Earlier]
@@ -92,7 +99,9 @@ def _seen(rows: list[dict[str, Any]]) -> Seen:
     seen = Seen()
     for row in rows:
         number, what, value = row["number"], row["what"], row["value"]
-        if what == "passing":
+        if what == "twins":
+            seen.passing.twins = number
+        elif what == "passing":
             seen.passing.count(number, value, _moment(row["at"]), granted=row["granted"])
         elif what == "listed":
             seen.lists[number] = value
