@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from services import trials
@@ -18,31 +19,30 @@ if TYPE_CHECKING:
 MEMORY = timedelta(days=180)
 MOST = 300
 """Sign-ups of one key, the newest: what more than these share is a crowd, and the first hundreds tell so."""
-WEAK = (Kind.FINGERPRINT, Kind.DOMAIN, Kind.TWIN)
-"""Kinds that a few share. They are looked for apart from the strong ones: a crowd with the same common fingerprint
-would push those out of the newest `MOST`."""
+COMPARED = (*STRONG, Kind.FINGERPRINT, Kind.DOMAIN, Kind.TWIN, Kind.NETWORK, Kind.OPERATOR)
+"""The kinds that are looked for, in the order of the statement's placeholders."""
 NOBODY = ""
 """What stands for a key that a sign-up does not have: no hash is empty."""
 
-_NEWEST = f"ORDER BY at DESC LIMIT {MOST}"
+
+_NEWEST = "SELECT * FROM (SELECT {columns} FROM fraud_identifiers WHERE {of} ORDER BY at DESC LIMIT {most}) AS newest"
+_NUMBERS = partial(_NEWEST.format, columns="assessment_id AS number", most=MOST)
+_ROWS = partial(_NEWEST.format, columns="assessment_id AS number, at, granted", most=MOST)
+_SHARING = "\n    UNION ".join(
+    [*(_NUMBERS(of=f"hash = ${place} AND at >= $9") for place in range(1, 7)), _NUMBERS(of="hash = $7 AND at >= $10")]
+)
+_RECENT, _ENDING = _ROWS(of="hash = $8 AND at >= $11"), _ROWS(of="hash = $8 AND at >= $13 AND at <= $14")
 _LOOK = f"""
 WITH sharing AS (
-    SELECT number FROM (SELECT assessment_id AS number FROM fraud_identifiers
-        WHERE hash IN ($1, $2, $3) AND at >= $9 {_NEWEST}) AS strong
-    UNION SELECT number FROM (SELECT assessment_id AS number FROM fraud_identifiers
-        WHERE hash IN ($4, $5, $6) AND at >= $9 {_NEWEST}) AS weak
-    UNION SELECT number FROM (SELECT assessment_id AS number FROM fraud_identifiers
-        WHERE hash = $7 AND at >= $10 {_NEWEST}) AS of_network
+    {_SHARING}
 ), theirs AS (
     SELECT number, kind, hash, at, granted FROM fraud_identifiers JOIN sharing ON number = assessment_id
     WHERE kind IN ('device', 'card', 'network') OR hash IN ($1, $4, $5, $6, $8)
 ), close AS (
     SELECT DISTINCT number FROM theirs WHERE hash IN ($1, $2, $3, $4, $5, $7)
 ), passing AS (
-    SELECT number, at, granted FROM (SELECT assessment_id AS number, at, granted FROM fraud_identifiers
-        WHERE hash = $8 AND at >= $11 {_NEWEST}) AS recent
-    UNION SELECT number, at, granted FROM (SELECT assessment_id AS number, at, granted FROM fraud_identifiers
-        WHERE hash = $8 AND at >= $13 AND at <= $14 {_NEWEST}) AS ending
+    {_RECENT}
+    UNION {_ENDING}
     UNION SELECT number, at, granted FROM theirs WHERE hash = $8
 )
 SELECT number, kind AS what, hash AS value, at, granted FROM theirs WHERE number IN (SELECT number FROM close)
@@ -55,10 +55,10 @@ UNION ALL SELECT count(*), 'passing',
 UNION ALL SELECT id, 'listed', verdict, expires_at, FALSE FROM fraud_list_entries
     WHERE kind IN ('PERSON', 'DOMAIN', 'NETWORK') AND value_hash IN ($15, $16, $17, $18) AND expires_at > $19
 UNION ALL SELECT 0, 'claimed', person_hash, claimed_at, TRUE FROM trial_claims WHERE person_hash = $20
-"""  # ruff: ignore[hardcoded-sql-expression] -- a number of ours
-"""Each group of keys is asked for by itself, however many rows others have. Of a sign-up that is close, the keys come
-that are compared. Those that share nothing but the operator, or the shape of a mailbox at a provider, are many, and
-are counted here.
+"""  # ruff: ignore[hardcoded-sql-expression] -- words of ours
+"""Each key is asked for by itself, backwards from the end of an index: strangers who share a common fingerprint push
+nobody out of sight, and take no longer the more they are. Of a sign-up that is close, the keys come that are compared.
+Those that share nothing but the operator, or the shape of a mailbox at a provider, are many, and are counted here.
 """
 
 Sightings = dict[int, Earlier]
@@ -80,12 +80,11 @@ async def look(app: App, sign_up: SignUp, keys: Keys) -> Seen:
     """What is known of a sign-up whose keys are locked. One query, bounded however many sign-ups there are."""
     now = app.clock.now()
     trial = timedelta(days=app.catalogue.trial_plan.trial_days)
-    wanted = (*STRONG, *WEAK, Kind.NETWORK, Kind.OPERATOR)
     moments = (MEMORY, 3 * NEAR, OPERATOR_MEMORY, HOUR, trial + AFTER_END, trial - BEFORE_END)
     rows = await app.database.rows(
         _LOOK,
         [
-            *(keys.get(kind, NOBODY) for kind in wanted),
+            *(keys.get(kind, NOBODY) for kind in COMPARED),
             *(now - moment for moment in moments),
             *hashes_of(app, sign_up),
             now,
