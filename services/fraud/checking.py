@@ -123,4 +123,4 @@ async def _lock(app: App, keys: Keys) -> None:
     now = app.clock.now()
     values = sorted(keys[kind] for kind in LOCKED if kind in keys)
     rows = ", ".join(f"(${number}, $1)" for number in range(2, len(values) + 2))
-    await app.database.execute(_LOCK.format(rows=rows), [now, *values])
+    await app.database.rows(_LOCK.format(rows=rows), [now, *values])
