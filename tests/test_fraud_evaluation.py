@@ -18,7 +18,7 @@ from services.fraud.crowd import AFTER_END, BEFORE_END, HOUR, NEAR, OPERATOR_MEM
 from services.fraud.features import Features
 from services.fraud.gathering import gather
 from services.fraud.keys import Kind, SignUp, keys_of
-from services.fraud.looking import MEMORY, MOST
+from services.fraud.looking import MEMORY, MOST, look
 from services.fraud.rules import read_rules
 from services.fraud.scoring import NOTABLE, Decision, evaluate
 from services.fraud.signals import Family
@@ -109,7 +109,7 @@ async def test_a_common_fingerprint_hides_no_device(porchlight: Porchlight) -> N
                 at=at, rules_version="1", features={}, score=0.0, decision="ALLOW", reasons=[]
             )
             await FraudIdentifier.create(assessment_id=row.id, kind=kind, hash=keys[kind], at=at, granted=True)
-        seen = await gather(app, sign_up, keys)
+        seen = await gather(app, sign_up, keys, await look(app, sign_up, keys))
     assert seen.device_trials == 1
 
 
@@ -156,7 +156,8 @@ async def test_one_statement_sees_what_there_is(porchlight: Porchlight) -> None:
             await happened(app, draw, number)
         for _ in range(40):
             sign_up = someone(draw)
-            seen = await gather(app, sign_up, keys_of(app, sign_up))
+            keys = keys_of(app, sign_up)
+            seen = await gather(app, sign_up, keys, await look(app, sign_up, keys))
             expected = await by_hand(app, sign_up)
             assert {name: getattr(seen, name) for name in expected} == expected
 

@@ -55,10 +55,11 @@ async def register(
     address = parse_email(email)
     name = cleaned_name(name)
     good = await accepted(app, password, email=address.written, name=name, has_factor=False)
+    # The provider may take seconds, so before the transaction; and an error before the answer, which is spent.
+    card = await cards.card_behind(app, payment_method)
     proven = await fraud.proven(app, client=client, address=address, answer=challenge_answer)
     if not proven:
         await challenges.require_of_busy(app, challenges.REGISTER, client=client, address=address.key, answer=None)
-    card = await cards.card_behind(app, payment_method)  # before the transaction: the provider may take seconds
     sign_up = fraud.SignUp(
         address=address, client=client, device=device, card=card, form_seconds=form_seconds, proven=proven
     )

@@ -1,4 +1,4 @@
-"""From keys to features: a query over the sign-ups of the last 180 days, bounded however many there are."""
+"""From what was seen of earlier sign-ups to features."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from services.fraud.crowd import Crowd, Earlier
 from services.fraud.features import Features
 from services.fraud.keys import Keys, Kind, SignUp
 from services.fraud.listing import listed
-from services.fraud.looking import MEMORY, MOST, Sightings, look
+from services.fraud.looking import MEMORY, MOST, Seen, Sightings
 from services.fraud.mailboxes import domain_kind, randomness
 from services.fraud.places import network_kind
 
@@ -23,10 +23,9 @@ TIES = (Kind.DEVICE, Kind.CARD)
 EXPECTED_HEADERS = ("user-agent", "accept", "accept-language", "accept-encoding")
 
 
-async def gather(app: App, sign_up: SignUp, keys: Keys) -> Features:
-    """What is known of a sign-up whose keys are locked. One query; a second where devices or cards are shared."""
+async def gather(app: App, sign_up: SignUp, keys: Keys, seen: Seen) -> Features:
+    """What is known of a sign-up, by what was seen. One query where devices or cards are shared, otherwise none."""
     now = app.clock.now()
-    seen = await look(app, sign_up, keys)
     person = keys[Kind.PERSON]
     others = {number: each for number, each in seen.earlier.items() if person not in each.keys[Kind.PERSON]}
     trial = timedelta(days=app.catalogue.trial_plan.trial_days)
@@ -41,7 +40,7 @@ async def gather(app: App, sign_up: SignUp, keys: Keys) -> Features:
         network_kind=network_kind(sign_up.client.ip).name,
         form_seconds=sign_up.form_seconds,
         headers_missing=sum(name not in sign_up.client.headers for name in EXPECTED_HEADERS),
-        listed=listed(seen.lists.values()),
+        listed=listed(seen.lists),
         proven=sign_up.proven,
         **crowd.features(),
     )
