@@ -14,14 +14,14 @@ from core.emails import parse_email
 from models.fraud import FraudAssessment, FraudIdentifier
 from services.app import App
 from services.devices import Description
-from services.fraud.crowd import AFTER_END, BEFORE_END, HOUR, NEAR, OPERATOR_MEMORY, Crowd, Earlier
+from services.fraud.crowd import AFTER_END, BEFORE_END, DAY, HOUR, NEAR, OPERATOR_MEMORY, Crowd, Earlier, Passing
 from services.fraud.features import Features
 from services.fraud.gathering import gather
 from services.fraud.keys import Kind, SignUp, keys_of
 from services.fraud.looking import MEMORY, MOST, look
 from services.fraud.rules import read_rules
-from services.fraud.scoring import NOTABLE, Decision, evaluate
-from services.fraud.signals import Family
+from services.fraud.scoring import NOTABLE, Decision, Reason, asked_for, evaluate
+from services.fraud.signals import SIGNALS, Family
 from services.sessions import Client
 from tests.porchlight import Porchlight
 
@@ -111,6 +111,44 @@ async def test_a_common_fingerprint_hides_no_device(porchlight: Porchlight) -> N
             await FraudIdentifier.create(assessment_id=row.id, kind=kind, hash=keys[kind], at=at, granted=True)
         seen = await gather(app, sign_up, keys, await look(app, sign_up, keys))
     assert seen.device_trials == 1
+
+
+@pytest.mark.parametrize(
+    ("ages", "usual"),
+    [
+        ([], 0.0),
+        ([DAY * 2] * 29 + [HOUR] * 10, 1.0),  # today's own burst is not what is usual
+        ([DAY * 31] * 50, 0.0),
+        ([HOUR] * 199, 0.0),
+        ([2 * DAY * number / 300 for number in range(301)], 150.5),  # the newest of a crowd, all of two days
+        ([0 * DAY] * 200, 200.0),
+    ],
+)
+def test_what_is_usual(ages: list[timedelta], usual: float) -> None:
+    """Sign-ups a day, from the days before; of a crowd only the newest are known, so from the time that they cover."""
+    now = SystemClock().now()
+    rows = [Earlier(now - age, granted=True) for age in ages]
+    for each in rows:
+        each.keys[Kind.NETWORK].add("here")
+    features = Crowd({Kind.NETWORK: "here"}, rows, now, timedelta(days=14)).features()
+    assert features["network_usual"] == usual
+    passing = Passing(recent=len([age for age in ages if age <= 3 * DAY]), hour=ages.count(HOUR), first=now - 2 * DAY)
+    there = Crowd({}, [], now, timedelta(days=14), passing).features()["operator_usual"]
+    assert there == round((passing.recent / 48 if passing.recent >= 200 else (passing.recent - passing.hour) / 71), 3)
+
+
+@pytest.mark.parametrize(
+    ("signals", "kind"),
+    [
+        ({"RANDOM_ADDRESS": 2.0, "HOSTING_NETWORK": 1.0, "MAIL_READ": -3.0}, "EMAIL_CODE"),
+        ({"RANDOM_ADDRESS": 1.0, "HOSTING_NETWORK": 2.0}, "PROOF_OF_WORK"),
+        ({"WORK_DONE": -1.0}, "PROOF_OF_WORK"),
+    ],
+)
+def test_what_is_doubted_is_asked_for(signals: dict[str, float], kind: str) -> None:
+    """And stays so once it has been answered: an answer is no reason to ask for the other one."""
+    by_code = {signal.code: signal for signal in SIGNALS}
+    assert asked_for([Reason(by_code[code], weight) for code, weight in signals.items()]) == kind
 
 
 def someone(draw: random.Random) -> SignUp:
