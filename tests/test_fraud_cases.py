@@ -248,9 +248,11 @@ async def test_what_the_staff_said_of_an_address(porchlight: Porchlight) -> None
         actor = await User.get(id=viewer.user_id)
 
     async def put(email: str, verdict: ListVerdict) -> None:
-        entry = {"kind": ListKind.PERSON, "value": email, "verdict": verdict, "reason": "Seen.", "days": 300}
         with porchlight.app.database.bound():
-            await lists.put(porchlight.app, **entry, actor=actor, client=Client())
+            await lists.put(
+                porchlight.app, kind=ListKind.PERSON, value=email, verdict=verdict, reason="Seen.", days=300, actor=actor,
+                client=Client(),
+            )  # fmt: skip
 
     names = ("ada", "grace", "marie")
     for name in names:

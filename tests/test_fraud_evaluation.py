@@ -121,7 +121,7 @@ async def test_a_common_fingerprint_hides_no_device(porchlight: Porchlight) -> N
         ([DAY * 31] * 50, 0.0),
         ([HOUR] * 199, 0.0),
         ([2 * DAY * number / 300 for number in range(301)], 150.5),  # the newest of a crowd, all of two days
-        ([0 * DAY] * 200, 200.0),
+        ([0 * DAY] * 200, 40_000.0),  # all in one moment: no division by nothing
     ],
 )
 def test_what_is_usual(ages: list[timedelta], usual: float) -> None:
