@@ -250,8 +250,8 @@ async def test_what_the_staff_said_of_an_address(porchlight: Porchlight) -> None
     async def put(email: str, verdict: ListVerdict) -> None:
         with porchlight.app.database.bound():
             await lists.put(
-                porchlight.app, kind=ListKind.PERSON, value=email, verdict=verdict, reason="Seen.", days=300, actor=actor,
-                client=Client(),
+                porchlight.app, kind=ListKind.PERSON, value=email, verdict=verdict, reason="Seen.", days=300,
+                actor=actor, client=Client(),
             )  # fmt: skip
 
     names = ("ada", "grace", "marie")
