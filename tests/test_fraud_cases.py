@@ -187,6 +187,17 @@ async def test_dismissing_begins_the_trial_that_was_held_back(porchlight: Porchl
     assert (event.actor_id, event.user_id) == (viewer.user_id, result["user"]["databaseId"])
 
 
+async def test_dismissing_gives_no_second_trial(porchlight: Porchlight) -> None:
+    """To a person who has had one under another spelling of the address meanwhile."""
+    result = await held_back(porchlight)
+    assert (await sign_up(porchlight, "ada@example.com"))["trial"] is not None
+    viewer = await staff(porchlight, Role.SUPPORT)
+    await review(porchlight, viewer, await only(porchlight, viewer), confirm=False)
+    with porchlight.app.database.bound():
+        assert not await Trial.exists(user_id=result["user"]["databaseId"])
+        assert not await FraudIdentifier.exists(assessment__user_id=result["user"]["databaseId"], granted=True)
+
+
 async def test_confirming_keeps_what_was_held_back(porchlight: Porchlight) -> None:
     """No trial, no letter, no entry of a list."""
     result = await held_back(porchlight)
