@@ -47,7 +47,7 @@ class FraudIdentifier(Model):
 
     class Meta:
         table = "fraud_identifiers"
-        indexes = (("hash", "at"), ("assessment",))
+        indexes = (("hash", "at", "assessment", "granted"), ("assessment",))
 
 
 class FraudKey(Model):
@@ -92,6 +92,8 @@ class FraudListEntry(Model):
     verdict = fields.CharField(max_length=8)
     reason = fields.CharField(max_length=500)
     owner_id = fields.IntField(null=True)
+    case_id = fields.BigIntField(null=True)
+    """The dismissed case that it makes good: the sign-up that it lets pass uses it up. No foreign key: it is a note."""
     created_at = fields.DatetimeField()
     expires_at = fields.DatetimeField()
 

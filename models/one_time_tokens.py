@@ -41,6 +41,8 @@ class OneTimeToken(Model):
     """The key of the address that the token was sent to: it proves this address and no other."""
     data: Any = fields.JSONField(null=True)
     attempts = fields.IntField(default=0, db_default=0)
+    attempts_elsewhere = fields.IntField(default=0, db_default=0)
+    """Those of all networks but the one that asked for the token, where they are told apart."""
     created_at = fields.DatetimeField()
     expires_at = fields.DatetimeField()
     used_at = fields.DatetimeField(null=True)

@@ -33,12 +33,46 @@ class Earlier:
     keys: dict[Kind, set[str]] = field(default_factory=lambda: defaultdict(set))
 
 
+@dataclass
+class Passing:
+    """Sign-ups that nothing connects with the present one but the network operator, or the shape of the mailbox.
+
+    They are many, and the database counts them.
+    """
+
+    twins: int = 0
+    """In 90 days; the rest is of the operator alone."""
+
+    hour: int = 0
+    recent: int = 0
+    """In `OPERATOR_MEMORY`, those of the hour among them."""
+    granted: int = 0
+    """The recent ones that got a trial."""
+    ended: int = 0
+    """Those whose trial ends about now."""
+    first: datetime | None = None
+    """When the first of the recent ones was."""
+
+    def count(self, number: int, when: str, at: datetime, *, granted: bool) -> None:
+        """Add `number` of the operator, the first at `at`: `when` holds the words hour, recent and ending."""
+        if when.startswith(("hour", "recent")):
+            self.hour += number if when.startswith("hour") else 0
+            self.recent += number
+            self.granted += number if granted else 0
+            self.first = min(at, self.first or at)
+        if when.endswith("ending") and granted:
+            self.ended += number
+
+
 class Crowd:
     """The earlier sign-ups of other people, as the present one looks at them."""
 
-    def __init__(self, keys: Keys, earlier: Iterable[Earlier], now: datetime, trial: timedelta) -> None:
+    def __init__(
+        self, keys: Keys, earlier: Iterable[Earlier], now: datetime, trial: timedelta, passing: Passing | None = None
+    ) -> None:
         self._keys = keys
         self._earlier = list(earlier)
+        self._passing = passing or Passing()
         self._now = now
         self._trial = trial
         self._domain = self._sharing(Kind.DOMAIN)
@@ -58,7 +92,7 @@ class Crowd:
             "domain_networks": self._networks if self._domain else 0,
             "domain_burst": len(self._since(self._domain, NEAR)),
             "domain_age_days": (self._now - first) / DAY if first else None,
-            "twins": len(self._since(self._sharing(Kind.TWIN), 3 * NEAR)),
+            "twins": len(self._since(self._sharing(Kind.TWIN), 3 * NEAR)) + self._passing.twins,
         }
 
     def _of_keys(self) -> dict[str, Any]:
@@ -79,28 +113,30 @@ class Crowd:
             "network_day": len(day),
             "network_usual": round(self._usual(here, NEAR, DAY), 3),
             "network_alike": len(self._strangers(filter(self._alike, here))),
-            "operator_hour": len(hour),
-            "operator_usual": round(self._usual(there, OPERATOR_MEMORY, HOUR), 3),
+            "operator_hour": len(hour) + self._passing.hour,
+            "operator_usual": round(self._usual(there, OPERATOR_MEMORY, HOUR, self._passing), 3),
         }
 
-    def _usual(self, among: list[Earlier], memory: timedelta, slot: timedelta) -> float:
+    def _usual(self, among: list[Earlier], memory: timedelta, slot: timedelta, passing: Passing | None = None) -> float:
         """How many there are in a slot of time, the present one left out.
 
         Of a crowd only the newest are known: then it is their average over the time that they cover.
         """
-        known = self._since(among, memory)
-        if len(known) >= CROWDED:
-            return len(known) * (slot / max(self._now - min(each.at for each in known), slot / len(known)))
-        return (len(known) - len(self._since(known, slot))) / (memory / slot - 1)
+        known, passing = self._since(among, memory), passing or Passing()
+        count = len(known) + passing.recent
+        if count >= CROWDED:
+            first = min([each.at for each in known] + ([passing.first] if passing.first else []))
+            return count * (slot / max(self._now - first, slot / count))
+        return (count - len(self._since(known, slot)) - passing.hour) / (memory / slot - 1)
 
     def _of_time(self) -> dict[str, Any]:
         tied = [each for each in self._earlier if each.granted and self._tied(each)]
         there = [each for each in self._sharing(Kind.OPERATOR) if each.granted and not self._colleague(each)]
-        recent = len(self._since(there, OPERATOR_MEMORY))
+        recent = len(self._since(there, OPERATOR_MEMORY)) + self._passing.granted
         return {
             "successions": sum(self._follows(self._now, each) for each in tied),
             "chain": self._chain(tied),
-            "operator_successions": sum(self._follows(self._now, each) for each in there),
+            "operator_successions": sum(self._follows(self._now, each) for each in there) + self._passing.ended,
             "operator_expected": round(recent * (BEFORE_END + AFTER_END) / OPERATOR_MEMORY, 3),
             "bursts": len(self._since(tied, AT_ONCE)),
         }

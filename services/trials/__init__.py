@@ -3,7 +3,7 @@
 from services.trials.changing import tell_of
 from services.trials.countdown import Countdown
 from services.trials.ending import END, end_all, end_batch
-from services.trials.lifecycle import TrialNotExtendable, begin, claim, extend, is_claimed, watch
+from services.trials.lifecycle import TrialNotExtendable, begin, claim, extend, person_hash, watch
 from services.trials.pausing import (
     TrialNotCancelable,
     TrialNotPausable,
@@ -51,10 +51,10 @@ __all__ = [
     "ends_at",
     "extend",
     "has_access",
-    "is_claimed",
     "next_change",
     "pause",
     "payment_method_added",
+    "person_hash",
     "progress",
     "raise_quota",
     "resume",
