@@ -40,6 +40,7 @@ from services.sessions.refreshing import (
 from services.sessions.seeing import (
     SEEN_EVERY,
     State,
+    all_stand,
     count_of_user,
     page_of_user,
     see,
@@ -65,6 +66,7 @@ __all__ = [
     "Tokens",
     "Verdict",
     "authentication_of",
+    "all_stand",
     "count_of_user",
     "forget_device",
     "is_live",

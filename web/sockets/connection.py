@@ -124,7 +124,8 @@ class Socket:
     async def _serve(self) -> None:
         try:
             async with asyncio.timeout(INIT_TIMEOUT):
-                await self._initialise()
+                given = await self._greeted()
+            await self._acknowledge(given)
             while True:
                 await self._handle(await self._receive())
         except TimeoutError:
@@ -137,8 +138,8 @@ class Socket:
             _, extensions = failure(error)
             await self.close(1011, f"{extensions['code']} {extensions.get('errorId', '')}".strip())
 
-    async def _initialise(self) -> None:
-        """The first message authenticates: an invalid token ends the connection, none makes it anonymous."""
+    async def _greeted(self) -> object:
+        """What the first message authenticates with, if anything."""
         message = await self._receive()
         while message["type"] in {"ping", "pong"}:
             await self._handle(message)
@@ -151,6 +152,10 @@ class Socket:
         given = (payload or {}).get("Authorization") or self._websocket.headers.get("authorization")
         if given is None and (kept := CookieJar(self._runtime.app.settings).access_token(self._websocket)):
             given, self._changes = f"Bearer {kept}", False
+        return given
+
+    async def _acknowledge(self, given: object) -> None:
+        """An invalid token ends the connection, none makes it anonymous."""
         if given is not None:
             await self._authenticate(given)
         self._acknowledged = True
@@ -158,7 +163,8 @@ class Socket:
 
     async def _authenticate(self, given: object) -> None:
         try:
-            self.viewer = await self._runtime.viewer(str(given))
+            async with self._runtime.app.openings.turn():
+                self.viewer = await self._runtime.viewer(str(given))
         except Unauthenticated as error:
             raise CloseError(4403, "Forbidden") from error
         except Exception as error:
@@ -249,7 +255,8 @@ class Socket:
         if self.viewer is None:
             return None
         try:
-            fresh = await access.renewed(self._runtime.app, self.viewer)
+            async with self._runtime.app.openings.turn():
+                fresh = await access.renewed(self._runtime.app, self.viewer)
         except access.Suspended:
             await self.close(*SUSPENDED)
             raise
@@ -259,7 +266,10 @@ class Socket:
         if access.may_less(fresh.user.role, self.viewer.user.role):
             await self.close(*LOWERED)
             raise Unauthenticated
+        raised = fresh.user.role is not self.viewer.user.role
         self.viewer = fresh
+        if raised:
+            self._joined(self)
         return fresh
 
     async def _refuse(self, operation_id: str, message: str, extensions: dict[str, Any]) -> None:
