@@ -13,6 +13,7 @@ from graphql import (
     GraphQLField,
     GraphQLLeafType,
     GraphQLObjectType,
+    GraphQLResolveInfoHelpers,
     Undefined,
     get_nullable_type,
     is_enum_type,
@@ -69,6 +70,17 @@ class EventExecutor(StrawberryGraphQLCoreExecutionContext):
 
     _planned = False
     _plan: Plan | None = None
+
+    @property
+    def async_helpers(self) -> GraphQLResolveInfoHelpers:
+        """Made for who asks, and not kept: the two methods would hold the executor, and nothing of an operation or
+        a subscription that is over could be freed before Python looks for cycles.
+        """
+        return GraphQLResolveInfoHelpers(gather=self.gather_async_work, track=self.track_async_work)
+
+    @async_helpers.setter
+    def async_helpers(self, _: GraphQLResolveInfoHelpers) -> None:
+        pass
 
     def build_per_event_executor(self, payload: Any) -> Any:
         """What answers this event."""

@@ -49,7 +49,8 @@ class CloseError(Exception):
 class _Running:
     """One operation of a socket."""
 
-    task: "asyncio.Task[None]"
+    task: "asyncio.Task[None] | None"
+    """None once it is over: the task keeps what it was cancelled with, and that keeps all of the socket."""
 
     def __init__(self, operation_id: str, context: Context) -> None:
         self.id = operation_id
@@ -57,7 +58,7 @@ class _Running:
 
     def stop(self) -> None:
         """Cancel it, unless it is changing something: then it runs to its end and nobody hears of it."""
-        if not self.context.changing:
+        if self.task is not None and not self.context.changing:
             self.task.cancel()
 
 
@@ -98,7 +99,7 @@ class Socket:
     async def end(self, code: int, reason: str) -> None:
         """End the connection after what is being changed, whose answer is sent first."""
         self._stop()
-        changing = [running.task for running in self._running if running.context.changing]
+        changing = [running.task for running in self._running if running.task and running.context.changing]
         if changing:
             await asyncio.wait(changing, timeout=CLOSE_TIMEOUT)
         await self.close(code, reason)
@@ -285,10 +286,11 @@ class Socket:
     async def _let_go(self) -> None:
         self._stop()
         if self._running:
-            await asyncio.wait([running.task for running in self._running])
+            await asyncio.wait([running.task for running in self._running if running.task])
 
     def _done(self, running: _Running, task: "asyncio.Task[None]") -> None:
         self._running.discard(running)
+        running.task = None
         if not task.cancelled() and (error := task.exception()):
             log.error("socket.operation_failed", exc_info=error)
 
