@@ -35,11 +35,13 @@ CHANGES = 3
 """Trials that change in each second."""
 SPANS = 3
 """Stretches of the slow cadence. Others work on the machine, so the least that one took tells most."""
-SETTLING = 6.0
+SETTLING = 5.0
 ASLEEP = 15
 """Seconds for which one does not read."""
-HURRIED = 15
-"""Seconds at 1 Hz."""
+EACH_SECOND = (0.5, 1.0)
+"""Which share of them goes at 1 Hz, in steps."""
+HURRIED = 10
+"""Seconds of each step."""
 MEGABYTE = 1024 * 1024
 PROTOCOL = Subprotocol("graphql-transport-ws")
 READ = "{ plans { key } }"
@@ -55,6 +57,7 @@ class Heard:
     ticks: list[float]
     changes: list[float]
     lost: int
+    open: int
     dreams: dict[str, int]
 
     @property
@@ -64,7 +67,7 @@ class Heard:
 
     def line(self, name: str) -> str:
         """The figures, for people."""
-        each = f"{self.cpu / self.rate * 1e6:.0f} µs each" if self.ticks else "none"
+        each = f"{self.cpu / self.rate * 1e6:.0f} us each" if self.ticks else "none"
         parts = [f"{name}: {self.cpu:.1%} of a core", f"{self.rate:,.0f} ticks/s ({each})"]
         parts.append(f"lag {_percentiles(self.ticks)}")
         if self.changes:
@@ -140,7 +143,8 @@ def measure(profile: Profile, people: int, calm_seconds: int) -> None:
                 _calm(profile, crowd, calm_seconds)
                 _dropped(server, crowd, people // 2)
                 _slow(server, crowd)
-                _hurried(profile, server, crowd, people, ending)
+                _stormed(profile, server, crowd, ending)
+                _hurried(crowd, people)
             finally:
                 if process.stdin is not None:
                     process.stdin.close()
@@ -169,32 +173,33 @@ def _dropped(server: Process, crowd: Crowd, some: int) -> None:
     time.sleep(SETTLING)
     after = Held.by(server)
     crowd.order("open", CADENCE)
-    time.sleep(SETTLING)
     say(f"{some:,} abrupt closes: {before}; after them {after}; with as many anew {Held.by(server)}")
 
 
 def _slow(server: Process, crowd: Crowd) -> None:
-    before = Held.by(server)
     dreams = crowd.order("doze", ASLEEP).dreams
     say(
-        f"one that does not read for {ASLEEP} s: of {dreams['due']:,} ticks {dreams['late']:,} came late and the others "
-        f"never; each countdown told of the present {dreams['until']:,} ms after; {before} before, {Held.by(server)} after"
+        f"one that does not read for {ASLEEP} s: of {dreams['due']:,} ticks {dreams['late']:,} came late, the others "
+        f"never; all of its countdowns told of the present after {dreams['until']:,} ms; {Held.by(server)}"
     )
 
 
-def _hurried(profile: Profile, server: Process, crowd: Crowd, people: int, ending: str) -> None:
-    opening, ended, slowest = asyncio.run(all_at_once(profile, server, crowd, people, ending))
+def _stormed(profile: Profile, server: Process, crowd: Crowd, ending: str) -> None:
+    storm, ended, slowest = asyncio.run(all_at_once(profile, server, crowd, ending))
     say(
-        f"{people:,} subscriptions at once: all open after {opening.seconds:.0f} s, {opening.cpu:.0%} of a core; "
+        f"{storm.open:,} subscriptions at once: open after {storm.seconds:.0f} s, {storm.cpu:.0%} of a core; "
         f"meanwhile the slowest answer to others took {slowest * 1000:,.0f} ms, and a session that nobody told the end "
         f"of lost its socket after {ended:.1f} s"
     )
-    say(crowd.order("count", HURRIED).line(f"{people:,} every second"))
 
 
-async def all_at_once(
-    profile: Profile, server: Process, crowd: Crowd, people: int, ending: str
-) -> tuple[Heard, float, float]:
+def _hurried(crowd: Crowd, people: int) -> None:
+    for share in EACH_SECOND:
+        count = crowd.order("hurry", int(share * people)).open
+        say(crowd.order("count", HURRIED).line(f"{count:,} every second"))
+
+
+async def all_at_once(profile: Profile, server: Process, crowd: Crowd, ending: str) -> tuple[Heard, float, float]:
     """Have everybody subscribe in one moment, end a session meanwhile, and ask as somebody else all the time.
 
     What was heard, seconds until the session's socket was closed, and the slowest answer's.
@@ -206,7 +211,7 @@ async def all_at_once(
             orjson.dumps({"type": "connection_init", "payload": {"Authorization": f"Bearer {ending}"}}).decode()
         )
         await connection.recv()
-        opening = asyncio.create_task(asyncio.to_thread(crowd.order, "hurry", people))
+        opening = asyncio.create_task(asyncio.to_thread(crowd.order, "storm", CADENCE))
         asking = asyncio.create_task(_slowest_answer(server, opening))
         last = await Session.all().order_by("-id").first()
         assert last is not None
@@ -243,8 +248,9 @@ class Held:
         """As its metrics tell."""
         lines = httpx.get(f"{server.url}/metrics").text.splitlines()
         told = dict(line.split() for line in lines if line.startswith("porchlight_") and "{" not in line)
-        figures = [int(float(told[f"porchlight_{name}"])) for name in ("countdowns", "tasks", "memory_blocks")]
-        return cls(*figures, server.memory() or 0)
+        names = ("countdowns", "tasks", "memory_blocks")
+        countdowns, tasks, blocks = (int(float(told[f"porchlight_{name}"])) for name in names)
+        return cls(countdowns, tasks, blocks, server.memory() or 0)
 
     def __str__(self) -> str:
         blocks, memory = self.blocks / 1e6, self.memory / MEGABYTE
@@ -266,7 +272,7 @@ def main() -> int:
     """0 when it was measured."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--people", type=int, default=10_000)
-    parser.add_argument("--seconds", type=int, default=25, help="of each stretch of the slow cadence")
+    parser.add_argument("--seconds", type=int, default=20, help="of each stretch of the slow cadence")
     given = parser.parse_args()
     configure_logging("warning", "console")
     logging.getLogger("tortoise.db_client").propagate = False

@@ -1,8 +1,9 @@
 """A crowd of countdowns, in a process of its own that asks little of the machine: `python -m benchmarks.crowd_client`.
 
 It takes an address, a port and a file of tokens, then orders on standard input, one JSON list a line, and answers
-each with a line of JSON: `["open", cadence]` for whoever has no socket, `["hurry", how many]` to 1 Hz at once,
-`["count", seconds]`, `["drop", how many]`, and `["doze", seconds]` for one who does not read meanwhile.
+each with a line of JSON: `["open", cadence]` for whoever has no socket, `["storm", cadence]` for all at once,
+`["hurry", how many]` to 1 Hz, `["count", seconds]`, `["drop", how many]`, and `["doze", seconds]` for one who does not
+read meanwhile.
 """
 
 import asyncio
@@ -22,6 +23,8 @@ from core.clock import SystemClock
 CONNECTING = 50
 """Sockets that are opened at the same time."""
 PATIENCE = 120.0
+HURRYING = 45.0
+"""Seconds after which it goes on without those that have not subscribed anew."""
 PER_ADDRESS = 20_000
 """Sockets of one source address: fewer than a machine has ports for outgoing connections."""
 DOCUMENT = (
@@ -50,6 +53,8 @@ class Crowd:
         self.ticks: list[float] = []
         self.changes: list[float] = []
         self.lost = 0
+        self.open = 0
+        """How many of those that had to subscribe anew have done so in time."""
         self.dreams: dict[str, int] = {}
 
     def forget(self) -> None:
@@ -171,17 +176,18 @@ class Dozer(Watcher):
 
     def _ticked(self, which: str, tick: dict[str, Any], received: float) -> None:
         self.heard.append((which, datetime.fromisoformat(tick["serverTime"]).timestamp(), received))
-        if len(self.heard) == DREAMS:
+        if len(self.heard) == DREAMS and not self.watching.done():
             self.watching.set_result(None)
 
 
 async def doze(crowd: Crowd, port: int, token: str, seconds: int) -> dict[str, int]:
-    """Do not read for this long: how many ticks were due, how many came later all the same, and how long it took
-    until each countdown told of the present, in milliseconds.
+    """Do not read for this long.
+
+    How many ticks were due, how many came later all the same, and milliseconds until all told of the present.
     """
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, LITTLE)
-    connection.setblocking(False)
+    connection.settimeout(0)
     loop = asyncio.get_running_loop()
     await loop.sock_connect(connection, ("127.0.0.1", port))
     _, dozer = await loop.create_connection(lambda: Dozer(crowd, token), sock=connection)
@@ -220,6 +226,14 @@ async def open_all(crowd: Crowd, port: int, tokens: list[str], cadence: int) -> 
     return await asyncio.gather(*starmap(one, enumerate(tokens)))
 
 
+async def repaced(crowd: Crowd, watchers: list[Watcher], cadence: int) -> None:
+    """Have them all subscribe anew in one moment, and wait for a while until they have."""
+    for watcher in watchers:
+        watcher.pace(cadence)
+    done, _ = await asyncio.wait([watcher.watching for watcher in watchers], timeout=HURRYING)
+    crowd.open = len(done)
+
+
 async def obey(port: int, tokens: list[str]) -> None:
     """Do as told until there are no more orders."""
     crowd, watchers = Crowd(), list[Watcher]()
@@ -228,10 +242,9 @@ async def obey(port: int, tokens: list[str]) -> None:
         if order == "open":
             watchers += await open_all(crowd, port, tokens[len(watchers) :], number)
         elif order == "hurry":
-            for watcher in watchers[:number]:
-                watcher.pace(1)
-            async with asyncio.timeout(PATIENCE):
-                await asyncio.gather(*(watcher.watching for watcher in watchers[:number]))
+            await repaced(crowd, watchers[:number], 1)
+        elif order == "storm":
+            await repaced(crowd, watchers, number)
         elif order == "drop":
             for watcher in watchers[:number]:
                 watcher.leaving = True
@@ -242,7 +255,13 @@ async def obey(port: int, tokens: list[str]) -> None:
         else:
             crowd.forget()
             await asyncio.sleep(number)
-        answer = {"ticks": crowd.ticks, "changes": crowd.changes, "lost": crowd.lost, "dreams": crowd.dreams}
+        answer = {
+            "ticks": crowd.ticks,
+            "changes": crowd.changes,
+            "lost": crowd.lost,
+            "open": crowd.open,
+            "dreams": crowd.dreams,
+        }
         print(orjson.dumps(answer).decode(), flush=True)
     for watcher in watchers:
         watcher.leaving = True

@@ -11,12 +11,11 @@ from typing import Any
 from graphql import (
     ExecutionResult,
     GraphQLField,
-    GraphQLLeafType,
     GraphQLObjectType,
     GraphQLResolveInfoHelpers,
-    Undefined,
     get_nullable_type,
     is_enum_type,
+    is_leaf_type,
     is_non_null_type,
     is_object_type,
 )
@@ -73,8 +72,9 @@ class EventExecutor(StrawberryGraphQLCoreExecutionContext):
 
     @property
     def async_helpers(self) -> GraphQLResolveInfoHelpers:
-        """Made for who asks, and not kept: the two methods would hold the executor, and nothing of an operation or
-        a subscription that is over could be freed before Python looks for cycles.
+        """Made for who asks, and not kept: its methods would hold the executor that holds it.
+
+        Then nothing of an operation that is over could be freed before Python looks for cycles.
         """
         return GraphQLResolveInfoHelpers(gather=self.gather_async_work, track=self.track_async_work)
 
@@ -100,19 +100,16 @@ def plan_of(executor: Executor[Any]) -> Plan | None:
 
 def _planned(executor: Executor[Any]) -> Plan:
     schema, operation = executor.schema, executor.operation
-    if schema.subscription_type is None or (executor.middleware_manager and executor.middleware_manager.middlewares):
-        raise NotPlainError
     given = (schema, executor.fragments, executor.variable_values)
-    found = collect_fields(*given, schema.subscription_type, operation)
-    ((root, details),) = found.grouped_field_set.items()
-    field = schema.get_field(schema.subscription_type, details[0].node.name.value)
-    kind = get_nullable_type(field.type) if field else None
-    if not is_object_type(kind) or kind.is_type_of or found.new_defer_usages:
+    root_type = schema.subscription_type
+    assert root_type is not None
+    ((root, details),) = collect_fields(*given, root_type, operation).grouped_field_set.items()
+    kind = get_nullable_type(root_type.fields[details[0].node.name.value].type)
+    middlewares = executor.middleware_manager.middlewares if executor.middleware_manager else ()
+    if middlewares or not is_object_type(kind) or kind.is_type_of:
         raise NotPlainError
-    selected = collect_subfields(*given, operation, kind, details)
-    if selected.new_defer_usages:
-        raise NotPlainError
-    return Plan(root, kind.extensions[MADE_OF].origin, tuple(_reads(kind, selected.grouped_field_set)))
+    selected = collect_subfields(*given, operation, kind, details).grouped_field_set
+    return Plan(root, kind.extensions[MADE_OF].origin, tuple(_reads(kind, selected)))
 
 
 def _reads(kind: GraphQLObjectType, selected: GroupedFieldSet) -> Iterator[tuple[str, Read]]:
@@ -131,21 +128,16 @@ def _constant(value: str) -> Read:
 def _value(field: GraphQLField) -> Read:
     """How a field is read and written. Raises NotPlainError."""
     made_of, leaf = field.extensions[MADE_OF], get_nullable_type(field.type)
-    if not made_of.is_basic_field or not (is_enum_type(leaf) or getattr(leaf, "name", "") in PLAIN):
+    if not made_of.is_basic_field or not is_leaf_type(leaf) or not (is_enum_type(leaf) or leaf.name in PLAIN):
         raise NotPlainError
-    return _reader(made_of.python_name, leaf, required=is_non_null_type(field.type))
-
-
-def _reader(attribute: str, leaf: GraphQLLeafType, *, required: bool) -> Read:
-    write = leaf.coerce_output_value
+    attribute, write, required = made_of.python_name, leaf.coerce_output_value, is_non_null_type(field.type)
 
     def read(event: Any) -> Any:
         value = getattr(event, attribute)
-        if value is None and not required:
-            return None
-        written = write(value)
-        if written is None or written is Undefined:
+        if value is not None:
+            return write(value)
+        if required:
             raise NotPlainError
-        return written
+        return None
 
     return read

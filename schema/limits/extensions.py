@@ -58,7 +58,7 @@ class TellsWhatRuns(SchemaExtension):
             context.context.require_changes()
         if context.operation_type is OperationType.SUBSCRIPTION:
             async with context.context.app.openings.turn():
-                yield
+                yield  # ruff: ignore[yield-in-context-manager-in-async-generator] -- Strawberry makes a context manager of it
         else:
             yield
 
