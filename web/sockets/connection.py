@@ -19,6 +19,7 @@ from services.sessions import Client
 from web.cookies import CookieJar
 from web.requests import BadRequestError, operation_in
 from web.runtime import Answer, Operation, Runtime
+from web.sockets.messages import CloseError, id_of, message_in
 
 INIT_TIMEOUT = 10.0
 """Seconds within which a client says `connection_init`."""
@@ -28,22 +29,11 @@ MAX_REASON = 123
 """Bytes of a reason that a close frame can carry: RFC 6455, section 5.5."""
 MAX_OPERATIONS = 100
 """Operations that one socket may have open."""
-MAX_ID = 128
-"""Characters of an operation's id."""
 ENDED = (4401, "The session has ended")
 SUSPENDED = (4403, "The account has been suspended")
 LOWERED = (4403, "The role has changed")
 
 log = structlog.get_logger(__name__)
-
-
-class CloseError(Exception):
-    """The socket ends here, with a code of the protocol and the reason."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        self.code = code
-        self.reason = reason
-        super().__init__(reason)
 
 
 class _Running:
@@ -178,16 +168,7 @@ class Socket:
         frame = await self._websocket.receive()
         if frame["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(frame.get("code", 1000))
-        text = frame.get("text")
-        if text is None:
-            raise CloseError(4400, "Messages are text")
-        try:
-            message = orjson.loads(text)
-        except orjson.JSONDecodeError as error:
-            raise CloseError(4400, "Messages are JSON") from error
-        if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-            raise CloseError(4400, "Messages are objects with a type")
-        return message
+        return message_in(frame)
 
     async def _handle(self, message: dict[str, Any]) -> None:
         match message["type"]:
@@ -198,9 +179,9 @@ class Socket:
             case "connection_init":
                 raise CloseError(4429, "Too many initialisation requests")
             case "subscribe":
-                await self._subscribe(_id_of(message), message.get("payload"))
+                await self._subscribe(id_of(message), message.get("payload"))
             case "complete":
-                running = self._operations.pop(_id_of(message), None)
+                running = self._operations.pop(id_of(message), None)
                 if running is not None:
                     running.stop()
             case _:
@@ -293,10 +274,3 @@ class Socket:
         running.task = None
         if not task.cancelled() and (error := task.exception()):
             log.error("socket.operation_failed", exc_info=error)
-
-
-def _id_of(message: dict[str, Any]) -> str:
-    operation_id = message.get("id")
-    if not isinstance(operation_id, str) or not 0 < len(operation_id) <= MAX_ID:
-        raise CloseError(4400, f"An id is a text of 1 to {MAX_ID} characters")
-    return operation_id
