@@ -399,6 +399,28 @@ async def test_timers_that_wake_early_skip_and_double_no_second(porchlight: Porc
     assert all(0 < asked <= 1 for asked in clock.asked)
 
 
+class LateClock(ManualClock):
+    """Two seconds pass between any two looks at the time: whatever is done each second takes longer than one."""
+
+    def now(self) -> datetime:
+        self._now += timedelta(seconds=2)
+        return self._now
+
+
+async def test_a_wheel_that_is_too_slow_lets_others_run(porchlight: Porchlight) -> None:
+    """What it tells is heard, though the next second is due already."""
+    countdown = Countdown(LateClock(START), porchlight.app.database, porchlight.app.bus)
+    await countdown.open()
+    async with asyncio.timeout(5):
+        with porchlight.app.database.bound():
+            person = await porchlight.register()
+            ticks = countdown.ticks(await Trial.get(user_id=person.user_id), 1)
+        left = [(await anext(ticks)).seconds_left for _ in range(5)]
+    assert left == sorted(set(left), reverse=True)
+    await ticks.aclose()
+    await countdown.close()
+
+
 async def test_seconds_are_neither_skipped_nor_told_twice(porchlight: Porchlight, clock: ManualClock) -> None:
     """Timers wake early or late by less than a second; each tick has one second less than the one before."""
     person = await porchlight.register()
