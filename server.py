@@ -24,6 +24,7 @@ from resolvers.root import build_schema
 from services import demo, recommendations
 from services.app import App, Ports, assemble, open_app, opened
 from web.routes import build_site
+from web.sockets.protocol import WebSocketProtocol
 from worker.loop import Worker
 from worker.schedule import SCHEDULE
 from worker.tasks import TASKS
@@ -115,7 +116,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "proxy_headers": False,
         "http": "h11",  # the one that bounds a request's head while it arrives
         "h11_max_incomplete_event_size": LARGEST_HEAD,
-        "ws": "websockets-sansio",
+        "ws": WebSocketProtocol,
         "ws_max_size": LARGEST_MESSAGE,
         "ws_per_message_deflate": False,  # a tick is smaller than what compressing it costs, and each socket's window
         "ws_ping_interval": 45.0,  # proxies cut what is silent for a minute; 10,000 pings cost as much as ticks do

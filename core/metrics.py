@@ -23,6 +23,12 @@ class Metrics:
         self.errors = self._counter("porchlight_errors_total", "Top-level errors by code.", "code")
         self.sockets = Gauge("porchlight_sockets", "Open WebSocket connections.", registry=self.registry)
         self.countdowns = Gauge("porchlight_countdowns", "Open trial countdowns.", registry=self.registry)
+        self.tasks = Gauge("porchlight_tasks", "What runs or waits in the server's loop.", registry=self.registry)
+        self.blocks = Gauge(
+            "porchlight_memory_blocks",
+            "Pieces of memory that Python's objects take. The process may hold on to more for later ones.",
+            registry=self.registry,
+        )
         self.jobs = self._counter("porchlight_jobs_total", "Jobs by kind and outcome.", "kind", "outcome")
         self.fraud_decisions = self._counter(
             "porchlight_fraud_decisions_total", "Sign-ups that were checked, by decision.", "decision"

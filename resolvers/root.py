@@ -34,6 +34,7 @@ from schema import accounts, billing, challenges, fraud, passkeys, sessions, tri
 from schema.accounts import administration, emails, signing_in
 from schema.directives import Auth, Public
 from schema.errors import Error, RefusalHandler
+from schema.events import EventExecutor
 from schema.limits import DocumentLimits, NoIntrospection, TellsWhatRuns
 
 
@@ -121,6 +122,7 @@ def build_schema(*, introspection: bool = True) -> Schema:
         subscription=Subscription,
         types=[accounts.User, trials.Trial, billing.Plan],
         extensions=extensions,
+        execution_context_class=EventExecutor,
         exception_handlers=list(starmap(RefusalHandler, REFUSALS.items())),
         config=StrawberryConfig(auto_camel_case=True, scalar_map={JSON: ANY_JSON}),
     )

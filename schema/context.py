@@ -1,6 +1,6 @@
 """What a request carries to every resolver."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -26,11 +26,18 @@ class Context:
     """In cookie mode, what came in and what goes out; else None."""
     changes: bool = True
     """Whether mutations run here: not over a socket that a cookie has opened, for it can set none."""
-    loaders: Loaders = field(default_factory=Loaders)
     begun: bool = False
     """Whether execution has begun: what fails before that was refused by parsing, limits or validation."""
     changing: bool = False
     """Whether a mutation runs: then nobody may cancel it half-way."""
+    _loaders: Loaders | None = None
+
+    @property
+    def loaders(self) -> Loaders:
+        """What was read so far. Made when it is first asked for: most events of a countdown ask for nothing."""
+        if self._loaders is None:
+            self._loaders = Loaders()
+        return self._loaders
 
     @property
     def now(self) -> datetime:
@@ -65,7 +72,7 @@ class Context:
 
     def renew(self) -> None:
         """Forget what was read: the next event of a subscription sees rows as they are then."""
-        self.loaders = Loaders()
+        self._loaders = None
 
     def may(self, permission: Permission) -> bool:
         """Whether there is a viewer who has this permission."""

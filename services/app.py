@@ -32,6 +32,7 @@ from services.recommendations.index import ItemIndex
 from services.sessions import CHANGED
 from services.signals import Signals
 from services.trials.countdown import Countdown
+from services.turns import Turns
 
 Port = TypeVar("Port")
 
@@ -91,6 +92,8 @@ class App:
     """Reports of one user wait here for each other, rather than each with a connection of the pool."""
     sign_ups: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SIGN_UPS_AT_ONCE))
     """Who registers waits for a turn and not, holding a connection, for who shares a key with them."""
+    openings: Turns = field(default_factory=Turns)
+    """Sockets that sign in, operations that find their viewer, and subscriptions that open."""
     metrics: Metrics = field(default_factory=Metrics)
     draining: bool = False
 

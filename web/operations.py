@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import sys
 
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -61,6 +62,8 @@ class Operations:
         app.metrics.degraded.labels("breaches").set(app.breaches.degraded)
         app.metrics.degraded.labels("payments").set(app.payments.degraded)
         app.metrics.countdowns.set(app.countdown.subscribers)
+        app.metrics.tasks.set(len(asyncio.all_tasks()))
+        app.metrics.blocks.set(sys.getallocatedblocks())
         app.metrics.oldest_job.set(await self._oldest_job())
         return Response(generate_latest(app.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 

@@ -1,6 +1,6 @@
 """The limits, and what else Strawberry asks of extensions, hooked into each operation."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from functools import lru_cache
 
@@ -45,15 +45,22 @@ class DocumentLimits(ValidationCache):
 
 
 class TellsWhatRuns(SchemaExtension):
-    """Tells the transport that execution has begun, and whether it is a mutation's, which must not be cancelled."""
+    """Tells the transport that execution has begun, and whether it is a mutation's, which must not be cancelled.
 
-    def on_execute(self) -> Iterator[None]:
+    A subscription opens when it is its turn; what comes of it later waits for none.
+    """
+
+    async def on_execute(self) -> AsyncIterator[None]:
         context = self.execution_context
         context.context.begun = True
         context.context.changing = context.operation_type is OperationType.MUTATION
         if context.context.changing:
             context.context.require_changes()
-        yield
+        if context.operation_type is OperationType.SUBSCRIPTION:
+            async with context.context.app.openings.turn():
+                yield  # ruff: ignore[yield-in-context-manager-in-async-generator] -- Strawberry makes a context manager of it
+        else:
+            yield
 
 
 class NoIntrospection(SchemaExtension):

@@ -40,6 +40,7 @@ from services.sessions.refreshing import (
 from services.sessions.seeing import (
     SEEN_EVERY,
     State,
+    all_stand,
     count_of_user,
     page_of_user,
     see,
@@ -64,6 +65,7 @@ __all__ = [
     "State",
     "Tokens",
     "Verdict",
+    "all_stand",
     "authentication_of",
     "count_of_user",
     "forget_device",

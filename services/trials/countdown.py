@@ -178,11 +178,16 @@ class Countdown:
             subscriber.offer(tick)
 
     async def _turn(self) -> None:
-        """Go on from the last second told, not from the present: timers wake a little early, and turns take time."""
+        """Go on from the last second told, not from the present: timers wake a little early, and turns take time.
+
+        After a turn that took a second and more, those whom it told come first.
+        """
         while True:
             ahead = self._second + 1 - self._clock.now().timestamp()
             if ahead > 0:
                 await self._clock.sleep(min(ahead, 1.0))
+            else:
+                await asyncio.sleep(0)
             try:
                 self._advance(self._clock.now())
             except Exception:

@@ -128,12 +128,20 @@ def remaining(trial: Trial, now: datetime) -> timedelta:
 
 def ends_at(trial: Trial, now: datetime) -> datetime | None:
     """When the trial ends; None while it is paused."""
-    return None if trial_status(trial, now) is TrialStatus.PAUSED else trial.ends_at
+    return _told_end(trial, trial_status(trial, now))
+
+
+def _told_end(trial: Trial, status: TrialStatus) -> datetime | None:
+    return None if status is TrialStatus.PAUSED else trial.ends_at
 
 
 def seconds_left(trial: Trial, now: datetime) -> int:
     """Whole seconds until the end, rounded up, so that 0 is shown at the end and not before it."""
-    return 0 if trial_status(trial, now) in FINAL else math.ceil(remaining(trial, now).total_seconds())
+    return _told_seconds(trial, now, trial_status(trial, now))
+
+
+def _told_seconds(trial: Trial, now: datetime, status: TrialStatus) -> int:
+    return 0 if status in FINAL else math.ceil(remaining(trial, now).total_seconds())
 
 
 def progress(trial: Trial, now: datetime) -> float:
@@ -156,11 +164,12 @@ class Tick:
 
 def tick_of(trial: Trial, now: datetime) -> Tick:
     """The tick at `now`."""
+    status = trial_status(trial, now)
     return Tick(
         trial_id=trial.id,
-        status=trial_status(trial, now),
-        seconds_left=seconds_left(trial, now),
-        ends_at=ends_at(trial, now),
+        status=status,
+        seconds_left=_told_seconds(trial, now, status),
+        ends_at=_told_end(trial, status),
         server_time=now,
         version=trial.version,
     )

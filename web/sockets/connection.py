@@ -19,6 +19,7 @@ from services.sessions import Client
 from web.cookies import CookieJar
 from web.requests import BadRequestError, operation_in
 from web.runtime import Answer, Operation, Runtime
+from web.sockets.messages import CloseError, id_of, message_in
 
 INIT_TIMEOUT = 10.0
 """Seconds within which a client says `connection_init`."""
@@ -28,8 +29,6 @@ MAX_REASON = 123
 """Bytes of a reason that a close frame can carry: RFC 6455, section 5.5."""
 MAX_OPERATIONS = 100
 """Operations that one socket may have open."""
-MAX_ID = 128
-"""Characters of an operation's id."""
 ENDED = (4401, "The session has ended")
 SUSPENDED = (4403, "The account has been suspended")
 LOWERED = (4403, "The role has changed")
@@ -37,19 +36,11 @@ LOWERED = (4403, "The role has changed")
 log = structlog.get_logger(__name__)
 
 
-class CloseError(Exception):
-    """The socket ends here, with a code of the protocol and the reason."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        self.code = code
-        self.reason = reason
-        super().__init__(reason)
-
-
 class _Running:
     """One operation of a socket."""
 
-    task: "asyncio.Task[None]"
+    task: "asyncio.Task[None] | None"
+    """None once it is over: the task keeps what it was cancelled with, and that keeps all of the socket."""
 
     def __init__(self, operation_id: str, context: Context) -> None:
         self.id = operation_id
@@ -57,7 +48,7 @@ class _Running:
 
     def stop(self) -> None:
         """Cancel it, unless it is changing something: then it runs to its end and nobody hears of it."""
-        if not self.context.changing:
+        if self.task is not None and not self.context.changing:
             self.task.cancel()
 
 
@@ -98,7 +89,7 @@ class Socket:
     async def end(self, code: int, reason: str) -> None:
         """End the connection after what is being changed, whose answer is sent first."""
         self._stop()
-        changing = [running.task for running in self._running if running.context.changing]
+        changing = [running.task for running in self._running if running.task and running.context.changing]
         if changing:
             await asyncio.wait(changing, timeout=CLOSE_TIMEOUT)
         await self.close(code, reason)
@@ -124,7 +115,8 @@ class Socket:
     async def _serve(self) -> None:
         try:
             async with asyncio.timeout(INIT_TIMEOUT):
-                await self._initialise()
+                given = await self._greeted()
+            await self._acknowledge(given)
             while True:
                 await self._handle(await self._receive())
         except TimeoutError:
@@ -137,8 +129,8 @@ class Socket:
             _, extensions = failure(error)
             await self.close(1011, f"{extensions['code']} {extensions.get('errorId', '')}".strip())
 
-    async def _initialise(self) -> None:
-        """The first message authenticates: an invalid token ends the connection, none makes it anonymous."""
+    async def _greeted(self) -> object:
+        """What the first message authenticates with, if anything."""
         message = await self._receive()
         while message["type"] in {"ping", "pong"}:
             await self._handle(message)
@@ -151,6 +143,10 @@ class Socket:
         given = (payload or {}).get("Authorization") or self._websocket.headers.get("authorization")
         if given is None and (kept := CookieJar(self._runtime.app.settings).access_token(self._websocket)):
             given, self._changes = f"Bearer {kept}", False
+        return given
+
+    async def _acknowledge(self, given: object) -> None:
+        """An invalid token ends the connection, none makes it anonymous."""
         if given is not None:
             await self._authenticate(given)
         self._acknowledged = True
@@ -158,7 +154,8 @@ class Socket:
 
     async def _authenticate(self, given: object) -> None:
         try:
-            self.viewer = await self._runtime.viewer(str(given))
+            async with self._runtime.app.openings.turn():
+                self.viewer = await self._runtime.viewer(str(given))
         except Unauthenticated as error:
             raise CloseError(4403, "Forbidden") from error
         except Exception as error:
@@ -171,16 +168,7 @@ class Socket:
         frame = await self._websocket.receive()
         if frame["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(frame.get("code", 1000))
-        text = frame.get("text")
-        if text is None:
-            raise CloseError(4400, "Messages are text")
-        try:
-            message = orjson.loads(text)
-        except orjson.JSONDecodeError as error:
-            raise CloseError(4400, "Messages are JSON") from error
-        if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-            raise CloseError(4400, "Messages are objects with a type")
-        return message
+        return message_in(frame)
 
     async def _handle(self, message: dict[str, Any]) -> None:
         match message["type"]:
@@ -191,9 +179,9 @@ class Socket:
             case "connection_init":
                 raise CloseError(4429, "Too many initialisation requests")
             case "subscribe":
-                await self._subscribe(_id_of(message), message.get("payload"))
+                await self._subscribe(id_of(message), message.get("payload"))
             case "complete":
-                running = self._operations.pop(_id_of(message), None)
+                running = self._operations.pop(id_of(message), None)
                 if running is not None:
                     running.stop()
             case _:
@@ -249,7 +237,8 @@ class Socket:
         if self.viewer is None:
             return None
         try:
-            fresh = await access.renewed(self._runtime.app, self.viewer)
+            async with self._runtime.app.openings.turn():
+                fresh = await access.renewed(self._runtime.app, self.viewer)
         except access.Suspended:
             await self.close(*SUSPENDED)
             raise
@@ -259,7 +248,10 @@ class Socket:
         if access.may_less(fresh.user.role, self.viewer.user.role):
             await self.close(*LOWERED)
             raise Unauthenticated
+        raised = fresh.user.role is not self.viewer.user.role
         self.viewer = fresh
+        if raised:
+            self._joined(self)
         return fresh
 
     async def _refuse(self, operation_id: str, message: str, extensions: dict[str, Any]) -> None:
@@ -275,16 +267,10 @@ class Socket:
     async def _let_go(self) -> None:
         self._stop()
         if self._running:
-            await asyncio.wait([running.task for running in self._running])
+            await asyncio.wait([running.task for running in self._running if running.task])
 
     def _done(self, running: _Running, task: "asyncio.Task[None]") -> None:
         self._running.discard(running)
+        running.task = None
         if not task.cancelled() and (error := task.exception()):
             log.error("socket.operation_failed", exc_info=error)
-
-
-def _id_of(message: dict[str, Any]) -> str:
-    operation_id = message.get("id")
-    if not isinstance(operation_id, str) or not 0 < len(operation_id) <= MAX_ID:
-        raise CloseError(4400, f"An id is a text of 1 to {MAX_ID} characters")
-    return operation_id

@@ -32,6 +32,8 @@ class Sockets:
         self._by_session: dict[str, set[Socket]] = {}
         self._by_user: dict[int, dict[str, None]] = {}
         """The sessions that a user has sockets of."""
+        self._of_staff: set[str] = set()
+        """The sessions whose user has a role that can be lowered."""
         self._closing: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -76,6 +78,8 @@ class Sockets:
         session = socket.viewer.session
         self._by_session.setdefault(session.key, set()).add(socket)
         self._by_user.setdefault(session.user_id, {})[session.key] = None
+        if access.is_staff(socket.viewer.user):
+            self._of_staff.add(session.key)
 
     def _left(self, socket: Socket) -> None:
         if socket.viewer is None:
@@ -86,6 +90,7 @@ class Sockets:
         if members:
             return
         self._by_session.pop(session.key, None)
+        self._of_staff.discard(session.key)
         theirs = self._by_user.get(session.user_id, {})
         theirs.pop(session.key, None)
         if not theirs:
@@ -114,10 +119,17 @@ class Sockets:
                 log.warning("sockets.review_failed", exc_info=True)
 
     async def review(self) -> None:
-        """Look at every session again, in batches of a bounded size."""
+        """Look at every session again, in batches of a bounded size: closely where one does not stand, and at staff."""
         keys = list(self._by_session)
         for start in range(0, len(keys), REVIEWED_AT_ONCE):
-            await self._look_at(keys[start : start + REVIEWED_AT_ONCE])
+            batch = [key for key in keys[start : start + REVIEWED_AT_ONCE] if key not in self._of_staff]
+            with self._runtime.app.database.bound():
+                all_stand = await sessions.all_stand(self._runtime.app, batch)
+            if not all_stand:
+                await self._look_at(batch)
+        staff = list(self._of_staff)
+        for start in range(0, len(staff), REVIEWED_AT_ONCE):
+            await self._look_at(staff[start : start + REVIEWED_AT_ONCE])
 
     async def _look_at(self, keys: list[str]) -> None:
         """Close the sockets of those of these sessions that stand no more, or whose user may do less."""

@@ -1,0 +1,129 @@
+"""The line in which sockets wait to open: who is served in which order, who is sent away, and who never waits."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from adapters.database.database import POOL_SIZE
+from core.errors import Unavailable
+from models import Session
+from services import access, trials
+from services.turns import AT_ONCE, RETRY_AFTER, Turns
+from tests.clock import settle
+from tests.porchlight import Porchlight
+from tests.services.valkey import until
+from web.sockets import registry
+
+COUNTDOWN = "subscription { trialCountdown(everySeconds: 3600) { version } }"
+BUSY = {"code": "UNAVAILABLE", "retryAfter": RETRY_AFTER}
+
+
+async def test_a_line_is_served_in_its_order_and_has_an_end() -> None:
+    """Nobody is overtaken, who leaves the line makes room in it, and who finds it full is told when to come back."""
+    turns = Turns(at_once=1, waiting=2)
+    served: list[str] = []
+
+    async def come(name: str) -> None:
+        async with turns.turn():
+            served.append(name)
+
+    async with turns.turn():
+        first, second = asyncio.create_task(come("first")), asyncio.create_task(come("second"))
+        await settle()
+        with pytest.raises(Unavailable) as refused:
+            await come("third")
+        assert (refused.value.retry_after, turns.waiting) == (RETRY_AFTER, 2)
+        first.cancel()
+        await settle()
+        fourth = asyncio.create_task(come("fourth"))
+        await settle()
+        assert served == []
+    await asyncio.gather(second, fourth)
+    assert (served, turns.waiting) == (["second", "fourth"], 0)
+
+
+async def test_few_open_at_a_time_and_all_do(porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many subscribe in one moment, fewer stand at the database than it has connections; each has its tick."""
+    busy, most = 0, 0
+
+    def counted(module: Any, name: str) -> None:
+        run = getattr(module, name)
+
+        async def counting(*args: Any) -> Any:
+            nonlocal busy, most
+            busy += 1
+            most = max(most, busy)
+            try:
+                await asyncio.sleep(0)
+                return await run(*args)
+            finally:
+                busy -= 1
+
+        monkeypatch.setattr(module, name, counting)
+
+    counted(access, "renewed")
+    counted(trials, "watch")
+    person = await porchlight.register()
+    async with AsyncExitStack() as stack:
+        connections = [await stack.enter_async_context(porchlight.connect(token=person.access_token)) for _ in range(3)]
+        for number in range(20):
+            for connection in connections:
+                await connection.subscribe(COUNTDOWN, str(number))
+        for connection in connections:
+            assert {(await connection.receive())["type"] for _ in range(20)} == {"next"}
+    assert most == AT_ONCE < POOL_SIZE
+
+
+async def test_who_waits_keeps_nobody_else(porchlight: Porchlight) -> None:
+    """While a line stands still, HTTP is answered, and an untold end of a session is found, which frees its places."""
+    porchlight.app.openings = turns = Turns(at_once=1)
+    ada, grace = await porchlight.register(), await porchlight.register("grace@example.com")
+    async with (
+        porchlight.connect(token=ada.access_token) as ending,
+        porchlight.connect(token=grace.access_token) as other,
+    ):
+        async with turns.turn():
+            for number in range(10):
+                await ending.subscribe(COUNTDOWN, str(number))
+            await other.subscribe(COUNTDOWN)
+            await until(lambda: turns.waiting == 11)
+            assert await porchlight.ask("{ me { email } }", token=grace.access_token) == {
+                "me": {"email": "grace@example.com"}
+            }
+            with porchlight.app.database.bound():
+                await Session.filter(user_id=ada.user_id).update(revoked_at=porchlight.clock.now())
+            await porchlight.clock.advance(timedelta(seconds=registry.REVIEW_INTERVAL))
+            assert await ending.closed() == (4401, "The session has ended")
+            await until(lambda: turns.waiting == 1)
+        assert await other.next() == {"data": {"trialCountdown": {"version": 1}}}
+
+
+async def test_a_full_line_is_told(porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operation is answered with UNAVAILABLE and when to come back, a new socket with 1013; the old one stays."""
+    person = await porchlight.register()
+    async with porchlight.connect(token=person.access_token) as connection:
+        full, open_ = Turns(waiting=0), porchlight.app.openings
+        porchlight.app.openings = full
+        async with porchlight.connect(init=False) as late:
+            await late.send(type="connection_init", payload={"Authorization": f"Bearer {person.access_token}"})
+            assert await late.closed() == (1013, "UNAVAILABLE")
+        await connection.subscribe(COUNTDOWN)
+        error = (await connection.receive())["payload"][0]
+        assert error == {"message": Unavailable.message, "extensions": BUSY}
+        renew = access.renewed
+
+        async def renewed(*args: Any) -> Any:
+            porchlight.app.openings = full
+            return await renew(*args)
+
+        monkeypatch.setattr(access, "renewed", renewed)
+        porchlight.app.openings = open_
+        await connection.subscribe(COUNTDOWN)
+        message = await connection.receive()
+        assert (message["type"], message["payload"][0]["extensions"]) == ("error", BUSY)
+        porchlight.app.openings = open_
+        await connection.subscribe("{ __typename }")
+        assert await connection.next() == {"data": {"__typename": "Query"}}
