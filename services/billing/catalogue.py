@@ -9,7 +9,7 @@ import yaml
 
 from models.trials import EndPolicy
 
-CATALOGUE_FILE = Path(__file__).resolve().parent.parent / "plans.yaml"
+CATALOGUE_FILE = Path(__file__).resolve().parents[2] / "plans.yaml"
 LARGEST_QUANTITY = 2**53
 """Quantities are exact in a float up to here: what clients get."""
 UNLIMITED = "unlimited"

@@ -1,0 +1,31 @@
+"""What is sold, and how it is paid."""
+
+from services.billing.catalogue import (
+    CATALOGUE_FILE,
+    LARGEST_QUANTITY,
+    UNLIMITED,
+    BillingInterval,
+    Catalogue,
+    CatalogueError,
+    Feature,
+    Meter,
+    Plan,
+    TrialEnd,
+    Window,
+    read_catalogue,
+)
+
+__all__ = [
+    "CATALOGUE_FILE",
+    "LARGEST_QUANTITY",
+    "UNLIMITED",
+    "BillingInterval",
+    "Catalogue",
+    "CatalogueError",
+    "Feature",
+    "Meter",
+    "Plan",
+    "TrialEnd",
+    "Window",
+    "read_catalogue",
+]
