@@ -1,6 +1,6 @@
 """What a payment provider knows, and what it tells by webhooks: cards, subscriptions, invoices."""
 
-from adapters.payments.opening import open_payments
+from adapters.payments.opening import SIMULATED_SECRET, open_payments
 from adapters.payments.port import (
     INVOICE,
     SUBSCRIPTION,
@@ -10,11 +10,14 @@ from adapters.payments.port import (
     Payments,
     SubscriptionSnapshot,
 )
-from adapters.payments.snapshots import event_of, invoice_of, subscription_of
+from adapters.payments.signing import is_signed, signature
+from adapters.payments.snapshots import API_VERSION, event_of, invoice_of, subscription_of
 from adapters.payments.stripe import StripePayments
 
 __all__ = [
+    "API_VERSION",
     "INVOICE",
+    "SIMULATED_SECRET",
     "SUBSCRIPTION",
     "Card",
     "EventSnapshot",
@@ -24,6 +27,8 @@ __all__ = [
     "SubscriptionSnapshot",
     "event_of",
     "invoice_of",
+    "is_signed",
     "open_payments",
+    "signature",
     "subscription_of",
 ]

@@ -10,9 +10,8 @@ import httpx
 import stripe
 
 from adapters.payments.reading import Reading
+from adapters.payments.snapshots import API_VERSION
 
-API_VERSION = "2026-10-28.endive"
-"""What the shapes read here are written for; a newer SDK does not move it."""
 RETRIES = 1
 """Of a lost connection, a conflict (409) and a fault (5xx), half a second later. Never of "too many requests"."""
 LARGEST = 1_048_576

@@ -9,6 +9,9 @@ from typing import Any
 
 from adapters.payments.port import INVOICE, SUBSCRIPTION, EventSnapshot, InvoiceSnapshot, SubscriptionSnapshot
 
+API_VERSION = "2026-10-28.endive"
+"""What the shapes read here are written for; a newer SDK does not move it."""
+
 Shape = Mapping[str, Any]
 
 
@@ -21,6 +24,7 @@ def subscription_of(shape: Shape) -> SubscriptionSnapshot:
         status=shape["status"],
         price_id=item["price"]["id"],
         lookup_key=item["price"].get("lookup_key"),
+        price_metadata=dict(item["price"].get("metadata") or {}),
         item_id=item["id"],
         currency=shape["currency"].upper(),
         period_start=_time(item["current_period_start"]),
@@ -57,7 +61,8 @@ def invoice_of(shape: Shape) -> InvoiceSnapshot:
 
 def event_of(shape: Shape) -> EventSnapshot:
     """An event, and what it asks to look at."""
-    kind, identity = _subject(shape["data"]["object"])
+    subject = shape["data"]["object"]
+    kind, identity = _looked_at(subject)
     return EventSnapshot(
         id=_text(shape["id"]),
         type=_text(shape["type"]),
@@ -65,19 +70,19 @@ def event_of(shape: Shape) -> EventSnapshot:
         api_version=shape.get("api_version"),
         object_id=identity,
         object_kind=kind,
+        customer_id=_id(subject.get("customer")),
         livemode=bool(shape["livemode"]),
     )
 
 
-def _subject(shape: Shape) -> tuple[str | None, str | None]:
-    match shape.get("object"):
-        case "subscription":
-            return SUBSCRIPTION, _text(shape["id"])
-        case "invoice":
-            return INVOICE, _text(shape["id"])
-        case "checkout.session" if (identity := _id(shape.get("subscription"))) is not None:
-            return SUBSCRIPTION, identity
-    return None, None
+def _looked_at(shape: Shape) -> tuple[str | None, str | None]:
+    """An invoice that is only foreseen has no id yet: there is nothing to look at."""
+    kind, identity = {
+        "subscription": (SUBSCRIPTION, _id(shape.get("id"))),
+        "invoice": (INVOICE, _id(shape.get("id"))),
+        "checkout.session": (SUBSCRIPTION, _id(shape.get("subscription"))),
+    }.get(shape.get("object", ""), (None, None))
+    return (kind, identity) if identity else (None, None)
 
 
 def _subscription_behind(shape: Shape) -> str | None:
