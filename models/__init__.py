@@ -3,6 +3,16 @@
 from models.accounts import Role, User
 from models.analytics import Event
 from models.audit import AuditEvent
+from models.billing import (
+    BillingCustomer,
+    CheckoutAttempt,
+    Invoice,
+    InvoiceStatus,
+    PlanSubscription,
+    PlanSubscriptionStatus,
+    WebhookEvent,
+    WebhookState,
+)
 from models.devices import Device
 from models.fraud import FraudAssessment, FraudCase, FraudIdentifier, FraudKey, FraudListEntry
 from models.jobs import Job
@@ -16,6 +26,8 @@ from models.usage import UsageCounter, UsageRecord, UsageReservation
 
 __all__ = [
     "AuditEvent",
+    "BillingCustomer",
+    "CheckoutAttempt",
     "Device",
     "EndPolicy",
     "Event",
@@ -28,6 +40,8 @@ __all__ = [
     "InteractionKind",
     "Interest",
     "InterestSource",
+    "Invoice",
+    "InvoiceStatus",
     "Item",
     "ItemVector",
     "Job",
@@ -35,6 +49,8 @@ __all__ = [
     "KeyUse",
     "OneTimeToken",
     "Passkey",
+    "PlanSubscription",
+    "PlanSubscriptionStatus",
     "Purpose",
     "RecoveryCode",
     "Role",
@@ -48,4 +64,6 @@ __all__ = [
     "UsageRecord",
     "UsageReservation",
     "User",
+    "WebhookEvent",
+    "WebhookState",
 ]

@@ -5,15 +5,24 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
 from core.errors import Unavailable
 
 if TYPE_CHECKING:
-    from adapters.payments.port import Card
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from datetime import datetime
+
+    from adapters.payments.port import Card, InvoiceSnapshot, SubscriptionSnapshot
     from adapters.payments.sdk import Sdk
+
+T = TypeVar("T")
+
+if TYPE_CHECKING:
+    Page = Callable[[Sdk, str | None], Awaitable[tuple[list[T], str | None]]]
 
 PAYMENT_METHOD = re.compile(r"pm_\w{1,250}", re.ASCII)
 """Stripe's ids have at most 255 characters. What looks otherwise is nobody's, and is not asked about."""
@@ -63,15 +72,46 @@ class StripePayments:
     async def card_of(self, payment_method: str) -> Card | None:
         if not PAYMENT_METHOD.fullmatch(payment_method):
             return None
+        return await self._ask(lambda sdk: sdk.card(payment_method))
+
+    async def subscription(self, subscription_id: str) -> SubscriptionSnapshot | None:
+        return await self._ask(lambda sdk: sdk.subscription(subscription_id))
+
+    async def invoice(self, invoice_id: str) -> InvoiceSnapshot | None:
+        return await self._ask(lambda sdk: sdk.invoice(invoice_id))
+
+    async def subscriptions_of(self, customer_id: str) -> list[SubscriptionSnapshot]:
+        return [row async for row in self._pages(lambda sdk, after: sdk.subscriptions(after, customer_id=customer_id))]
+
+    async def live_subscriptions(self) -> AsyncIterator[SubscriptionSnapshot]:
+        async for row in self._pages(lambda sdk, after: sdk.subscriptions(after)):
+            yield row
+
+    async def undelivered_events(self, since: datetime) -> AsyncIterator[str]:
+        async for event in self._pages(lambda sdk, after: sdk.undelivered(since, after)):
+            yield event
+
+    async def _pages(self, page: Page[T]) -> AsyncIterator[T]:
+        """All rows of a list, one request a page."""
+        after: str | None = None
+        while True:
+            rows, after = await self._ask(partial(_page, page, after))
+            for row in rows:
+                yield row
+            if after is None:
+                return
+
+    async def _ask(self, call: Callable[[Sdk], Awaitable[T]]) -> T:
+        """The answer to `call`, unless Stripe is left alone or gives none. Raises Unavailable."""
         self._enter()
         sdk = await self._ready()
         try:
             async with asyncio.timeout(self._deadline):
-                card = await sdk.card(payment_method)
+                answer = await call(sdk)
         except sdk.faults as fault:
             raise self._lost(fault) from fault
         self._back()
-        return card
+        return answer
 
     async def _ready(self) -> Sdk:
         """The SDK. Its import takes 0.17 s, which only those who ask should pay, and no request beside theirs."""
@@ -101,6 +141,10 @@ class StripePayments:
         if self.degraded:
             log.info("payments.back")
         self._faults = 0
+
+
+def _page(page: Page[T], after: str | None, sdk: Sdk) -> Awaitable[tuple[list[T], str | None]]:
+    return page(sdk, after)
 
 
 def _imported() -> type[Sdk]:
