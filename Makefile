@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help serve test worker migrate admin rotate-keys audit-verify fraud-replay lint types check schema lock bench
-.PHONY: bench-fraud runtime
+.PHONY: bench-fraud runtime plans-sync
 .PHONY: development test-browser browser chromium graphiql
 
 PY := .venv/bin/python
@@ -70,6 +70,9 @@ audit-verify: runtime ## See that nobody has changed the audit log; HEAD=… com
 
 fraud-replay: runtime ## Judge the sign-ups of 90 days by other rules, RULES=file; SINCE=2026-11-01 goes back to that day.
 	@$(PY) -m worker.replay "$$RULES" "$$SINCE"
+
+plans-sync: runtime ## Tell the payment provider what plans.yaml sells; a second run changes nothing.
+	@$(PY) -m worker.plans
 
 rotate-keys: runtime ## Make new keys for tokens and secrets, while everything runs on: docs/keys.md.
 	@$(PY) -m worker.keys

@@ -10,6 +10,17 @@ from adapters.payments.port import (
     Payments,
     SubscriptionSnapshot,
 )
+from adapters.payments.selling import (
+    Checkout,
+    PaymentDeclined,
+    PlanChange,
+    Price,
+    Product,
+    Purchase,
+    Quote,
+    QuoteLine,
+    Selling,
+)
 from adapters.payments.signing import is_signed, signature
 from adapters.payments.snapshots import API_VERSION, event_of, invoice_of, subscription_of
 from adapters.payments.stripe import StripePayments
@@ -20,9 +31,18 @@ __all__ = [
     "SIMULATED_SECRET",
     "SUBSCRIPTION",
     "Card",
+    "Checkout",
     "EventSnapshot",
     "InvoiceSnapshot",
+    "PaymentDeclined",
     "Payments",
+    "PlanChange",
+    "Price",
+    "Product",
+    "Purchase",
+    "Quote",
+    "QuoteLine",
+    "Selling",
     "StripePayments",
     "SubscriptionSnapshot",
     "event_of",

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
+from adapters.payments.selling import Selling
+
 SUBSCRIPTION = "subscription"
 INVOICE = "invoice"
 
@@ -89,7 +91,7 @@ class EventSnapshot:
 
 
 @runtime_checkable
-class Payments(Protocol):
+class Payments(Selling, Protocol):
     """Knows payment methods, subscriptions, invoices and events.
 
     Whatever is asked raises Unavailable when the provider gives no answer that can be used in time.

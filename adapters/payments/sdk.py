@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import stripe
 
+from adapters.payments.changing import Changing
 from adapters.payments.reading import Reading
 from adapters.payments.snapshots import API_VERSION
 
@@ -56,7 +57,7 @@ def _unreachable(reason: str, *, retry: bool) -> stripe.APIConnectionError:
     return stripe.APIConnectionError(reason, should_retry=retry)  # type: ignore[no-untyped-call]
 
 
-class Sdk(Reading):
+class Sdk(Reading, Changing):
     """One client, its connections kept. `base` is Stripe's own address where it is None."""
 
     faults: tuple[type[Exception], ...] = (

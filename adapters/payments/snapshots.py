@@ -27,12 +27,12 @@ def subscription_of(shape: Shape) -> SubscriptionSnapshot:
         price_metadata=dict(item["price"].get("metadata") or {}),
         item_id=item["id"],
         currency=shape["currency"].upper(),
-        period_start=_time(item["current_period_start"]),
-        period_end=_time(item["current_period_end"]),
+        period_start=time_of(item["current_period_start"]),
+        period_end=time_of(item["current_period_end"]),
         cancel_at_period_end=bool(shape["cancel_at_period_end"]),
         canceled_at=_time_or_none(shape.get("canceled_at")),
         trial_end=_time_or_none(shape.get("trial_end")),
-        created=_time(shape["created"]),
+        created=time_of(shape["created"]),
         latest_invoice_id=_id(shape.get("latest_invoice")),
         default_payment_method=_id(shape.get("default_payment_method")),
         metadata=dict(shape.get("metadata") or {}),
@@ -51,7 +51,7 @@ def invoice_of(shape: Shape) -> InvoiceSnapshot:
         amount_due=_amount(shape["amount_due"]),
         amount_paid=_amount(shape["amount_paid"]),
         currency=shape["currency"].upper(),
-        created=_time(shape["created"]),
+        created=time_of(shape["created"]),
         paid_at=_time_or_none((shape.get("status_transitions") or {}).get("paid_at")),
         hosted_url=shape.get("hosted_invoice_url"),
         billing_reason=shape.get("billing_reason"),
@@ -66,7 +66,7 @@ def event_of(shape: Shape) -> EventSnapshot:
     return EventSnapshot(
         id=_text(shape["id"]),
         type=_text(shape["type"]),
-        created=_time(shape["created"]),
+        created=time_of(shape["created"]),
         api_version=shape.get("api_version"),
         object_id=identity,
         object_kind=kind,
@@ -112,9 +112,10 @@ def _amount(found: Any) -> int:
     return found
 
 
-def _time(found: Any) -> datetime:
+def time_of(found: Any) -> datetime:
+    """A moment, of Unix seconds."""
     return datetime.fromtimestamp(_amount(found), UTC)
 
 
 def _time_or_none(found: Any) -> datetime | None:
-    return None if found is None else _time(found)
+    return None if found is None else time_of(found)

@@ -14,6 +14,7 @@ from services.billing.catalogue import (
     Window,
     read_catalogue,
 )
+from services.billing.syncing import sync_plans
 
 __all__ = [
     "CATALOGUE_FILE",
@@ -28,4 +29,5 @@ __all__ = [
     "TrialEnd",
     "Window",
     "read_catalogue",
+    "sync_plans",
 ]
