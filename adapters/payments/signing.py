@@ -25,7 +25,7 @@ def is_signed(body: bytes, header: str, secrets: Iterable[str], now: datetime) -
         return False
     given = [value.encode(errors="replace") for name, value in parts if name == "v1"]
     made = [signature(body, int(moments[0]), secret).encode() for secret in secrets]
-    return any([hmac.compare_digest(one, other) for one in given for other in made])
+    return any(hmac.compare_digest(one, other) for one in given for other in made)
 
 
 def signature(body: bytes, moment: int, secret: str) -> str:
