@@ -56,6 +56,9 @@ class Purchasing:
     async def quote(self, change: PlanChange) -> Quote:
         return await self._ask(lambda sdk: sdk.quote(change))
 
+    async def recurring(self, change: PlanChange) -> int:
+        return await self._ask(lambda sdk: sdk.recurring(change))
+
     async def change_plan(self, change: PlanChange, *, key: str) -> SubscriptionSnapshot:
         return await self._ask(lambda sdk: sdk.change_plan(change, key=key), patience=CHARGING)
 

@@ -98,10 +98,8 @@ class QuoteLine:
 
 @dataclass(frozen=True)
 class Quote:
-    """The invoice that a change would make. `balance` is what the customer then owes, negative for a credit."""
+    """The invoice that a change would make. `balance` is what is added to the next one: negative for a credit."""
 
-    currency: str
-    total: int
     due: int
     balance: int
     lines: tuple[QuoteLine, ...]
@@ -151,7 +149,11 @@ class Selling(Protocol):
         ...
 
     async def quote(self, change: PlanChange) -> Quote:
-        """What a change would cost now."""
+        """The invoice that a change would make now."""
+        ...
+
+    async def recurring(self, change: PlanChange) -> int:
+        """What each period costs after a change, discounts taken off."""
         ...
 
     async def change_plan(self, change: PlanChange, *, key: str) -> SubscriptionSnapshot:
