@@ -1,4 +1,4 @@
-"""What every purchase and change begins with: who somebody is for the provider, what they have, where they come from."""
+"""What purchases and changes begin with: who somebody is for the provider, what they have, where they come back to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from core.errors import BadUserInput, NotFound, Refusal, Unavailable
 from core.setting_values import origin
-from models.billing import BillingCustomer, PlanSubscription, PlanSubscriptionStatus
+from models.billing import BillingCustomer, PlanSubscription
 from services.billing.applying import apply_subscription
 from services.billing.standing import OVER, purchase_of
 

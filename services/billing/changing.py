@@ -119,7 +119,7 @@ async def change_to(app: App, row: PlanSubscription, plan: Plan, prorated_at: da
         raise BadUserInput("This plan is not sold in the currency of your subscription.")
     now = app.clock.now()
     at = now.replace(minute=0, second=0, microsecond=0) if prorated_at is None else prorated_at
-    if not now - OLDEST_QUOTE <= at <= now:
+    if at.tzinfo is None or not now - OLDEST_QUOTE <= at <= now:
         raise BadUserInput("proratedAt is what a preview of the last hour said.")
     price = await price_of(app, plan, row.currency)
     return PlanChange(row.provider_id, row.item_id, price.id, max(at, row.period_start))

@@ -114,7 +114,8 @@ async def _page_of(app: App, attempt: CheckoutAttempt, chosen: str, purchase: Pu
     if attempt.provider_id is None:
         if same and app.clock.now() < attempt.expires_at:
             return await _open(app, attempt, purchase)
-        return await _forget(attempt)
+        await _forget(attempt)
+        return None
     page = await app.payments.checkout(attempt.provider_id)
     if page is not None and page.status == "open":
         if same:
@@ -123,7 +124,8 @@ async def _page_of(app: App, attempt: CheckoutAttempt, chosen: str, purchase: Pu
         return None
     if page is not None and page.subscription_id is not None:
         await require_over(app, page.subscription_id)
-    return await _forget(attempt)
+    await _forget(attempt)
+    return None
 
 
 async def _open(app: App, attempt: CheckoutAttempt, purchase: Purchase) -> str:
