@@ -3,13 +3,20 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import httpx
+import stripe
+
 from adapters.payments import StripePayments
+from adapters.payments.sdk import Wire
 from adapters.payments.simulated import SimulatedStripe
 from core.settings import Settings
 from services.app import Ports, choose_ports
 from services.billing import Catalogue, Plan
+from tests import pages_shim
 from tests.clock import ManualClock
+from tests.porchlight import Person, Porchlight
 
+assert pages_shim
 KEY = "sk_test_of_this_test"
 
 
@@ -36,6 +43,16 @@ class Shop:
         """Our adapter, asking this shop."""
         return StripePayments(KEY, base="http://stripe.simulated", site=self)
 
+    def all(self, kind: str) -> list[dict[str, Any]]:
+        """Everything of a kind that it keeps, the oldest first."""
+        with self.site.store.change(self.site.now()) as docs:
+            return docs.all(kind)
+
+    def sdk(self) -> stripe.StripeClient:
+        """The vendor's own client, for what our adapter does not ask."""
+        wire = Wire(httpx.AsyncClient(transport=httpx.ASGITransport(app=self.site), timeout=5))
+        return stripe.StripeClient(KEY, base_addresses={"api": "http://stripe.simulated"}, http_client=wire)
+
     def ports(self, settings: Settings) -> Ports:
         """Ports that sell by this shop."""
         return replace(choose_ports(settings, self.clock), payments=self.payments())
@@ -48,3 +65,9 @@ def priced(catalogue: Catalogue, *plans: Plan, **changes: dict[str, int]) -> Cat
         key = name.replace("_", "-")
         kept[key] = replace(kept[key], prices=prices)
     return replace(catalogue, plans=kept)
+
+
+async def renewed(door: Porchlight, person: Person) -> Person:
+    """Somebody with an access token that is good now, after time has passed."""
+    tokens = (await door.refresh(person.refresh_token))["tokens"]
+    return replace(person, access_token=tokens["accessToken"], refresh_token=tokens["refreshToken"])
