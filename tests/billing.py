@@ -10,13 +10,17 @@ from adapters.payments import StripePayments
 from adapters.payments.sdk import Wire
 from adapters.payments.simulated import SimulatedStripe
 from core.settings import Settings
+from models import User
 from services.app import Ports, choose_ports
 from services.billing import Catalogue, Plan
+from services.billing.applying import apply_invoice, apply_subscription
+from services.billing.buying import customer_of
+from services.billing.syncing import price_of
 from tests import pages_shim
 from tests.clock import ManualClock
 from tests.porchlight import Person, Porchlight
 
-assert pages_shim
+assert pages_shim.SESSIONS
 KEY = "sk_test_of_this_test"
 
 
@@ -65,6 +69,47 @@ def priced(catalogue: Catalogue, *plans: Plan, **changes: dict[str, int]) -> Cat
         key = name.replace("_", "-")
         kept[key] = replace(kept[key], prices=prices)
     return replace(catalogue, plans=kept)
+
+
+async def buy(
+    door: Porchlight,
+    shop: Shop,
+    person: Person,
+    plan: str = "pro-monthly",
+    *,
+    currency: str = "EUR",
+    card: str = "pm_card_visa",
+    **more: Any,
+) -> str:
+    """Let somebody have a plan, as the provider's page would; the subscription's id. It is known here at once."""
+    app, sdk = door.app, shop.sdk()
+    with app.database.bound():
+        customer = await customer_of(app, await User.get(id=person.user_id))
+        price = await price_of(app, app.catalogue.plans[plan], currency)
+    method = await sdk.v1.payment_methods.attach_async(card, {"customer": customer})
+    asked: Any = {
+        "customer": customer,
+        "items": [{"price": price.id}],
+        "currency": currency.lower(),
+        "default_payment_method": method.id,
+        **more,
+    }
+    subscription = await sdk.v1.subscriptions.create_async(asked)
+    await hear(door, subscription.id)
+    return str(subscription.id)
+
+
+async def hear(door: Porchlight, subscription_id: str) -> None:
+    """Write down how a subscription and its last invoice stand, as a webhook would have it done."""
+    app = door.app
+    with app.database.bound():
+        snapshot = await app.payments.subscription(subscription_id)
+        assert snapshot
+        await apply_subscription(app, snapshot, at=app.clock.now())
+        if snapshot.latest_invoice_id:
+            invoice = await app.payments.invoice(snapshot.latest_invoice_id)
+            assert invoice
+            await apply_invoice(app, invoice, at=app.clock.now())
 
 
 async def renewed(door: Porchlight, person: Person) -> Person:
