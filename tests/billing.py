@@ -18,7 +18,7 @@ from services.billing.buying import customer_of
 from services.billing.syncing import price_of
 from tests import pages_shim
 from tests.clock import ManualClock
-from tests.porchlight import Person, Porchlight
+from tests.porchlight import LOGIN, PASSWORD, Person, Porchlight
 
 assert pages_shim.SESSIONS
 KEY = "sk_test_of_this_test"
@@ -113,6 +113,7 @@ async def hear(door: Porchlight, subscription_id: str) -> None:
 
 
 async def renewed(door: Porchlight, person: Person) -> Person:
-    """Somebody with an access token that is good now, after time has passed."""
-    tokens = (await door.refresh(person.refresh_token))["tokens"]
+    """Somebody who has signed in anew, after time has passed."""
+    asked = {"input": {"email": person.email, "password": PASSWORD}}
+    tokens = (await door.ask(LOGIN, asked))["login"]["tokens"]
     return replace(person, access_token=tokens["accessToken"], refresh_token=tokens["refreshToken"])

@@ -121,11 +121,11 @@ class Changing:
         asked = {"subscription": change.subscription_id, "subscription_details": _change(change)}
         return _quote((await self._client.v1.invoices.create_preview_async(_any(asked))).to_dict())
 
-    async def recurring(self, change: PlanChange) -> int:
-        """What each period costs after a change."""
-        details = {"items": _items(change)}
-        asked = {"subscription": change.subscription_id, "subscription_details": details, "preview_mode": "recurring"}
-        return amount_of((await self._client.v1.invoices.create_preview_async(_any(asked))).total)
+    async def next_quote(self, change: PlanChange) -> Quote:
+        """The invoice of a whole period after a change."""
+        details = {"items": _items(change), "proration_behavior": "none"}
+        asked = {"subscription": change.subscription_id, "subscription_details": details}
+        return _quote((await self._client.v1.invoices.create_preview_async(_any(asked))).to_dict())
 
     async def change_plan(self, change: PlanChange, *, key: str) -> SubscriptionSnapshot:
         """Change the price if the difference can be charged. Raises PaymentDeclined."""
@@ -204,10 +204,13 @@ def _checkout(shape: Parameters) -> Checkout:
 
 def _quote(shape: Parameters) -> Quote:
     return Quote(
+        total=amount_of(shape["total"]),
         due=amount_of(shape["amount_due"]),
         balance=amount_of(shape["ending_balance"] or 0),
-        lines=tuple(
-            QuoteLine(line["description"] or "", amount_of(line["amount"]), time_of(line["period"]["end"]))
-            for line in shape["lines"]["data"]
-        ),
+        lines=tuple(_line(line) for line in shape["lines"]["data"]),
     )
+
+
+def _line(shape: Parameters) -> QuoteLine:
+    off = sum(amount_of(discount["amount"]) for discount in shape["discount_amounts"] or [])
+    return QuoteLine(shape["description"] or "", amount_of(shape["amount"]) - off, time_of(shape["period"]["end"]))

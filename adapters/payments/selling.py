@@ -89,7 +89,7 @@ class PlanChange:
 
 @dataclass(frozen=True)
 class QuoteLine:
-    """One line of an invoice that is not made yet."""
+    """One line of an invoice that is not made yet, discounts taken off."""
 
     description: str
     amount: int
@@ -98,8 +98,9 @@ class QuoteLine:
 
 @dataclass(frozen=True)
 class Quote:
-    """The invoice that a change would make. `balance` is what is added to the next one: negative for a credit."""
+    """An invoice that is not made yet. `balance` is what is added to the one after it: negative for a credit."""
 
+    total: int
     due: int
     balance: int
     lines: tuple[QuoteLine, ...]
@@ -152,8 +153,8 @@ class Selling(Protocol):
         """The invoice that a change would make now."""
         ...
 
-    async def recurring(self, change: PlanChange) -> int:
-        """What each period costs after a change, discounts taken off."""
+    async def next_quote(self, change: PlanChange) -> Quote:
+        """The invoice of a whole period after a change, nothing of the change itself in it."""
         ...
 
     async def change_plan(self, change: PlanChange, *, key: str) -> SubscriptionSnapshot:

@@ -60,7 +60,7 @@ async def start_checkout(app: App, user: User, choice: Choice) -> str:
     chosen = key_of(app, purchase)[:40]
     for _ in range(ROUNDS):
         attempt = await _attempt(app, user, chosen)
-        url = await _page_of(app, attempt, chosen, purchase)
+        url = await _page_of(app, attempt, chosen, purchase) if attempt else None
         if url is not None:
             return url
     raise Unavailable
@@ -98,14 +98,17 @@ async def _first_charge(app: App, user: User) -> datetime | None:
     return trial.ends_at
 
 
-async def _attempt(app: App, user: User, chosen: str) -> CheckoutAttempt:
-    """The user's one attempt: theirs of before, or a new one with this choice. The unique key decides between tabs."""
+async def _attempt(app: App, user: User, chosen: str) -> CheckoutAttempt | None:
+    """The user's one attempt: theirs of before, or a new one with this choice. The unique key decides between tabs.
+
+    None when another tab has just removed the one that was there.
+    """
     row = CheckoutAttempt(
         user_id=user.id, key=f"{chosen}.{secrets.token_hex(8)}", expires_at=app.clock.now() + REMEMBERED
     )
     async with app.database.transaction():
         await CheckoutAttempt.bulk_create([row], ignore_conflicts=True)
-        return await CheckoutAttempt.get(user_id=user.id)
+        return await CheckoutAttempt.get_or_none(user_id=user.id)
 
 
 async def _page_of(app: App, attempt: CheckoutAttempt, chosen: str, purchase: Purchase) -> str | None:

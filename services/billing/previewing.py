@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from services.billing.catalogue import Plan
 
 
-NOTHING = Quote(due=0, balance=0, lines=())
+NOTHING = Quote(total=0, due=0, balance=0, lines=())
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,16 @@ async def preview_change(app: App, user: User, plan_key: str | None, *, prorated
     except NotSubscribed as error:
         raise NotFound from error
     change = await change_to(app, row, plan, prorated_at)
-    quote = NOTHING if _is_free(row, plan) else await app.payments.quote(change)
-    charged = [line.period_end for line in quote.lines if line.amount > 0]
-    each = 0 if row.cancel_at_period_end else await app.payments.recurring(change)
+    now = None if _is_free(row, plan) else await app.payments.quote(change)
+    later = NOTHING if row.cancel_at_period_end else await app.payments.next_quote(change)
+    lines = now.lines if now else ()
+    begun = [line.period_end for line in lines if line.amount > 0]
     return Preview(
         currency=row.currency,
-        due_now=quote.due,
-        next_charge=max(0, each + quote.balance),
-        next_charge_at=max(charged, default=row.period_end),
-        lines=quote.lines,
+        due_now=now.due if now else 0,
+        next_charge=max(0, later.total + now.balance) if now else later.due,
+        next_charge_at=max(begun, default=row.period_end),
+        lines=lines,
         prorated_at=change.at,
     )
 
