@@ -116,7 +116,7 @@ def key_of_change(app: App, row: PlanSubscription, *what: object) -> str:
 
 def _origin_of(address: str) -> str | None:
     """The origin of an address that a browser and we read alike; None of any other."""
-    if len(address) > LONGEST_ADDRESS or not address.isprintable() or set(address) & set(" \\"):
+    if len(address) > LONGEST_ADDRESS or not (address.isascii() and address.isprintable()) or set(address) & set(" \\"):
         return None
     try:
         parts = urlsplit(address)
