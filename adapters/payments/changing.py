@@ -9,7 +9,7 @@ import stripe
 
 from adapters.payments.reading import existing
 from adapters.payments.selling import Checkout, PaymentDeclined, Price, Product, Quote, QuoteLine
-from adapters.payments.snapshots import subscription_of, time_of
+from adapters.payments.snapshots import amount_of, subscription_of, time_of
 
 if TYPE_CHECKING:
     from adapters.payments.port import SubscriptionSnapshot
@@ -121,6 +121,12 @@ class Changing:
         asked = {"subscription": change.subscription_id, "subscription_details": _change(change)}
         return _quote((await self._client.v1.invoices.create_preview_async(_any(asked))).to_dict())
 
+    async def next_quote(self, change: PlanChange) -> Quote:
+        """The invoice of a whole period after a change."""
+        details = {"items": _items(change), "proration_behavior": "none"}
+        asked = {"subscription": change.subscription_id, "subscription_details": details}
+        return _quote((await self._client.v1.invoices.create_preview_async(_any(asked))).to_dict())
+
     async def change_plan(self, change: PlanChange, *, key: str) -> SubscriptionSnapshot:
         """Change the price if the difference can be charged. Raises PaymentDeclined."""
         asked = _change(change) | {"payment_behavior": "pending_if_incomplete", "expand": ["latest_invoice"]}
@@ -162,9 +168,13 @@ def _discount(promotion_id: str | None) -> Parameters:
     return {"discounts": [{"promotion_code": promotion_id}]} if promotion_id else {"allow_promotion_codes": True}
 
 
+def _items(change: PlanChange) -> list[Parameters]:
+    return [{"id": change.item_id, "price": change.price_id}]
+
+
 def _change(change: PlanChange) -> Parameters:
     return {
-        "items": [{"id": change.item_id, "price": change.price_id}],
+        "items": _items(change),
         "proration_behavior": "always_invoice",
         "proration_date": int(change.at.timestamp()),
     }
@@ -194,12 +204,13 @@ def _checkout(shape: Parameters) -> Checkout:
 
 def _quote(shape: Parameters) -> Quote:
     return Quote(
-        currency=shape["currency"].upper(),
-        total=shape["total"],
-        due=shape["amount_due"],
-        balance=shape["ending_balance"] or 0,
-        lines=tuple(
-            QuoteLine(line["description"] or "", line["amount"], time_of(line["period"]["end"]))
-            for line in shape["lines"]["data"]
-        ),
+        total=amount_of(shape["total"]),
+        due=amount_of(shape["amount_due"]),
+        balance=amount_of(shape["ending_balance"] or 0),
+        lines=tuple(_line(line) for line in shape["lines"]["data"]),
     )
+
+
+def _line(shape: Parameters) -> QuoteLine:
+    off = sum(amount_of(discount["amount"]) for discount in shape["discount_amounts"] or [])
+    return QuoteLine(shape["description"] or "", amount_of(shape["amount"]) - off, time_of(shape["period"]["end"]))

@@ -89,7 +89,7 @@ class PlanChange:
 
 @dataclass(frozen=True)
 class QuoteLine:
-    """One line of an invoice that is not made yet."""
+    """One line of an invoice that is not made yet, discounts taken off."""
 
     description: str
     amount: int
@@ -98,9 +98,8 @@ class QuoteLine:
 
 @dataclass(frozen=True)
 class Quote:
-    """The invoice that a change would make. `balance` is what the customer then owes, negative for a credit."""
+    """An invoice that is not made yet. `balance` is what is added to the one after it: negative for a credit."""
 
-    currency: str
     total: int
     due: int
     balance: int
@@ -151,7 +150,11 @@ class Selling(Protocol):
         ...
 
     async def quote(self, change: PlanChange) -> Quote:
-        """What a change would cost now."""
+        """The invoice that a change would make now."""
+        ...
+
+    async def next_quote(self, change: PlanChange) -> Quote:
+        """The invoice of a whole period after a change, nothing of the change itself in it."""
         ...
 
     async def change_plan(self, change: PlanChange, *, key: str) -> SubscriptionSnapshot:
