@@ -107,7 +107,7 @@ async def test_whose_customer_is_nobody_here_is_parked(shop: Shop) -> None:
     shop.book.write(subscription(), invoice())
     await shop.deliver(updated(name="1"), event("invoice.paid", invoice()))
     await shop.work()
-    found = [(row.state, row.error, row.payload) for row in await WebhookEvent.all()]
+    found = await WebhookEvent.all().values_list("state", "error", "payload")
     assert found == [(State.PARKED, "Its customer is nobody here.", None)] * 2
     assert (await PlanSubscription.all().count(), await Invoice.all().count()) == (0, 0)
 
