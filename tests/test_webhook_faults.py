@@ -312,8 +312,8 @@ async def test_administrators_replay_dead_letters(shop: Shop) -> None:
                 "state": "DEAD",
                 "attempts": 8,
                 "error": "no",
-                "createdAt": "2026-03-02T09:00:00Z",
-                "receivedAt": "2026-03-02T09:00:00Z",
+                "createdAt": "2026-03-02T09:00:00+00:00",
+                "receivedAt": "2026-03-02T09:00:00+00:00",
             }
         ],
     )
