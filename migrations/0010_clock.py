@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
         ops.CreateModel(
             name='ClockOffset',
             fields=[
-                ('id', fields.IntField(primary_key=True, unique=True, db_index=True)),
+                ('id', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
                 ('ahead', fields.BigIntField()),
             ],
             options={'table': 'clock', 'app': 'models', 'pk_attr': 'id', 'table_description': 'Read by every process whose clock is adjustable. It only grows.'},

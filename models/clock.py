@@ -7,7 +7,7 @@ from tortoise.models import Model
 class ClockOffset(Model):
     """Read by every process whose clock is adjustable. It only grows."""
 
-    id = fields.IntField(primary_key=True, generated=False)
+    id = fields.IntField(primary_key=True)
     ahead = fields.BigIntField()
     """Seconds."""
 

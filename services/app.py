@@ -45,7 +45,7 @@ FORMS = {
     "EMBEDDINGS_URL": "local://",
     "VECTORS_URL": "embedded://",
     "BREACHES_URL": "https://host/range",
-    "PAYMENTS_URL": "simulated:// or stripe://",
+    "PAYMENTS_URL": "simulated://, simulated://FILE or stripe://",
     "MAIL_URL": "outbox://folder or smtp://user:password@host:port?tls=starttls (implicit, none)",
 }
 """What each port's URL may look like. A wrong one is answered with this alone: any part of it may be a password."""
@@ -136,8 +136,11 @@ class App:
         return self.ports.vectors
 
 
-def choose_ports(settings: Settings) -> Ports:
-    """The variant of each port that the settings name, not yet opened. Raises SettingsError."""
+def choose_ports(settings: Settings, clock: Clock | None = None) -> Ports:
+    """The variant of each port that the settings name, not yet opened. Raises SettingsError.
+
+    `clock` is the simulated provider's time.
+    """
     shared = settings.redis_url or "memory://"
     return Ports(
         database=_chosen("DATABASE_URL", open_database, settings.database_url),
@@ -149,7 +152,13 @@ def choose_ports(settings: Settings) -> Ports:
         breaches=_chosen("BREACHES_URL", open_breaches, settings.breaches_url),
         payments=_chosen(
             "PAYMENTS_URL",
-            partial(open_payments, api_key=settings.stripe_api_key, api_base=settings.stripe_api_base),
+            partial(
+                open_payments,
+                api_key=settings.stripe_api_key,
+                api_base=settings.stripe_api_base,
+                clock=clock,
+                public_url=settings.public_url,
+            ),
             settings.payments_url,
         ),
     )
@@ -164,8 +173,8 @@ def _chosen(variable: str, choose: Callable[[str], Port], url: str) -> Port:
 
 def assemble(settings: Settings, ports: Ports | None = None, clock: Clock | None = None) -> App:
     """The parts, put together and not yet opened."""
-    ports = ports or choose_ports(settings)
     clock = clock or (AdjustableClock() if settings.clock == "adjustable" else SystemClock())
+    ports = ports or choose_ports(settings, clock)
     keys = KeyRing(settings.secret_key, issuer=settings.public_url, clock=clock)
     return App(
         settings=settings,

@@ -218,7 +218,7 @@ class Porchlight:
 
 def prepared(settings: Settings, clock: ManualClock | None = None, ports: Ports | None = None) -> App:
     """An application, not yet opened, with the local model that all tests share."""
-    return assemble(settings, replace(ports or choose_ports(settings), embeddings=EMBEDDINGS), clock)
+    return assemble(settings, replace(ports or choose_ports(settings, clock), embeddings=EMBEDDINGS), clock)
 
 
 async def _serving(server: Server, listener: socket.socket) -> None:
