@@ -32,6 +32,11 @@ class Metrics:
             "Cards asked for behind payment methods, by outcome: known, unknown, unavailable.",
             "outcome",
         )
+        self.webhooks = self._counter(
+            "porchlight_webhooks_total",
+            "Webhooks by outcome: received, repeated, parked, refused.",
+            "outcome",
+        )
         self.oldest_job = Gauge(
             "porchlight_oldest_job_seconds", "How long the longest-waiting due job has waited.", registry=self.registry
         )

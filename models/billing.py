@@ -142,16 +142,19 @@ class WebhookEvent(Model):
     event_id = fields.CharField(max_length=255, unique=True)
     type = fields.CharField(max_length=100)
     api_version = fields.CharField(max_length=64, null=True)
+    object_kind = fields.CharField(max_length=32, null=True)
     object_id = fields.CharField(max_length=255, null=True)
-    """What it is about: the subscription where there is one."""
+    """What to look at: the subscription or the invoice; null where there is nothing."""
+    customer_id = fields.CharField(max_length=255, null=True)
     created_at = fields.DatetimeField()
     """When the provider made it, in whole seconds."""
     received_at = fields.DatetimeField()
     state = fields.CharEnumField(WebhookState, max_length=16)
-    payload = fields.TextField()
+    payload = fields.TextField(null=True)
+    """As it came; null once nothing more will be read from it, for it may name people."""
     attempts = fields.IntField(default=0, db_default=0)
     error = fields.CharField(max_length=500, null=True)
 
     class Meta:
         table = "webhook_events"
-        indexes = (("object_id", "state"), ("state", "id"), ("received_at",))
+        indexes = (("object_id", "state"), ("customer_id",), ("state", "id"), ("received_at",))

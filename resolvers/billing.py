@@ -11,6 +11,6 @@ from schema.directives import Public, guards
 class BillingQuery:
     """What is sold."""
 
-    @strawberry.field(extensions=guards(Public()), description="All plans, in the catalogue's order.")
+    @strawberry.field(extensions=guards(Public()), description="The plans that are sold, in the catalogue's order.")
     async def plans(self, info: Info) -> list[Plan] | None:
-        return [Plan.of(plan) for plan in info.context.app.catalogue.plans.values()]
+        return [Plan.of(plan) for plan in info.context.app.catalogue.sold]

@@ -88,8 +88,12 @@ class App:
     sessions_changed: Signals
     trials_changed: Signals
     usage_changed: Signals
+    plans_changed: Signals
+    """Whose purchase has changed, by the user's number."""
     usage_turns: WeakValueDictionary[int, asyncio.Semaphore] = field(default_factory=WeakValueDictionary)
     """Reports of one user wait here for each other, rather than each with a connection of the pool."""
+    billing_turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+    """Who asks the provider about one object waits for each other: the second one often need not ask any more."""
     sign_ups: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SIGN_UPS_AT_ONCE))
     """Who registers waits for a turn and not, holding a connection, for who shares a key with them."""
     metrics: Metrics = field(default_factory=Metrics)
@@ -197,6 +201,7 @@ def assemble(settings: Settings, ports: Ports | None = None, clock: Clock | None
         sessions_changed=Signals(ports.bus, CHANGED),
         trials_changed=Signals(ports.bus, "trials.changed"),
         usage_changed=Signals(ports.bus, "usage.changed"),
+        plans_changed=Signals(ports.bus, "plans.changed"),
     )
 
 
@@ -248,7 +253,13 @@ async def opened(app: App) -> AsyncGenerator[None, None]:
         await app.key_keeper.open()
         stack.push_async_callback(app.countdown.close)
         await app.countdown.open()
-        for signals in (app.recommendations_changed, app.sessions_changed, app.trials_changed, app.usage_changed):
+        for signals in (
+            app.recommendations_changed,
+            app.sessions_changed,
+            app.trials_changed,
+            app.usage_changed,
+            app.plans_changed,
+        ):
             signals.open()
             stack.callback(signals.close)
         stack.push_async_callback(app.items.close)

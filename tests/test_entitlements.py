@@ -370,6 +370,7 @@ def test_each_feature_that_is_asked_for_is_sold() -> None:
 # ── the plan file ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 FILE = """
+version: 1
 base: a
 meters: [{key: m, name: M, window: DAY, self_reported: true}]
 trial: {plan: a, days: 1, at_end: cancel}

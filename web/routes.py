@@ -27,6 +27,7 @@ from web.outbox import OutboxPages
 from web.registration import RegistrationEndpoint
 from web.runtime import Runtime
 from web.sockets import Sockets
+from web.webhooks import Webhooks
 
 CODES = {404: "NOT_FOUND"}
 
@@ -71,6 +72,7 @@ def _routes(app: App, runtime: Runtime, sockets: Sockets) -> list[BaseRoute]:
         Route("/exports/{token}", Exports(app).download),
         Route("/links/{purpose}", links.ask),
         Route("/links/{purpose}", links.act, methods=["POST"]),
+        Route("/webhooks/stripe", Webhooks(app).receive, methods=["POST"]),
         Route("/healthz", operations.healthz),
         Route("/readyz", operations.readyz),
         Route("/metrics", operations.metrics),

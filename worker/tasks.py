@@ -2,12 +2,15 @@
 
 from services import accounts, audit, email_codes, keys, notifications, pruning, recommendations, trials, usage
 from services.accounts import email_change, magic_links, password_reset, verification
+from services.billing import inbox, letters, working
 from services.fraud import granting
 from worker.loop import Task
 
 TASKS: dict[str, Task] = {
     accounts.DELETION: accounts.delete,
     audit.CHAIN: audit.chain,
+    inbox.APPLY: working.apply,
+    letters.LETTER: letters.send_letter,
     email_codes.LETTER: email_codes.send_letter,
     email_change.LETTER: email_change.send_letter,
     granting.CLEARED: granting.send_cleared,

@@ -8,6 +8,8 @@ from adapters.payments.stripe import StripePayments
 from core.clock import Clock
 
 SIMULATED_KEY = "sk_test_simulated"
+SIMULATED_SECRET = "whsec_simulated"  # ruff: ignore[hardcoded-password-string] -- of a server that takes no money
+"""What our own server signs webhooks with, where no other secret is set. Production has neither."""
 SIMULATED_BASE = "http://stripe.simulated"
 """Never looked up: requests to it do not leave the process."""
 SIMULATED_FILE = "var/simulated-stripe.sqlite3"

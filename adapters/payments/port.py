@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
+from adapters.payments.selling import Selling
+
 SUBSCRIPTION = "subscription"
 INVOICE = "invoice"
 
@@ -26,13 +28,17 @@ class Card:
 
 @dataclass(frozen=True)
 class SubscriptionSnapshot:
-    """A subscription at one moment. `status` is the provider's word, the rest is of its first item."""
+    """A subscription at one moment. `status` is the provider's word; price and period are those of its first item.
+
+    A price that another one has followed has no `lookup_key` any more, but still its metadata.
+    """
 
     id: str
     customer_id: str
     status: str
     price_id: str
     lookup_key: str | None
+    price_metadata: dict[str, str]
     item_id: str
     currency: str
     period_start: datetime
@@ -80,11 +86,12 @@ class EventSnapshot:
     api_version: str | None
     object_id: str | None
     object_kind: str | None
+    customer_id: str | None
     livemode: bool
 
 
 @runtime_checkable
-class Payments(Protocol):
+class Payments(Selling, Protocol):
     """Knows payment methods, subscriptions, invoices and events.
 
     Whatever is asked raises Unavailable when the provider gives no answer that can be used in time.

@@ -28,18 +28,18 @@ class Reading:
 
     async def card(self, payment_method: str) -> Card | None:
         """The card behind a payment method; None when there is none."""
-        found = await _found(self._client.v1.payment_methods.retrieve_async(payment_method), "payment_method")
+        found = await existing(self._client.v1.payment_methods.retrieve_async(payment_method), "payment_method")
         card = found and getattr(found, "card", None)
         return card and Card(card.fingerprint, card.brand, card.last4, card.country, card.funding)
 
     async def subscription(self, subscription_id: str) -> SubscriptionSnapshot | None:
         """The subscription as it is now."""
-        found = await _found(self._client.v1.subscriptions.retrieve_async(subscription_id), "subscription")
+        found = await existing(self._client.v1.subscriptions.retrieve_async(subscription_id), "subscription")
         return found and subscription_of(found.to_dict())
 
     async def invoice(self, invoice_id: str) -> InvoiceSnapshot | None:
         """The invoice as it is now."""
-        found = await _found(self._client.v1.invoices.retrieve_async(invoice_id), "invoice")
+        found = await existing(self._client.v1.invoices.retrieve_async(invoice_id), "invoice")
         return found and invoice_of(found.to_dict())
 
     async def subscriptions(
@@ -64,7 +64,7 @@ def _from(after: str | None) -> Any:
     return {"starting_after": after} if after else {}
 
 
-async def _found(asked: Awaitable[Any], kind: str) -> Any:
+async def existing(asked: Awaitable[Any], kind: str) -> Any:
     """What was asked for; None when there is no such thing. What is something else raises ValueError."""
     try:
         found = await asked

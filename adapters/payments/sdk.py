@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import stripe
 
+from adapters.payments.changing import Changing
 from adapters.payments.reading import Reading
+from adapters.payments.snapshots import API_VERSION
 
-API_VERSION = "2026-10-28.endive"
-"""What the shapes read here are written for; a newer SDK does not move it."""
 RETRIES = 1
 """Of a lost connection, a conflict (409) and a fault (5xx), half a second later. Never of "too many requests"."""
 LARGEST = 1_048_576
@@ -57,7 +57,7 @@ def _unreachable(reason: str, *, retry: bool) -> stripe.APIConnectionError:
     return stripe.APIConnectionError(reason, should_retry=retry)  # type: ignore[no-untyped-call]
 
 
-class Sdk(Reading):
+class Sdk(Reading, Changing):
     """One client, its connections kept. `base` is Stripe's own address where it is None."""
 
     faults: tuple[type[Exception], ...] = (

@@ -9,6 +9,9 @@ from typing import Any
 
 from adapters.payments.port import INVOICE, SUBSCRIPTION, EventSnapshot, InvoiceSnapshot, SubscriptionSnapshot
 
+API_VERSION = "2026-10-28.endive"
+"""What the shapes read here are written for; a newer SDK does not move it."""
+
 Shape = Mapping[str, Any]
 
 
@@ -21,14 +24,15 @@ def subscription_of(shape: Shape) -> SubscriptionSnapshot:
         status=shape["status"],
         price_id=item["price"]["id"],
         lookup_key=item["price"].get("lookup_key"),
+        price_metadata=dict(item["price"].get("metadata") or {}),
         item_id=item["id"],
         currency=shape["currency"].upper(),
-        period_start=_time(item["current_period_start"]),
-        period_end=_time(item["current_period_end"]),
+        period_start=time_of(item["current_period_start"]),
+        period_end=time_of(item["current_period_end"]),
         cancel_at_period_end=bool(shape["cancel_at_period_end"]),
         canceled_at=_time_or_none(shape.get("canceled_at")),
         trial_end=_time_or_none(shape.get("trial_end")),
-        created=_time(shape["created"]),
+        created=time_of(shape["created"]),
         latest_invoice_id=_id(shape.get("latest_invoice")),
         default_payment_method=_id(shape.get("default_payment_method")),
         metadata=dict(shape.get("metadata") or {}),
@@ -47,7 +51,7 @@ def invoice_of(shape: Shape) -> InvoiceSnapshot:
         amount_due=_amount(shape["amount_due"]),
         amount_paid=_amount(shape["amount_paid"]),
         currency=shape["currency"].upper(),
-        created=_time(shape["created"]),
+        created=time_of(shape["created"]),
         paid_at=_time_or_none((shape.get("status_transitions") or {}).get("paid_at")),
         hosted_url=shape.get("hosted_invoice_url"),
         billing_reason=shape.get("billing_reason"),
@@ -57,27 +61,28 @@ def invoice_of(shape: Shape) -> InvoiceSnapshot:
 
 def event_of(shape: Shape) -> EventSnapshot:
     """An event, and what it asks to look at."""
-    kind, identity = _subject(shape["data"]["object"])
+    subject = shape["data"]["object"]
+    kind, identity = _looked_at(subject)
     return EventSnapshot(
         id=_text(shape["id"]),
         type=_text(shape["type"]),
-        created=_time(shape["created"]),
+        created=time_of(shape["created"]),
         api_version=shape.get("api_version"),
         object_id=identity,
         object_kind=kind,
+        customer_id=_id(subject.get("customer")),
         livemode=bool(shape["livemode"]),
     )
 
 
-def _subject(shape: Shape) -> tuple[str | None, str | None]:
-    match shape.get("object"):
-        case "subscription":
-            return SUBSCRIPTION, _text(shape["id"])
-        case "invoice":
-            return INVOICE, _text(shape["id"])
-        case "checkout.session" if (identity := _id(shape.get("subscription"))) is not None:
-            return SUBSCRIPTION, identity
-    return None, None
+def _looked_at(shape: Shape) -> tuple[str | None, str | None]:
+    """An invoice that is only foreseen has no id yet: there is nothing to look at."""
+    kind, identity = {
+        "subscription": (SUBSCRIPTION, _id(shape.get("id"))),
+        "invoice": (INVOICE, _id(shape.get("id"))),
+        "checkout.session": (SUBSCRIPTION, _id(shape.get("subscription"))),
+    }.get(shape.get("object", ""), (None, None))
+    return (kind, identity) if identity else (None, None)
 
 
 def _subscription_behind(shape: Shape) -> str | None:
@@ -107,9 +112,10 @@ def _amount(found: Any) -> int:
     return found
 
 
-def _time(found: Any) -> datetime:
+def time_of(found: Any) -> datetime:
+    """A moment, of Unix seconds."""
     return datetime.fromtimestamp(_amount(found), UTC)
 
 
 def _time_or_none(found: Any) -> datetime | None:
-    return None if found is None else _time(found)
+    return None if found is None else time_of(found)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
+from adapters.payments.purchasing import Purchasing
+from adapters.payments.selling import PaymentDeclined
 from core.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ PATIENCE = 3
 log = structlog.get_logger(__name__)
 
 
-class StripePayments:
+class StripePayments(Purchasing):
     """Asks Stripe, or `site` in this process, for at most `deadline` seconds, one retry within them.
 
     After `PATIENCE` faults in a row nobody asks for `cool_down` seconds; then one request tries, and the others follow
@@ -101,13 +103,19 @@ class StripePayments:
             if after is None:
                 return
 
-    async def _ask(self, call: Callable[[Sdk], Awaitable[T]]) -> T:
-        """The answer to `call`, unless Stripe is left alone or gives none. Raises Unavailable."""
+    async def _ask(self, call: Callable[[Sdk], Awaitable[T]], *, patience: int = 1) -> T:
+        """The answer to `call`, unless Stripe is left alone or gives none. Raises Unavailable.
+
+        `patience` is how many deadlines it may take. A declined charge is an answer, too.
+        """
         self._enter()
         sdk = await self._ready()
         try:
-            async with asyncio.timeout(self._deadline):
+            async with asyncio.timeout(self._deadline * patience):
                 answer = await call(sdk)
+        except PaymentDeclined:
+            self._back()
+            raise
         except sdk.faults as fault:
             raise self._lost(fault) from fault
         self._back()
@@ -134,7 +142,12 @@ class StripePayments:
         """Count a fault. Its message is not logged, for it may hold a part of the key."""
         self._faults += 1
         self._retry_at = time.monotonic() + self._cool_down
-        log.warning("payments.lost", fault=type(fault).__name__, status=getattr(fault, "http_status", None))
+        log.warning(
+            "payments.lost",
+            fault=type(fault).__name__,
+            status=getattr(fault, "http_status", None),
+            code=getattr(fault, "code", None),
+        )
         return Unavailable(retry_after=self._cool_down if self.degraded else 1.0)
 
     def _back(self) -> None:
