@@ -1,9 +1,9 @@
 """Every module whose functions answer requests: importing them is what adds their addresses."""
 
-from adapters.payments.simulated import customers, discounts, faults, products, wallets
+from adapters.payments.simulated import customers, discounts, events, faults, products, wallets
 from adapters.payments.simulated.routing import ROUTES, Handler
 
-MODULES = (customers, wallets, products, discounts)
+MODULES = (customers, wallets, products, discounts, events)
 
 
 def matched(method: str, path: str) -> tuple[Handler, str]:
