@@ -1,10 +1,20 @@
 """What is sold: the plan file, money, and how both reach the provider."""
 
+import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from services.billing import CatalogueError, money, read_catalogue
+from core.errors import Unavailable
+from core.settings import Settings
+from services.billing import CatalogueError, money, read_catalogue, sync_plans
+from services.billing.syncing import price_of
+from tests.billing import Shop, priced
+from tests.clock import ManualClock
+from tests.conftest import Start
+from tests.porchlight import Porchlight, settings_for
+from worker import plans as plans_command
 
 FILE = """
 version: 3
@@ -87,3 +97,110 @@ def test_a_plan_file_that_cannot_be_sold_says_where(file: Path, before: str, aft
 def test_money_is_written_for_people(amount: int, currency: str, locale: str | None, shown: str) -> None:
     """Exact, with as many decimals as the provider's minor unit has, where that language is spoken."""
     assert money.formatted(amount, currency, locale) == shown
+
+
+# ── the provider ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+ADDED = [
+    "pro-monthly: product added",
+    "pro-yearly: product added",
+    "pro-monthly:eur: €19.00 a month, added",
+    "pro-monthly:usd: $21.00 a month, added",
+    "pro-yearly:eur: €190.00 a year, added",
+    "pro-yearly:usd: $210.00 a year, added",
+]
+embedded = pytest.mark.parametrize("settings", ["embedded"], indirect=True)
+
+
+@pytest.fixture
+def shop(clock: ManualClock) -> Shop:
+    """The provider."""
+    return Shop(clock)
+
+
+@pytest.fixture
+async def door(shop: Shop, start: Start, settings: Settings) -> Porchlight:
+    """A server that sells by it."""
+    return await start(ports=shop.ports(settings))
+
+
+@embedded
+async def test_plans_are_carried_to_the_provider_once(shop: Shop, door: Porchlight) -> None:
+    """Each that costs something, by the plan's key; a second run changes nothing, and says so."""
+    app = door.app
+    assert await sync_plans(app) == ADDED
+    asked = len(shop.changes)
+    assert await sync_plans(app) == []
+    assert len(shop.changes) == asked == 6
+    price = await price_of(app, app.catalogue.plans["pro-yearly"], "USD")
+    assert (price.product_id, price.amount, price.interval) == ("plan_pro-yearly", 21000, "year")
+    assert price.metadata == {"plan": "pro-yearly", "version": "1"}
+
+
+@embedded
+async def test_a_changed_amount_is_a_new_price(shop: Shop, door: Porchlight) -> None:
+    """It takes over the lookup key; the old price stays as it was, and comes back as another one."""
+    app, before = door.app, door.app.catalogue
+    await sync_plans(app)
+    old = await price_of(app, before.plans["pro-monthly"], "EUR")
+    app.catalogue = priced(before, pro_monthly={"EUR": 2000, "USD": 2100, "KWD": 6540, "JPY": 3000})
+    assert await sync_plans(app) == [
+        "pro-monthly:eur: €20.00 a month, was €19.00 a month",
+        "pro-monthly:kwd: KWD6.540 a month, added",
+        "pro-monthly:jpy: ¥3,000 a month, added",
+    ]
+    new = await price_of(app, app.catalogue.plans["pro-monthly"], "EUR")
+    assert new.id != old.id
+    with shop.site.store.change(shop.site.now()) as docs:
+        kept = docs.get("price", old.id)
+    assert (kept["unit_amount"], kept["active"], kept["lookup_key"]) == (1900, True, None)
+    app.catalogue = before
+    assert await sync_plans(app) == ["pro-monthly:eur: €19.00 a month, was €20.00 a month"]
+    again = await price_of(app, before.plans["pro-monthly"], "EUR")
+    assert len({old.id, new.id, again.id}) == 3
+
+
+@embedded
+async def test_what_people_read_of_a_plan_is_changed_in_place(shop: Shop, door: Porchlight) -> None:
+    """Its name, and that nobody can buy it any more: then its prices are left alone, too."""
+    app, plans = door.app, door.app.catalogue.plans
+    await sync_plans(app)
+    renamed, retired = replace(plans["pro-monthly"], name="Plus"), replace(plans["pro-yearly"], retired=True)
+    app.catalogue = replace(app.catalogue, plans={**plans, "pro-monthly": renamed, "pro-yearly": retired})
+    assert await sync_plans(app) == ["pro-monthly: product changed", "pro-yearly: product changed"]
+    with shop.site.store.change(shop.site.now()) as docs:
+        told = [docs.get("product", f"plan_{key}") for key in ("pro-monthly", "pro-yearly")]
+    assert [(product["name"], product["active"]) for product in told] == [("Plus", True), ("Pro, yearly", False)]
+    assert await sync_plans(app) == []
+
+
+@embedded
+async def test_two_runs_at_once_are_one(shop: Shop, door: Porchlight) -> None:
+    """Equal keys give one product and one price, whoever comes first."""
+    await asyncio.gather(*[sync_plans(door.app) for _ in range(3)])
+    with shop.site.store.change(shop.site.now()) as docs:
+        assert (len(docs.all("product")), len(docs.all("price"))) == (2, 4)
+
+
+@embedded
+async def test_our_own_server_is_told_by_itself_and_stripe_is_not(shop: Shop, door: Porchlight) -> None:
+    """With Stripe nothing is sold for another amount than the plan file's."""
+    app, plan = door.app, door.app.catalogue.plans["pro-monthly"]
+    assert (await price_of(app, plan, "EUR")).amount == 1900
+    assert len(shop.changes) == 6
+    app.settings = replace(
+        app.settings, payments_url="stripe://", stripe_api_key="k", stripe_webhook_secret=("whsec_1",)
+    )
+    app.catalogue = priced(app.catalogue, pro_monthly={"EUR": 1800})
+    with pytest.raises(Unavailable) as caught:
+        await price_of(app, app.catalogue.plans["pro-monthly"], "EUR")
+    assert caught.value.retry_after == 60
+    assert len(shop.changes) == 6
+
+
+def test_the_command_says_what_it_did(sqlite_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`make plans-sync`, twice, on one file."""
+    settings = settings_for(sqlite_url, "", f"outbox://{tmp_path}/mail", payments_url=f"simulated://{tmp_path}/stripe")
+    for expected in ("\n".join(ADDED), "Nothing to change: the provider sells what plans.yaml says."):
+        assert plans_command.main(settings) == 0
+        assert capsys.readouterr().out == f"{expected}\n"
