@@ -83,7 +83,8 @@ def _shown(value: Any, wanted: Wanted, find: Find) -> Any:
         return [_shown(part, wanted, find) for part in value]
     if not isinstance(value, dict):
         return value
-    hidden = INCLUDED.get(value.get("object", ""), set())
+    kind = value.get("object")  # of the data of an event it is the object itself
+    hidden = INCLUDED.get(kind, set()) if isinstance(kind, str) else set()
     _refuse_unknown(value, wanted, hidden)
     return {
         field: _field(part, field, wanted, find)
