@@ -2,6 +2,6 @@
 
 from adapters.payments.simulated.delivery import LIKE_STRIPES, Endpoint, Weather
 from adapters.payments.simulated.server import SimulatedStripe, Trouble
-from adapters.payments.simulated.store import Store
+from adapters.payments.simulated.store import Rules, Store
 
-__all__ = ["LIKE_STRIPES", "Endpoint", "SimulatedStripe", "Store", "Trouble", "Weather"]
+__all__ = ["LIKE_STRIPES", "Endpoint", "Rules", "SimulatedStripe", "Store", "Trouble", "Weather"]

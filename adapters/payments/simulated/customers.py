@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.payments.simulated import faults, wallets
+from adapters.payments.simulated import collecting, faults, wallets
 from adapters.payments.simulated.routing import Ask, route
 from adapters.payments.simulated.store import Document
 
@@ -69,6 +69,12 @@ def listed(ask: Ask) -> Document:
 def delete(ask: Ask) -> Document:
     """Cancel what they subscribe to, let go of their payment methods, and forget them."""
     customer = ask.docs.get("customer", ask.id)
+    for subscription in ask.docs.all("subscription", {"customer": customer["id"]}):
+        if subscription["status"] not in collecting.OVER:
+            collecting.end(ask.docs, subscription, "cancellation_requested")
+    for invoice in ask.docs.all("invoice", {"customer": customer["id"], "status": ["draft", "open"]}):
+        invoice["auto_advance"] = False
+        ask.docs.update(invoice, "invoice.updated")
     wallets.detach_all(ask.docs, customer)
     ask.docs.emit("customer.deleted", customer)
     return ask.docs.delete(customer)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 
 from adapters.payments.simulated import faults
 from adapters.payments.simulated.forms import Form
+from adapters.payments.simulated.periods import plus_months
 from adapters.payments.simulated.products import currency_of
 from adapters.payments.simulated.routing import Ask, route
 from adapters.payments.simulated.store import Docs, Document, new_id
@@ -134,40 +137,67 @@ def list_codes(ask: Ask) -> Document:
     return ask.listed("promotion_code", where)
 
 
-def redeemed(docs: Docs, forms: list[Form], customer: Document, subscription: str | None) -> list[Document]:
-    """The discounts that coupons and codes become for a customer, counted as used. Raises StripeFault."""
-    made = []
+@dataclass(frozen=True)
+class Choice:
+    """A coupon that somebody wants to use, and the code by which they found it."""
+
+    coupon: Document
+    code: Document | None = None
+
+
+def chosen(docs: Docs, forms: list[Form], customer: Document | None) -> list[Choice]:
+    """The coupons and codes that are named, all usable now. Raises StripeFault."""
+    choices = []
     for form in forms:
         code = code_of(docs, form, customer)
         name = code["promotion"]["coupon"] if code else form.need("coupon")
-        coupon = usable(docs, name, form.path("coupon"))
-        for counted in (coupon, code) if code else (coupon,):
+        choices.append(Choice(usable(docs, name, form.path("promotion_code" if code else "coupon")), code))
+    return choices
+
+
+def redeem(docs: Docs, choices: list[Choice], customer: str, subscription: str | None) -> list[str]:
+    """The ids of the discounts that coupons become, counted as used."""
+    made = []
+    for choice in choices:
+        for counted in (choice.coupon, choice.code) if choice.code else (choice.coupon,):
             counted["times_redeemed"] += 1
-            _exhaust(counted)
+            if counted["max_redemptions"] is not None and counted["times_redeemed"] >= counted["max_redemptions"]:
+                counted["valid" if counted is choice.coupon else "active"] = False
             docs.save(counted)
-        made.append(discount(docs, coupon, customer["id"], subscription, code["id"] if code else None))
+        made.append(_begun(docs, choice, customer, subscription))
     return made
 
 
-def discount(docs: Docs, coupon: Document, customer: str, subscription: str | None, code: str | None) -> Document:
-    """A discount that begins now."""
-    return docs.new(
+def off(discount: Document, at: int, currency: str) -> tuple[Fraction, int]:
+    """What a discount takes at that moment: a share, and an amount."""
+    coupon = discount["_coupon"]
+    if discount["end"] is not None and discount["end"] <= at:
+        return Fraction(0), 0
+    if coupon["percent_off"] is not None:
+        return Fraction(str(coupon["percent_off"])) / ALL_OF_IT, 0
+    return Fraction(0), coupon["amount_off"] if coupon["currency"] == currency else 0
+
+
+def _begun(docs: Docs, choice: Choice, customer: str, subscription: str | None) -> str:
+    coupon = choice.coupon
+    months = coupon["duration_in_months"]
+    discount = docs.new(
         "di",
         "discount",
         checkout_session=None,
         customer=customer,
-        end=None,
+        end=plus_months(docs.now, months) if months else None,
         invoice=None,
         invoice_item=None,
-        promotion_code=code,
+        promotion_code=choice.code["id"] if choice.code else None,
         source={"type": "coupon", "coupon": coupon["id"]},
         start=docs.now,
         subscription=subscription,
         subscription_item=None,
         _coupon={name: coupon[name] for name in ("amount_off", "currency", "percent_off", "duration")},
-        _months=coupon["duration_in_months"],
-        _uses=0,
     )
+    docs.emit("customer.discount.created", discount)
+    return str(discount["id"])
 
 
 def code_of(docs: Docs, form: Form, customer: Document | None) -> Document | None:
@@ -189,11 +219,6 @@ def usable(docs: Docs, coupon_id: str, param: str) -> Document:
     if not coupon["valid"] or (coupon["redeem_by"] is not None and coupon["redeem_by"] <= docs.now):
         raise faults.bad_request("This coupon is used up or too old.", "coupon_expired", param)
     return coupon
-
-
-def _exhaust(counted: Document) -> None:
-    if counted["max_redemptions"] is not None and counted["times_redeemed"] >= counted["max_redemptions"]:
-        counted["valid" if counted["object"] == "coupon" else "active"] = False
 
 
 def _share(form: Form) -> float | None:

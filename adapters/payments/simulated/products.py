@@ -207,7 +207,7 @@ def _product(ask: Ask) -> str:
     new = ask.form.child("product_data")
     if new is None:
         return str(ask.docs.get("product", ask.form.need("product"), "product")["id"])
-    inner = Ask(ask.docs, new, ask.path, "", ask.public_url)
+    inner = Ask(ask.docs, new, ask.path, "")
     return str(create_product(inner)["id"])
 
 

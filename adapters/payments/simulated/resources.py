@@ -1,15 +1,31 @@
 """Every module whose functions answer requests: importing them is what adds their addresses."""
 
-from adapters.payments.simulated import customers, discounts, events, faults, products, wallets
+from adapters.payments.simulated import (
+    customers,
+    discounts,
+    events,
+    faults,
+    invoices,
+    payments,
+    previewing,
+    products,
+    subscriptions,
+    wallets,
+)
 from adapters.payments.simulated.routing import ROUTES, Handler
 
-MODULES = (customers, wallets, products, discounts, events)
+MODULES = (customers, wallets, products, discounts, events, previewing, subscriptions, invoices, payments)
 
 
 def matched(method: str, path: str) -> tuple[Handler, str]:
     """Who answers, and the id in the path. Raises StripeFault when nobody does."""
-    for wanted, pattern, handler in ROUTES:
-        match = pattern.fullmatch(path)
-        if wanted == method and match:
-            return handler, match.groupdict().get("id", "")
-    raise faults.no_address(method, path)
+    found = [
+        (match, handler)
+        for wanted, pattern, handler in ROUTES
+        if wanted == method and (match := pattern.fullmatch(path))
+    ]
+    if not found:
+        raise faults.no_address(method, path)
+    # What is spelled out goes before what could be an id.
+    match, handler = min(found, key=lambda each: len(each[0].groups()))
+    return handler, match.groupdict().get("id", "")

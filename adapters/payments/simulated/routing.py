@@ -17,13 +17,12 @@ COMPARED = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 @dataclass(frozen=True)
 class Ask:
-    """One request: the documents, its parameters, and the id in its path. `public_url` begins the pages' addresses."""
+    """One request: the documents, its parameters, and the id in its path."""
 
     docs: Docs
     form: Form
     path: str
     id: str
-    public_url: str
 
     def listed(self, kind: str, where: Mapping[str, Any] | None = None) -> Document:
         """The page of documents that is asked for, the latest first."""

@@ -15,7 +15,7 @@ from adapters.payments.simulated import faults, forms, lifecycle, methods, routi
 from adapters.payments.simulated.delivery import Deliveries
 from adapters.payments.simulated.faults import StripeFault
 from adapters.payments.simulated.resources import matched
-from adapters.payments.simulated.store import Document, Store
+from adapters.payments.simulated.store import Document, Rules, Store
 from core.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Answer:
 class SimulatedStripe:
     """Answers as Stripe's API does in test mode: `uvicorn --factory adapters.payments.simulated:SimulatedStripe`.
 
-    What it knows is in `store`, time is the clock's, and `public_url` begins the addresses of its pages. `troubles` are
+    What it knows is in `store`, time is the clock's, and `rules` are the settings of its one account. `troubles` are
     what goes wrong with the next requests, each with one.
     """
 
@@ -90,11 +90,11 @@ class SimulatedStripe:
         clock: Clock | None = None,
         *,
         store: Store | None = None,
-        public_url: str = "http://127.0.0.1:8000",
+        rules: Rules | None = None,
     ) -> None:
         self.clock = clock or SystemClock()
         self.store = store or Store()
-        self.public_url = public_url
+        self.store.rules = rules or Rules()
         self.troubles: list[Trouble] = []
         self.deliveries = Deliveries(self)
         self._under_way: set[str] = set()
@@ -160,7 +160,7 @@ class SimulatedStripe:
                 return Answer(*known, replayed=True)
             form = forms.Form(forms.nested(parse_qsl(asked.query or asked.body, keep_blank_values=True)))
             handler, document_id = matched(asked.method, asked.path)
-            ask = routing.Ask(docs, form, asked.path, document_id, self.public_url)
+            ask = routing.Ask(docs, form, asked.path, document_id)
             wanted = form.texts("expand")
             try:
                 content = handler(ask)

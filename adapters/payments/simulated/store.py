@@ -7,6 +7,7 @@ import secrets
 import sqlite3
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,20 @@ CREATE TABLE IF NOT EXISTS idempotency (
 Document = dict[str, Any]
 Due = Callable[[Document], "int | None"]
 
+
+@dataclass(frozen=True)
+class Rules:
+    """What an account with Stripe sets in its dashboard.
+
+    `retry_days` are the days between the tries to charge a card; `then` is what follows the last: canceled, unpaid or
+    past_due. `public_url` begins the addresses of pages.
+    """
+
+    public_url: str = "http://127.0.0.1:8000"
+    retry_days: tuple[int, ...] = (3, 5, 7)
+    then: str = "canceled"
+
+
 DUE: dict[str, Due] = {}
 """When a document of a kind next changes by itself, in Unix time; None: never. Filled by `lifecycle.moves`."""
 
@@ -43,6 +58,7 @@ class Store:
     """Documents in the SQLite file at `path`, which processes share, or in memory for None. Opened at its first use."""
 
     def __init__(self, path: Path | None = None) -> None:
+        self.rules = Rules()
         self._path = path
         self._connection: sqlite3.Connection | None = None
 
@@ -55,7 +71,7 @@ class Store:
         connection = self._opened()
         connection.execute("BEGIN IMMEDIATE")
         try:
-            yield Docs(connection, now, request or {"id": None, "idempotency_key": None})
+            yield Docs(connection, self.rules, now, request or {"id": None, "idempotency_key": None})
         except BaseException:
             connection.execute("ROLLBACK")
             raise
@@ -86,12 +102,24 @@ class Docs:
     Keys that begin with `_` are the server's own and are never told.
     """
 
-    def __init__(self, connection: sqlite3.Connection, now: int, request: Document) -> None:
+    def __init__(self, connection: sqlite3.Connection, rules: Rules, now: int, request: Document) -> None:
         self.connection = connection
+        self.rules = rules
         self.now = now
         self.request = request
         self._seen: dict[str, Document] = {}
         self._saved: dict[str, str] = {}
+        self._told: dict[str, Document] = {}
+
+    @contextmanager
+    def pretending(self) -> Generator[Docs]:
+        """The same documents, for changes that did not happen once this ends."""
+        self.connection.execute("SAVEPOINT pretending")
+        try:
+            yield Docs(self.connection, self.rules, self.now, self.request)
+        finally:
+            self.connection.execute("ROLLBACK TO pretending")
+            self.connection.execute("RELEASE pretending")
 
     def new(self, prefix: str, kind: str, **content: Any) -> Document:
         """Add a document with what all of Stripe's have, and an id of its own unless one is given."""
@@ -103,9 +131,7 @@ class Docs:
             "INSERT INTO documents (id, kind, created, due, content) VALUES (?, ?, ?, ?, ?)",
             (document["id"], kind, document["created"], _due(document), text),
         )
-        self._seen[document["id"]] = document
-        self._saved[document["id"]] = text
-        return document
+        return self._known(text, document)
 
     def find(self, document_id: str) -> Document | None:
         """The document of that id, of whatever kind."""
@@ -121,21 +147,22 @@ class Docs:
             raise faults.missing(kind, document_id, param)
         return document
 
-    def save(self, document: Document) -> Document:
-        """Write a document, and tell what it was before: each field that is another now, as `previous_attributes`."""
+    def save(self, document: Document) -> None:
+        """Write a document."""
         text = json.dumps(document)
-        before = self._saved.get(document["id"], text)
-        if before == text:
-            return {}
-        self.connection.execute(
-            "UPDATE documents SET content = ?, due = ? WHERE id = ?", (text, _due(document), document["id"])
-        )
-        self._saved[document["id"]] = text
-        return views.changed(views.told(json.loads(before)), views.told(document))
+        if self._saved.get(document["id"]) != text:
+            self.connection.execute(
+                "UPDATE documents SET content = ?, due = ? WHERE id = ?", (text, _due(document), document["id"])
+            )
+            self._saved[document["id"]] = text
 
     def update(self, document: Document, event: str) -> Document:
-        """Write a document and tell of it by an event, if anything that others see is different."""
-        previous = self.save(document)
+        """Write a document and tell of it by an event, if anything that others see is different since the last one.
+
+        The event says in `previous_attributes` what was before: the differing fields alone.
+        """
+        self.save(document)
+        previous = views.changed(self._told[document["id"]], views.told(document, self.find))
         if previous:
             self.emit(event, document, previous)
         return document
@@ -215,7 +242,9 @@ class Docs:
 
     def emit(self, event: str, document: Document, previous: Document | None = None) -> Document:
         """Tell of something: an event and its delivery, due at once."""
-        data: Document = {"object": views.told(document)}
+        told = views.told(document, self.find)
+        self._told[document["id"]] = told
+        data: Document = {"object": told}
         if previous is not None:
             data["previous_attributes"] = previous
         content: Document = {
@@ -236,12 +265,15 @@ class Docs:
         self.connection.execute("INSERT INTO deliveries (event, due) VALUES (?, ?)", (content["id"], self.now))
         return content
 
-    def _known(self, text: str) -> Document:
-        document: Document = json.loads(text)
-        if document["id"] not in self._seen:
-            self._seen[document["id"]] = document
-            self._saved[document["id"]] = text
-        return self._seen[document["id"]]
+    def _known(self, text: str, document: Document | None = None) -> Document:
+        document = document or json.loads(text)
+        assert document is not None
+        name = document["id"]
+        if name not in self._seen:
+            self._seen[name] = document
+            self._saved[name] = text
+            self._told[name] = views.told(document, self.find)
+        return self._seen[name]
 
 
 def new_id(prefix: str) -> str:

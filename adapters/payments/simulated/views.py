@@ -18,13 +18,16 @@ INCLUDED: dict[str, set[str]] = {
     "price": {"currency_options", "tiers"},
 }
 """Fields that are told only to who asks for them by `expand`."""
+EMBEDDED = {"subscription_item": {"price"}}
+"""Fields that hold an id here and are always told as the object, as it is now."""
 DEEPEST = 4
 """Levels of `expand`, as with Stripe."""
 
 
-def told(document: Any) -> Any:
+def told(document: Document, find: Find) -> Document:
     """A copy for others: no field of the server's own, and none that has to be asked for."""
-    return _shown(document, Wanted([]), lambda _: None)
+    copy: Document = _shown(document, Wanted([]), find)
+    return copy
 
 
 def expanded(document: Document, wanted: list[str], find: Find) -> Document:
@@ -83,27 +86,23 @@ def _shown(value: Any, wanted: Wanted, find: Find) -> Any:
         return [_shown(part, wanted, find) for part in value]
     if not isinstance(value, dict):
         return value
-    kind = value.get("object")  # of the data of an event it is the object itself
-    hidden = INCLUDED.get(kind, set()) if isinstance(kind, str) else set()
-    _refuse_unknown(value, wanted, hidden)
+    kind = value.get("object", "")
+    kind = kind if isinstance(kind, str) else ""  # of the data of an event it is the object itself
+    hidden, embedded = INCLUDED.get(kind, set()), EMBEDDED.get(kind, {"data"} if kind == "list" else set())
+    unknown = wanted.fields() - value.keys() - hidden
+    if unknown:
+        raise faults.bad_parameter("parameter_invalid", f"expand: {min(unknown)}")
     return {
-        field: _field(part, field, wanted, find)
+        field: _shown(_found(part, find) if field in wanted or field in embedded else part, wanted.within(field), find)
         for field, part in value.items()
         if not field.startswith("_") and (field not in hidden or field in wanted)
     }
 
 
-def _field(part: Any, field: str, wanted: Wanted, find: Find) -> Any:
-    if field not in wanted:
-        return _shown(part, Wanted([]), find)
+def _found(part: Any, find: Find) -> Any:
+    """The objects in the place of ids."""
     if isinstance(part, str):
-        part = find(part) or part
-    elif isinstance(part, list):
-        part = [(find(one) or one) if isinstance(one, str) else one for one in part]
-    return _shown(part, wanted.within(field), find)
-
-
-def _refuse_unknown(document: Document, wanted: Wanted, hidden: set[str]) -> None:
-    unknown = wanted.fields() - document.keys() - hidden
-    if unknown:
-        raise faults.bad_parameter("parameter_invalid", f"expand: {min(unknown)}")
+        return find(part) or part
+    if isinstance(part, list):
+        return [_found(one, find) for one in part]
+    return part

@@ -89,16 +89,22 @@ def attach(docs: Docs, method_id: str, customer: Document, *, checked: bool = Fa
     decline = methods.decline_of(method, "attach")
     if decline and not checked:
         raise faults.bad_card(decline[0], decline_code=decline[1])
-    kept = docs.find(method["id"])
-    if kept is None:
-        content: dict[str, Any] = {**method, "created": docs.now}
-        if methods.is_template(method["id"]):
-            content["id"] = methods.copied(method["id"], docs.now)
-        kept = docs.new("pm", content.pop("object"), **content)
-    kept["customer"] = customer["id"]
-    docs.save(kept)
-    docs.emit("payment_method.attached", kept)
-    return kept
+    held = kept(docs, method["id"])
+    held["customer"] = customer["id"]
+    docs.save(held)
+    docs.emit("payment_method.attached", held)
+    return held
+
+
+def kept(docs: Docs, method_id: str) -> Document:
+    """A payment method that is remembered from now on: `pm_card_…` under an id of its own. Raises StripeFault."""
+    method = method_of(docs, method_id, "payment_method")
+    if docs.find(method["id"]):
+        return method
+    content: dict[str, Any] = {**method, "created": docs.now}
+    if methods.is_template(method["id"]):
+        content["id"] = methods.copied(method["id"], docs.now)
+    return docs.new("pm", content.pop("object"), **content)
 
 
 def owned(docs: Docs, method_id: str, customer: Document, param: str) -> Document:
@@ -119,8 +125,7 @@ def _detach(docs: Docs, method: Document) -> Document:
     """Whoever pays with it has to name another."""
     customer = docs.get("customer", method["customer"])
     method.update(customer=None, _gone=True)
-    previous = docs.save(method)
-    docs.emit("payment_method.detached", method, previous)
+    docs.update(method, "payment_method.detached")
     if customer["invoice_settings"]["default_payment_method"] == method["id"]:
         customer["invoice_settings"]["default_payment_method"] = None
         docs.update(customer, "customer.updated")
