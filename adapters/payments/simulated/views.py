@@ -18,7 +18,7 @@ INCLUDED: dict[str, set[str]] = {
     "price": {"currency_options", "tiers"},
 }
 """Fields that are told only to who asks for them by `expand`."""
-EMBEDDED = {"subscription_item": {"price"}}
+EMBEDDED = {"item": {"price"}, "subscription_item": {"price"}}
 """Fields that hold an id here and are always told as the object, as it is now."""
 DEEPEST = 4
 """Levels of `expand`, as with Stripe."""
