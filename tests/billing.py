@@ -16,11 +16,9 @@ from services.billing import Catalogue, Plan
 from services.billing.applying import apply_invoice, apply_subscription
 from services.billing.buying import customer_of
 from services.billing.syncing import price_of
-from tests import pages_shim
 from tests.clock import ManualClock
 from tests.porchlight import LOGIN, PASSWORD, Person, Porchlight
 
-assert pages_shim.SESSIONS
 KEY = "sk_test_of_this_test"
 
 

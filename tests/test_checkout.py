@@ -129,7 +129,7 @@ async def test_a_page_is_opened_once(shop: Shop, door: Porchlight) -> None:
     with door.app.database.bound():
         trial, attempt = await Trial.get(), await CheckoutAttempt.get()
         assert (await BillingCustomer.get()).provider_id == customer["id"]
-    assert page["trial_end"] == int(trial.ends_at.timestamp())
+    assert page["_trial_end"] == int(trial.ends_at.timestamp())
     assert (attempt.provider_id, attempt.url) == (page["id"], page["url"])
 
 
@@ -192,7 +192,7 @@ async def test_the_first_charge_waits_for_the_end_of_the_trial(
     await clock.advance(ends_at - left - clock.now())
     person = await renewed(door, person)
     await begin(door, person)
-    assert [page["trial_end"] is not None for page in shop.all("checkout.session")] == [deferred]
+    assert [page["_trial_end"] is not None for page in shop.all("checkout.session")] == [deferred]
 
 
 async def test_promotion_codes(shop: Shop, door: Porchlight) -> None:
@@ -210,7 +210,7 @@ async def test_promotion_codes(shop: Shop, door: Porchlight) -> None:
     assert shop.all("checkout.session") == []
     assert (await begin(door, person, promotionCode="SPRING"))["__typename"] == "StartCheckoutSuccess"
     (page,) = shop.all("checkout.session")
-    assert page["discounts"] == [promotion.id]
+    assert page["discounts"] == [{"coupon": None, "promotion_code": promotion.id}]
     assert page["allow_promotion_codes"] is None
     await sdk.v1.promotion_codes.update_async(promotion.id, {"active": False})
     assert (await begin(door, person, promotionCode="SPRING"))["__typename"] == "PromotionCodeInvalid"

@@ -1,6 +1,6 @@
 """What a payment provider knows, and what it tells by webhooks: cards, subscriptions, invoices."""
 
-from adapters.payments.opening import SIMULATED_SECRET, open_payments
+from adapters.payments.opening import SIMULATED_SECRET, open_payments, simulated_behind
 from adapters.payments.port import (
     INVOICE,
     SUBSCRIPTION,
@@ -50,5 +50,6 @@ __all__ = [
     "is_signed",
     "open_payments",
     "signature",
+    "simulated_behind",
     "subscription_of",
 ]

@@ -68,6 +68,11 @@ class StripePayments(Purchasing):
             await self._sdk.close()
 
     @property
+    def site(self) -> Any:
+        """The server in this process that answers in Stripe's place; None where Stripe does."""
+        return self._site
+
+    @property
     def degraded(self) -> bool:
         return self._faults >= PATIENCE
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from adapters.payments.simulated import collecting, faults, wallets
 from adapters.payments.simulated.routing import Ask, route
-from adapters.payments.simulated.store import Document
+from adapters.payments.simulated.store import Docs, Document
 
 CUSTOMERS, CUSTOMER = "/v1/customers", "/v1/customers/{id}"
 TEXTS = ("description", "email", "name", "phone")
@@ -14,29 +14,10 @@ LONGEST_EMAIL = 512
 @route("POST", CUSTOMERS)
 def create(ask: Ask) -> Document:
     """A new customer, with a payment method if one is named."""
-    customer = ask.docs.new(
-        "cus",
-        "customer",
-        address=None,
-        balance=0,
-        currency=None,
-        default_source=None,
-        delinquent=False,
-        invoice_prefix=None,
-        invoice_settings={"custom_fields": None, "default_payment_method": None, "footer": None},
-        metadata={},
-        next_invoice_sequence=1,
-        preferred_locales=[],
-        shipping=None,
-        tax_exempt="none",
-        test_clock=None,
-        **dict.fromkeys(TEXTS),
-    )
-    customer["invoice_prefix"] = customer["id"][-8:].upper()
-    method = ask.form.text("payment_method")
-    if method:
-        wallets.attach(ask.docs, method, customer)
-    _write(ask, customer)
+    customer = blank(ask.docs)
+    name = ask.form.text("payment_method")
+    held = wallets.attach(ask.docs, name, customer) if name else None
+    _write(ask, customer, {name: held["id"]} if name and held else {})
     ask.docs.save(customer)
     ask.docs.emit("customer.created", customer)
     return customer
@@ -46,7 +27,7 @@ def create(ask: Ask) -> Document:
 def update(ask: Ask) -> Document:
     """Change what is named."""
     customer = ask.docs.get("customer", ask.id)
-    _write(ask, customer)
+    _write(ask, customer, {})
     return ask.docs.update(customer, "customer.updated")
 
 
@@ -80,8 +61,38 @@ def delete(ask: Ask) -> Document:
     return ask.docs.delete(customer)
 
 
-def _write(ask: Ask, customer: Document) -> None:
-    """Take what a form says about a customer. Raises StripeFault."""
+def blank(docs: Docs) -> Document:
+    """A new customer of whom nothing is known yet, and who was not told of."""
+    customer = docs.new(
+        "cus",
+        "customer",
+        address=None,
+        balance=0,
+        currency=None,
+        default_source=None,
+        delinquent=False,
+        invoice_prefix=None,
+        invoice_settings={"custom_fields": None, "default_payment_method": None, "footer": None},
+        metadata={},
+        next_invoice_sequence=1,
+        preferred_locales=[],
+        shipping=None,
+        tax_exempt="none",
+        test_clock=None,
+        **dict.fromkeys(TEXTS),
+    )
+    customer["invoice_prefix"] = customer["id"][-8:].upper()
+    return customer
+
+
+def _write(ask: Ask, customer: Document, renamed: dict[str, str]) -> None:
+    """Take what a form says about a customer. Raises StripeFault.
+
+    `renamed` tells the ids under which payment methods were kept that came under a test card's name.
+    """
+    for name in ("address", "shipping"):
+        if ask.form.has(name):
+            customer[name] = ask.form.whatever(name)
     for name in TEXTS:
         if ask.form.has(name):
             customer[name] = ask.form.text(name)
@@ -93,6 +104,7 @@ def _write(ask: Ask, customer: Document) -> None:
     settings = ask.form.child("invoice_settings")
     if settings and settings.has("default_payment_method"):
         method = settings.text("default_payment_method")
+        method = renamed.get(method, method) if method else None
         if method:
             wallets.owned(ask.docs, method, customer, settings.path("default_payment_method"))
         customer["invoice_settings"]["default_payment_method"] = method

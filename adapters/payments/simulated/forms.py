@@ -62,6 +62,11 @@ class Form:
             raise faults.bad_parameter("parameter_invalid_array", self._path)
         return sorted(self._values, key=int)
 
+    def whatever(self, name: str) -> Any:
+        """A parameter as it came, of which nothing is checked; None when it is empty."""
+        self._read.add(name)
+        return self._values.get(name) or None
+
     def text(self, name: str) -> str | None:
         """A parameter's value; None when it is not there or empty. Raises StripeFault."""
         self._read.add(name)

@@ -65,7 +65,9 @@ def new_payment(
     return _told(docs, intent, "payment_intent.created")
 
 
-def new_setup(docs: Docs, *, customer: str | None, usage: str, metadata: Document | None = None) -> Document:
+def new_setup(
+    docs: Docs, *, customer: str | None, usage: str, description: str | None = None, metadata: Document | None = None
+) -> Document:
     """A card that is to be kept for later."""
     intent = docs.new(
         "seti",
@@ -74,7 +76,7 @@ def new_setup(docs: Docs, *, customer: str | None, usage: str, metadata: Documen
         automatic_payment_methods=None,
         cancellation_reason=None,
         customer=customer,
-        description=None,
+        description=description,
         flow_directions=None,
         last_setup_error=None,
         latest_attempt=None,

@@ -57,7 +57,6 @@ def created(form: Form, now: int) -> Method:
     card_form = form.child("card")
     if card_form is None:
         raise faults.bad_parameter("parameter_missing", "card[number]")
-    form.child("billing_details")
     if card_form.has("token"):
         card, expires = _of_token(card_form.need("token")), EXPIRES
     else:

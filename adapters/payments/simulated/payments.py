@@ -27,6 +27,8 @@ def create_payment(ask: Ask) -> Document:
         description=ask.form.text("description"),
         metadata=ask.form.metadata(),
     )
+    intent["shipping"] = ask.form.whatever("shipping")
+    ask.docs.save(intent)
     return _confirmed(ask, intent) if ask.form.flag("confirm") else intent
 
 
@@ -35,7 +37,13 @@ def create_setup(ask: Ask) -> Document:
     """A card to be kept, tried at once if `confirm`."""
     _read_kinds(ask)
     usage = ask.form.choice("usage", "off_session", "on_session") or "off_session"
-    intent = intents.new_setup(ask.docs, customer=_customer(ask), usage=usage, metadata=ask.form.metadata())
+    intent = intents.new_setup(
+        ask.docs,
+        customer=_customer(ask),
+        usage=usage,
+        description=ask.form.text("description"),
+        metadata=ask.form.metadata(),
+    )
     return _confirmed(ask, intent) if ask.form.flag("confirm") else intent
 
 

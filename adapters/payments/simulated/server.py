@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from adapters.payments.simulated import faults, forms, lifecycle, methods, routing, views
+from adapters.payments.simulated.delivery import Deliveries
 from adapters.payments.simulated.faults import StripeFault
 from adapters.payments.simulated.resources import matched
 from adapters.payments.simulated.store import Document, Rules, Store
@@ -95,6 +96,7 @@ class SimulatedStripe:
         self.store = store or Store()
         self.store.rules = rules or Rules()
         self.troubles: list[Trouble] = []
+        self.deliveries = Deliveries(self)
         self._under_way: set[str] = set()
 
     def now(self) -> int:
@@ -105,6 +107,10 @@ class SimulatedStripe:
         """Let happen what was due by now."""
         with self.store.change(self.now()) as docs:
             lifecycle.advance(docs, self.now())
+
+    async def deliver(self) -> int:
+        """Send the webhooks that are due once; how many were taken."""
+        return await self.deliveries.deliver()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""

@@ -16,6 +16,7 @@ def create(ask: Ask) -> Document:
     """A card from a number or a token. Nothing is kept until it is attached: its id says what it is."""
     made = methods.content(methods.created(ask.form, ask.docs.now))
     made["metadata"] = ask.form.metadata()
+    made["billing_details"] |= ask.form.whatever("billing_details") or {}
     return made
 
 
