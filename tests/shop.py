@@ -14,6 +14,7 @@ from adapters.payments import StripePayments
 from core.settings import Settings
 from models import BillingCustomer, PlanSubscription, Trial
 from server import site_of
+from services import entitlements
 from services.app import choose_ports, opened
 from tests.clock import START, ManualClock
 from tests.porchlight import Person, Porchlight, prepared
@@ -61,11 +62,11 @@ class Shop:
         row = await PlanSubscription.get()
         return row.status, row.plan_key, row.cancel_at_period_end
 
-    async def plan(self, person: Person) -> list[Any]:
-        """What the person may use of API calls: the limit tells the plan."""
-        query = "{ me { entitlements { feature limit } } }"
-        found = (await self.porchlight.ask(query, token=person.access_token))["me"]["entitlements"]
-        return [each["limit"] for each in found if each["feature"] == "api-calls"]
+    async def limit(self, person: Person) -> int | None:
+        """How many API calls a month the person has: it tells the plan."""
+        app = self.porchlight.app
+        held = await entitlements.held_by(person.user_id)
+        return entitlements.plan_of(app, held, app.clock.now()).limit_of(app.catalogue.meters["api-calls"])
 
 
 @asynccontextmanager
