@@ -73,7 +73,7 @@ class Shop:
 async def opened_shop(settings: Settings, clock: ManualClock, **changes: Any) -> AsyncGenerator[Shop]:
     """A shop over the database of the settings."""
     book = Book()
-    payments = StripePayments(KEY, base="http://stripe.simulated", site=book, cool_down=0.0)
+    payments = StripePayments(KEY, base="http://stripe.simulated", site=book, cool_down=0.0, per_second=1000.0)
     settings = replace(settings, **changes)
     app = prepared(settings, clock, replace(choose_ports(settings), payments=payments))
     async with opened(app):

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs
 
 from stripe import WebhookSignature
 
@@ -11,6 +12,7 @@ from adapters.payments import API_VERSION, SIMULATED_SECRET
 from tests.clock import START
 
 MONTH = timedelta(days=30)
+PAGE = 50
 Shape = dict[str, Any]
 
 
@@ -105,6 +107,8 @@ class Book:
     objects: dict[str, Shape] = field(default_factory=dict)
     undelivered: list[Shape] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    hidden: set[str] = field(default_factory=set)
+    """Ids that lists leave out, as those of what is over."""
     down: bool = False
 
     def write(self, *shapes: Shape) -> None:
@@ -114,24 +118,28 @@ class Book:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         path, query = scope["path"], scope["query_string"].decode()
         self.asked.append(f"{path}?{query}" if query else path)
-        status, content = self._answer(path)
+        status, content = self._answer(path, query)
         body = json.dumps(content).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    def _answer(self, path: str) -> tuple[int, Shape]:
+    def _answer(self, path: str, query: str) -> tuple[int, Shape]:
         if self.down:
             return 401, {"error": {"type": "invalid_request_error", "message": "no"}}
         match path.split("/")[2:]:
             case ["subscriptions"]:
-                return 200, _list([each for each in self.objects.values() if each["object"] == "subscription"])
+                shown = [each for each in self.objects.values() if each["object"] == "subscription"]
+                return 200, _page([each for each in shown if each["id"] not in self.hidden], query)
             case ["events"]:
-                return 200, _list(self.undelivered)
+                return 200, _page(self.undelivered, query)
             case [_, name] if name in self.objects:
                 return 200, self.objects[name]
         return 404, {"error": {"type": "invalid_request_error", "code": "resource_missing", "message": "no"}}
 
 
-def _list(shapes: list[Shape]) -> Shape:
-    return {"object": "list", "data": shapes, "has_more": False, "url": "/v1/things"}
+def _page(shapes: list[Shape], query: str) -> Shape:
+    after = parse_qs(query).get("starting_after", [""])[0]
+    begin = next((place + 1 for place, each in enumerate(shapes) if each["id"] == after), 0)
+    more = len(shapes) > begin + PAGE
+    return {"object": "list", "data": shapes[begin : begin + PAGE], "has_more": more, "url": "/v1/things"}
