@@ -26,7 +26,7 @@ from web.operations import Operations
 from web.outbox import OutboxPages
 from web.registration import RegistrationEndpoint
 from web.runtime import Runtime
-from web.simulated_stripe import WEBHOOKS, delivering
+from web.simulated_stripe import WEBHOOKS, delivering, page_routes
 from web.sockets import Sockets
 from web.webhooks import Webhooks
 
@@ -79,6 +79,7 @@ def _routes(app: App, runtime: Runtime, sockets: Sockets) -> list[BaseRoute]:
         Route("/metrics", operations.metrics),
         Route("/.well-known/jwks.json", operations.jwks),
     ]
+    routes += page_routes(app)
     if isinstance(app.mail, OutboxMail) and not app.settings.production:
         names = frozenset(urlsplit(origin).hostname or "" for origin in app.settings.origins)
         pages = OutboxPages(app.mail, names)

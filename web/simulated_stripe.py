@@ -6,18 +6,27 @@ import asyncio
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
+from starlette.routing import Mount
+
 from adapters.payments import simulated_behind
-from adapters.payments.simulated import Endpoint
+from adapters.payments.simulated import PREFIX, Endpoint
 from services.billing import inbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from starlette.routing import BaseRoute
     from starlette.types import ASGIApp
 
     from services.app import App
 
 WEBHOOKS = "/webhooks/stripe"
+
+
+def page_routes(app: App) -> list[BaseRoute]:
+    """The pages on which people pay; none where nothing is simulated, as in production."""
+    stripe = simulated_behind(app.payments)
+    return [Mount(PREFIX, stripe.pages)] if stripe and not app.settings.production else []
 
 
 @asynccontextmanager
