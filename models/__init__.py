@@ -13,6 +13,7 @@ from models.billing import (
     WebhookEvent,
     WebhookState,
 )
+from models.clock import ClockOffset
 from models.devices import Device
 from models.fraud import FraudAssessment, FraudCase, FraudIdentifier, FraudKey, FraudListEntry
 from models.jobs import Job
@@ -28,6 +29,7 @@ __all__ = [
     "AuditEvent",
     "BillingCustomer",
     "CheckoutAttempt",
+    "ClockOffset",
     "Device",
     "EndPolicy",
     "Event",

@@ -1,5 +1,6 @@
 """Purchases in tests: a server whose payments are answered by a simulated Stripe of the test's own."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,26 +17,28 @@ from services.billing import Catalogue, Plan
 from services.billing.applying import apply_invoice, apply_subscription
 from services.billing.buying import customer_of
 from services.billing.syncing import price_of
-from tests import pages_shim
 from tests.clock import ManualClock
 from tests.porchlight import LOGIN, PASSWORD, Person, Porchlight
 
-assert pages_shim.SESSIONS
 KEY = "sk_test_of_this_test"
 
 
 @dataclass
 class Shop:
-    """A simulated Stripe that tells what it was asked."""
+    """A simulated Stripe that tells what it was asked. What is `before` a request happens once, just before it."""
 
     clock: ManualClock
     asked: list[str] = field(default_factory=list)
+    before: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.site = SimulatedStripe(self.clock)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self.asked.append(f"{scope['method']} {scope['path']}")
+        asked = f"{scope['method']} {scope['path']}"
+        self.asked.append(asked)
+        for name in [name for name in self.before if name in asked]:
+            await self.before.pop(name)()
         await self.site(scope, receive, send)
 
     @property

@@ -1,6 +1,6 @@
 """What a payment provider knows, and what it tells by webhooks: cards, subscriptions, invoices."""
 
-from adapters.payments.opening import SIMULATED_SECRET, open_payments
+from adapters.payments.opening import SIMULATED_SECRET, open_payments, simulated_behind
 from adapters.payments.port import (
     INVOICE,
     SUBSCRIPTION,
@@ -20,6 +20,7 @@ from adapters.payments.selling import (
     Quote,
     QuoteLine,
     Selling,
+    SubscriptionOver,
 )
 from adapters.payments.signing import is_signed, signature
 from adapters.payments.snapshots import API_VERSION, event_of, invoice_of, subscription_of
@@ -44,11 +45,13 @@ __all__ = [
     "QuoteLine",
     "Selling",
     "StripePayments",
+    "SubscriptionOver",
     "SubscriptionSnapshot",
     "event_of",
     "invoice_of",
     "is_signed",
     "open_payments",
     "signature",
+    "simulated_behind",
     "subscription_of",
 ]

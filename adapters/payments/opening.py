@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from adapters.payments.port import Payments
-from adapters.payments.simulated import Rules, SimulatedStripe, Store
+from adapters.payments.simulated import LIKE_STRIPES, Rules, SimulatedStripe, Store
 from adapters.payments.stripe import StripePayments
 from core.clock import Clock
 
@@ -35,5 +35,12 @@ def open_payments(
         return StripePayments(api_key, base=api_base or None)
     if scheme == "simulated" and separator:
         site = SimulatedStripe(clock, store=Store(Path(rest or SIMULATED_FILE)), rules=Rules(public_url))
+        site.deliveries.weather = LIKE_STRIPES
         return StripePayments(SIMULATED_KEY, base=SIMULATED_BASE, site=site)
     raise ValueError("Payments are stripe://, with nothing behind it, or simulated:// and perhaps a file.")
+
+
+def simulated_behind(payments: Payments) -> SimulatedStripe | None:
+    """Our own server, where it answers within this process."""
+    site = payments.site if isinstance(payments, StripePayments) else None
+    return site if isinstance(site, SimulatedStripe) else None

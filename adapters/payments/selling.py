@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from adapters.payments.port import SubscriptionSnapshot
 
 
+class SubscriptionOver(Exception):
+    """The subscription that was to be changed is over, or was never there."""
+
+
 class PaymentDeclined(Exception):
     """A charge was declined, or its payer has to confirm it; nothing was changed.
 
@@ -150,7 +154,7 @@ class Selling(Protocol):
         ...
 
     async def quote(self, change: PlanChange) -> Quote:
-        """The invoice that a change would make now."""
+        """The invoice that a change would make now. Raises SubscriptionOver, as everything below."""
         ...
 
     async def next_quote(self, change: PlanChange) -> Quote:
@@ -160,7 +164,7 @@ class Selling(Protocol):
     async def change_plan(self, change: PlanChange, *, key: str) -> SubscriptionSnapshot:
         """Change the price and charge the difference at once, or leave everything as it is.
 
-        Raises PaymentDeclined.
+        Raises PaymentDeclined, SubscriptionOver.
         """
         ...
 

@@ -11,7 +11,7 @@ import structlog
 
 from adapters.payments.pace import Pace
 from adapters.payments.purchasing import Purchasing
-from adapters.payments.selling import PaymentDeclined
+from adapters.payments.selling import PaymentDeclined, SubscriptionOver
 from core.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ PER_SECOND = 15.0
 """Questions a second of one process; Stripe takes 25 of each kind."""
 PATIENCE = 3
 """Faults in a row after which Stripe is left alone."""
+OF_ONE_REQUEST = frozenset({400, 402, 404})
+"""Answers that say nothing about how Stripe is: nobody else is kept from asking by them."""
 
 log = structlog.get_logger(__name__)
 
@@ -69,6 +71,11 @@ class StripePayments(Purchasing):
             await self._sdk.close()
 
     @property
+    def site(self) -> Any:
+        """The server in this process that answers in Stripe's place; None where Stripe does."""
+        return self._site
+
+    @property
     def degraded(self) -> bool:
         return self._faults >= PATIENCE
 
@@ -97,14 +104,14 @@ class StripePayments(Purchasing):
     async def _ask(self, call: Callable[[Sdk], Awaitable[T]], *, patience: int = 1) -> T:
         """The answer to `call`, unless Stripe is left alone or gives none. Raises Unavailable.
 
-        `patience` is how many deadlines it may take. A declined charge is an answer, too.
+        `patience` is how many deadlines it may take. What is declined has been answered, too.
         """
         self._enter()
         sdk = await self._ready()
         try:
             async with asyncio.timeout(self._deadline * patience):
                 answer = await call(sdk)
-        except PaymentDeclined:
+        except (PaymentDeclined, SubscriptionOver):
             self._back()
             raise
         except sdk.faults as fault:
@@ -130,9 +137,10 @@ class StripePayments(Purchasing):
         self._retry_at = now + self._cool_down
 
     def _lost(self, fault: BaseException) -> Unavailable:
-        """Count a fault. Its message is not logged, for it may hold a part of the key."""
-        self._faults += 1
-        self._retry_at = time.monotonic() + self._cool_down
+
+        if getattr(fault, "http_status", None) not in OF_ONE_REQUEST:
+            self._faults += 1
+            self._retry_at = time.monotonic() + self._cool_down
         log.warning(
             "payments.lost",
             fault=type(fault).__name__,

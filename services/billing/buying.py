@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
+from adapters.payments import SubscriptionOver
 from core.errors import BadUserInput, NotFound, Refusal, Unavailable
 from core.setting_values import origin
 from models.billing import BillingCustomer, PlanSubscription
@@ -12,10 +14,14 @@ from services.billing.applying import apply_subscription
 from services.billing.standing import OVER, purchase_of
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from adapters.payments import SubscriptionSnapshot
     from models.accounts import User
     from services.app import App
     from services.billing.catalogue import Plan
+
+Answer = TypeVar("Answer")
 
 LONGEST_ADDRESS = 2048
 MINUTE = 60
@@ -90,6 +96,19 @@ async def require_over(app: App, subscription_id: str) -> None:
     row = snapshot and await apply_subscription(app, snapshot, at=asked_at)
     if row and row.status not in OVER:
         raise AlreadySubscribed
+
+
+async def answered(app: App, row: PlanSubscription, request: Awaitable[Answer]) -> Answer:
+    """What the provider answers about a subscription. One that is over there is over here, too, from now on.
+
+    Raises NotSubscribed, Unavailable, PaymentDeclined.
+    """
+    try:
+        return await request
+    except SubscriptionOver as error:
+        with suppress(AlreadySubscribed):
+            await require_over(app, row.provider_id)
+        raise NotSubscribed from error
 
 
 async def written(app: App, snapshot: SubscriptionSnapshot) -> PlanSubscription:

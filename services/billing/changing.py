@@ -12,6 +12,7 @@ from models.billing import BillingCustomer, Invoice, InvoiceStatus, PlanSubscrip
 from services.billing.applying import apply_invoice
 from services.billing.buying import (
     NotSubscribed,
+    answered,
     key_of_change,
     plan_for_sale,
     require_allowed,
@@ -61,7 +62,7 @@ async def change_plan(app: App, user: User, plan_key: str | None, *, prorated_at
         return row
     change = await change_to(app, row, plan, prorated_at)
     try:
-        snapshot = await app.payments.change_plan(change, key=key_of_change(app, row, change))
+        snapshot = await answered(app, row, app.payments.change_plan(change, key=key_of_change(app, row, change)))
     except PaymentDeclined as declined:
         raise PaymentFailed(declined.hosted_url) from declined
     changed = await written(app, snapshot)
@@ -81,18 +82,17 @@ async def cancel_subscription(app: App, user: User, *, immediately: bool) -> Pla
     """
     row = await subscription_of(app, user)
     if immediately:
-        snapshot = await app.payments.cancel(row.provider_id, key=key_of_change(app, row, "cancel"))
+        request = app.payments.cancel(row.provider_id, key=key_of_change(app, row, "cancel"))
     else:
-        key = key_of_change(app, row, "end")
-        snapshot = await app.payments.end_with_period(row.provider_id, ends=True, key=key)
-    return await written(app, snapshot)
+        request = app.payments.end_with_period(row.provider_id, ends=True, key=key_of_change(app, row, "end"))
+    return await written(app, await answered(app, row, request))
 
 
 async def resume_subscription(app: App, user: User) -> PlanSubscription:
     """Let a user's subscription go on that was to end with its period. Raises NotSubscribed, Unavailable."""
     row = await subscription_of(app, user)
-    key = key_of_change(app, row, "resume")
-    return await written(app, await app.payments.end_with_period(row.provider_id, ends=False, key=key))
+    request = app.payments.end_with_period(row.provider_id, ends=False, key=key_of_change(app, row, "resume"))
+    return await written(app, await answered(app, row, request))
 
 
 async def open_portal(app: App, user: User, return_url: str) -> str:

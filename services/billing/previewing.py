@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from adapters.payments import Quote
 from core.errors import NotFound
 from models.billing import PlanSubscriptionStatus
-from services.billing.buying import NotSubscribed, plan_for_sale, subscription_of
+from services.billing.buying import NotSubscribed, answered, plan_for_sale, subscription_of
 from services.billing.changing import change_to
 
 if TYPE_CHECKING:
@@ -44,11 +44,11 @@ async def preview_change(app: App, user: User, plan_key: str | None, *, prorated
     plan = plan_for_sale(app, plan_key)
     try:
         row = await subscription_of(app, user)
+        change = await change_to(app, row, plan, prorated_at)
+        now = None if _is_free(row, plan) else await answered(app, row, app.payments.quote(change))
+        later = NOTHING if row.cancel_at_period_end else await answered(app, row, app.payments.next_quote(change))
     except NotSubscribed as error:
         raise NotFound from error
-    change = await change_to(app, row, plan, prorated_at)
-    now = None if _is_free(row, plan) else await app.payments.quote(change)
-    later = NOTHING if row.cancel_at_period_end else await app.payments.next_quote(change)
     lines = now.lines if now else ()
     begun = [line.period_end for line in lines if line.amount > 0]
     return Preview(
