@@ -115,8 +115,8 @@ async def test_prorations_wait_for_the_next_invoice(desk: Desk) -> None:
     await desk.until(2026, 5, 2)
     none = await desk.changed(other, high, proration_behavior="none")
     assert none.latest_invoice.billing_reason == "subscription_create"
-    # The period is that of May, 31 days; 10 and a bit of them are left on the 21st at 17:20: exactly a third.
-    await desk.until(2026, 5, 21, 17, 20)
+    # The period has 31 days and began at one o'clock: 10 days and 8 hours, a third, are left on the 21st at 17:00.
+    await desk.until(2026, 5, 21, 17)
     assert amounts(await desk.previewed(other, desk.change(other, low)))[0] == -1_000
 
 
