@@ -181,6 +181,52 @@ async def test_coupons_and_codes(desk: Desk) -> None:
     assert await refused(api.subscriptions.delete_discount_async(subscription.id)) == (404, "resource_missing", "id")
 
 
+async def test_each_thing_is_found_by_its_id(desk: Desk) -> None:
+    """As it was made; an id of the caller's choice is taken once."""
+    api = desk.api
+    coupon = await api.coupons.create_async({"id": "C", "percent_off": 5, "duration": "once"})
+    assert (await refused(api.coupons.create_async({"id": "C", "percent_off": 5})))[1] == "resource_already_exists"
+    code = await api.promotion_codes.create_async({"promotion": {"type": "coupon", "coupon": "C"}})
+    product = await api.products.create_async({"name": "Pro"})
+    price = await desk.price(100)
+    for room, made in (
+        (api.coupons, coupon),
+        (api.promotion_codes, code),
+        (api.products, product),
+        (api.prices, price),
+    ):
+        assert (await room.retrieve_async(made.id)).to_dict() == made.to_dict()
+    customer = await desk.customer()
+    other = await desk.subscribed(customer, price, payment_settings={"save_default_payment_method": "on_subscription"})
+    changes = {"description": "d", "discounts": [{"coupon": "C"}]}
+    trial = {"trial_settings": {"end_behavior": {"missing_payment_method": "pause"}}}
+    changed = await api.subscriptions.update_async(other.id, {**changes, **trial})
+    assert (changed.description, len(changed.discounts)) == ("d", 1)
+    assert changed.trial_settings.end_behavior.missing_payment_method == "pause"
+    draft = await api.invoices.create_async({"customer": customer.id, "subscription": other.id})
+    card = customer.invoice_settings.default_payment_method
+    assert (await api.invoices.update_async(draft.id, {"default_payment_method": card})).default_payment_method == card
+    assert (await api.invoices.pay_async(draft.id)).status == "paid"
+    assert await refused(api.subscriptions.update_async(other.id, {"cancel_at": 1})) == (
+        400,
+        "parameter_invalid",
+        "cancel_at",
+    )
+    unknown_amount = api.invoice_items.create_async({"customer": customer.id, "currency": "eur"})
+    assert await refused(unknown_amount) == (400, "parameter_missing", "amount")
+    await desk.wait(days=31)
+    asked = {"subscription": other.id, "customer": customer.id, "discounts": [{"coupon": "C"}]}
+    assert (await api.invoices.create_preview_async(asked)).total == 95
+    await api.subscriptions.cancel_async(other.id)
+    yen = await desk.subscribed(customer, await desk.price(300, "jpy"), cancel_at_period_end=True)
+    assert (yen.currency, (await api.customers.retrieve_async(customer.id)).currency) == ("jpy", "jpy")
+    assert await refused(api.invoices.create_preview_async({"subscription": yen.id})) == (
+        400,
+        "invoice_upcoming_none",
+        None,
+    )
+
+
 async def test_pages_go_both_ways(desk: Desk) -> None:
     """The latest come first; the SDK turns the pages by itself; filters by time are exact to the second."""
     api = desk.api

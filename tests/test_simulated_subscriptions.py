@@ -163,9 +163,7 @@ async def test_a_trial_is_ended_or_moved_by_hand(desk: Desk) -> None:
         with pytest.raises(stripe.InvalidRequestError):
             await api.subscriptions.update_async(second.id, {"trial_end": wrong})
     short = await desk.subscribed(customer, price, trial_period_days=2)
-    assert desk.kinds()[-1] == "invoice.payment_succeeded"
-    await desk.wait(seconds=1)
-    assert (desk.kinds(), short.status) == (["customer.subscription.trial_will_end"], "trialing")
+    assert (desk.kinds()[-1], short.status) == ("customer.subscription.trial_will_end", "trialing")
 
 
 async def test_ends(desk: Desk) -> None:
