@@ -91,7 +91,7 @@ class Checked:
         await self._site(scope, _again(body).__anext__, send)
 
 
-async def _again(body: bytes) -> AsyncGenerator[dict[str, Any]]:
+async def _again(body: bytes) -> AsyncGenerator[dict[str, Any]]:  # ruff: ignore[unused-async] -- ASGI asks for one
     yield {"type": "http.request", "body": body, "more_body": False}
 
 
