@@ -20,6 +20,7 @@ from adapters.payments.selling import (
     Quote,
     QuoteLine,
     Selling,
+    SubscriptionOver,
 )
 from adapters.payments.signing import is_signed, signature
 from adapters.payments.snapshots import API_VERSION, event_of, invoice_of, subscription_of
@@ -44,6 +45,7 @@ __all__ = [
     "QuoteLine",
     "Selling",
     "StripePayments",
+    "SubscriptionOver",
     "SubscriptionSnapshot",
     "event_of",
     "invoice_of",

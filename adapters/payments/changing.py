@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import stripe
 
 from adapters.payments.reading import existing
-from adapters.payments.selling import Checkout, PaymentDeclined, Price, Product, Quote, QuoteLine
-from adapters.payments.snapshots import subscription_of, time_of
+from adapters.payments.selling import Checkout, PaymentDeclined, Price, Product, Quote, QuoteLine, SubscriptionOver
+from adapters.payments.snapshots import amount_of, subscription_of, time_of
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from adapters.payments.port import SubscriptionSnapshot
     from adapters.payments.selling import PlanChange, Purchase
 
 AT_ONCE = 10
 """Lookup keys that one request may name."""
+OVER = frozenset({"resource_missing", "invoice_upcoming_none"})
+"""What the provider says of changes of a subscription that is over."""
 Parameters = dict[str, Any]
 
 
@@ -105,11 +109,8 @@ class Changing:
 
     async def expire_checkout(self, checkout_id: str) -> None:
         """Close a checkout. One that is not open stays as it is."""
-        try:
+        with suppress(stripe.InvalidRequestError):
             await self._client.v1.checkout.sessions.expire_async(checkout_id)
-        except stripe.InvalidRequestError as error:
-            if error.http_status != HTTPStatus.BAD_REQUEST:
-                raise
 
     async def open_portal(self, customer_id: str, return_url: str, *, key: str) -> str:
         """The address of the customer's portal."""
@@ -119,13 +120,27 @@ class Changing:
     async def quote(self, change: PlanChange) -> Quote:
         """The invoice that a change would make."""
         asked = {"subscription": change.subscription_id, "subscription_details": _change(change)}
-        return _quote((await self._client.v1.invoices.create_preview_async(_any(asked))).to_dict())
+        return await self._preview(asked)
+
+    async def next_quote(self, change: PlanChange) -> Quote:
+        """The invoice of a whole period after a change."""
+        details = {"items": _items(change), "proration_behavior": "none"}
+        asked = {"subscription": change.subscription_id, "subscription_details": details}
+        return await self._preview(asked)
+
+    async def _preview(self, asked: Parameters) -> Quote:
+        with _of_what_is_there():
+            answer = await self._client.v1.invoices.create_preview_async(_any(asked))
+        return _quote(answer.to_dict())
 
     async def change_plan(self, change: PlanChange, *, key: str) -> SubscriptionSnapshot:
         """Change the price if the difference can be charged. Raises PaymentDeclined."""
         asked = _change(change) | {"payment_behavior": "pending_if_incomplete", "expand": ["latest_invoice"]}
         try:
-            answer = await self._client.v1.subscriptions.update_async(change.subscription_id, _any(asked), _keyed(key))
+            with _of_what_is_there():
+                answer = await self._client.v1.subscriptions.update_async(
+                    change.subscription_id, _any(asked), _keyed(key)
+                )
         except stripe.CardError as error:
             raise PaymentDeclined(error.code) from error
         told = answer.to_dict()
@@ -134,20 +149,27 @@ class Changing:
         return subscription_of(told)
 
     async def cancel(self, subscription_id: str, *, key: str) -> SubscriptionSnapshot:
-        """End a subscription now. One that has ended stays as it is."""
-        try:
+        """End a subscription now."""
+        with _of_what_is_there():
             answer = await self._client.v1.subscriptions.cancel_async(subscription_id, {}, _keyed(key))
-        except stripe.InvalidRequestError as error:
-            if error.code != "resource_missing":
-                raise
-            answer = await self._client.v1.subscriptions.retrieve_async(subscription_id)
         return subscription_of(answer.to_dict())
 
     async def end_with_period(self, subscription_id: str, *, ends: bool, key: str) -> SubscriptionSnapshot:
         """Let a subscription end with its period, or go on."""
         asked = {"cancel_at_period_end": ends}
-        answer = await self._client.v1.subscriptions.update_async(subscription_id, _any(asked), _keyed(key))
+        with _of_what_is_there():
+            answer = await self._client.v1.subscriptions.update_async(subscription_id, _any(asked), _keyed(key))
         return subscription_of(answer.to_dict())
+
+
+@contextmanager
+def _of_what_is_there() -> Generator[None]:
+    try:
+        yield
+    except stripe.InvalidRequestError as error:
+        if error.code in OVER:
+            raise SubscriptionOver from error
+        raise
 
 
 def _any(parameters: Parameters) -> Any:
@@ -162,9 +184,13 @@ def _discount(promotion_id: str | None) -> Parameters:
     return {"discounts": [{"promotion_code": promotion_id}]} if promotion_id else {"allow_promotion_codes": True}
 
 
+def _items(change: PlanChange) -> list[Parameters]:
+    return [{"id": change.item_id, "price": change.price_id}]
+
+
 def _change(change: PlanChange) -> Parameters:
     return {
-        "items": [{"id": change.item_id, "price": change.price_id}],
+        "items": _items(change),
         "proration_behavior": "always_invoice",
         "proration_date": int(change.at.timestamp()),
     }
@@ -194,12 +220,13 @@ def _checkout(shape: Parameters) -> Checkout:
 
 def _quote(shape: Parameters) -> Quote:
     return Quote(
-        currency=shape["currency"].upper(),
-        total=shape["total"],
-        due=shape["amount_due"],
-        balance=shape["ending_balance"] or 0,
-        lines=tuple(
-            QuoteLine(line["description"] or "", line["amount"], time_of(line["period"]["end"]))
-            for line in shape["lines"]["data"]
-        ),
+        total=amount_of(shape["total"]),
+        due=amount_of(shape["amount_due"]),
+        balance=amount_of(shape["ending_balance"] or 0),
+        lines=tuple(_line(line) for line in shape["lines"]["data"]),
     )
+
+
+def _line(shape: Parameters) -> QuoteLine:
+    off = sum(amount_of(discount["amount"]) for discount in shape["discount_amounts"] or [])
+    return QuoteLine(shape["description"] or "", amount_of(shape["amount"]) - off, time_of(shape["period"]["end"]))

@@ -1,6 +1,5 @@
 """What we ask of a payment provider. Times are aware, amounts are whole minor units, currencies are upper case."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, runtime_checkable
@@ -113,20 +112,16 @@ class Payments(Selling, Protocol):
         """The subscription as it is now; None when there is none of that id."""
         ...
 
-    async def subscriptions_of(self, customer_id: str) -> list[SubscriptionSnapshot]:
-        """All subscriptions of a customer, canceled ones too, the newest first."""
-        ...
-
-    def live_subscriptions(self) -> AsyncIterator[SubscriptionSnapshot]:
-        """All subscriptions that are not over, page by page."""
+    async def live_subscriptions(self, after: str | None) -> tuple[list[SubscriptionSnapshot], str | None]:
+        """A page of all subscriptions that are not over; what the next page is asked for with, None for the last."""
         ...
 
     async def invoice(self, invoice_id: str) -> InvoiceSnapshot | None:
         """The invoice as it is now; None when there is none of that id."""
         ...
 
-    def undelivered_events(self, since: datetime) -> AsyncIterator[str]:
-        """The events, as JSON, made since then that the provider could not deliver, the newest first.
+    async def undelivered_events(self, since: datetime, after: str | None) -> tuple[list[str], str | None]:
+        """A page of events, as JSON, made since then that could not be delivered, the newest first; as above.
 
         The provider keeps them for 30 days.
         """

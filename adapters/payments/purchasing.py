@@ -56,6 +56,9 @@ class Purchasing:
     async def quote(self, change: PlanChange) -> Quote:
         return await self._ask(lambda sdk: sdk.quote(change))
 
+    async def next_quote(self, change: PlanChange) -> Quote:
+        return await self._ask(lambda sdk: sdk.next_quote(change))
+
     async def change_plan(self, change: PlanChange, *, key: str) -> SubscriptionSnapshot:
         return await self._ask(lambda sdk: sdk.change_plan(change, key=key), patience=CHARGING)
 

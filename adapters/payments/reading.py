@@ -42,14 +42,10 @@ class Reading:
         found = await existing(self._client.v1.invoices.retrieve_async(invoice_id), "invoice")
         return found and invoice_of(found.to_dict())
 
-    async def subscriptions(
-        self, after: str | None, *, customer_id: str | None = None
-    ) -> tuple[list[SubscriptionSnapshot], str | None]:
-        """A page of a customer's subscriptions, or of everybody's that are not over, and where the next one begins."""
-        params: Any = {"limit": PAGE, **_from(after)}
-        if customer_id is not None:
-            params |= {"customer": customer_id, "status": "all"}
-        page = await self._client.v1.subscriptions.list_async(params)
+    async def subscriptions(self, after: str | None) -> tuple[list[SubscriptionSnapshot], str | None]:
+        """A page of the subscriptions that are not over, and where the next one begins."""
+        params: Any = {"limit": PAGE}
+        page = await self._client.v1.subscriptions.list_async(params | _from(after))
         rows = [subscription_of(each.to_dict()) for each in page.data]
         return rows, rows[-1].id if page.has_more else None
 

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from adapters.payments.port import SubscriptionSnapshot
 
 
+class SubscriptionOver(Exception):
+    """The subscription that was to be changed is over, or was never there."""
+
+
 class PaymentDeclined(Exception):
     """A charge was declined, or its payer has to confirm it; nothing was changed.
 
@@ -89,7 +93,7 @@ class PlanChange:
 
 @dataclass(frozen=True)
 class QuoteLine:
-    """One line of an invoice that is not made yet."""
+    """One line of an invoice that is not made yet, discounts taken off."""
 
     description: str
     amount: int
@@ -98,9 +102,8 @@ class QuoteLine:
 
 @dataclass(frozen=True)
 class Quote:
-    """The invoice that a change would make. `balance` is what the customer then owes, negative for a credit."""
+    """An invoice that is not made yet. `balance` is what is added to the one after it: negative for a credit."""
 
-    currency: str
     total: int
     due: int
     balance: int
@@ -151,13 +154,17 @@ class Selling(Protocol):
         ...
 
     async def quote(self, change: PlanChange) -> Quote:
-        """What a change would cost now."""
+        """The invoice that a change would make now. Raises SubscriptionOver, as everything below."""
+        ...
+
+    async def next_quote(self, change: PlanChange) -> Quote:
+        """The invoice of a whole period after a change, nothing of the change itself in it."""
         ...
 
     async def change_plan(self, change: PlanChange, *, key: str) -> SubscriptionSnapshot:
         """Change the price and charge the difference at once, or leave everything as it is.
 
-        Raises PaymentDeclined.
+        Raises PaymentDeclined, SubscriptionOver.
         """
         ...
 

@@ -47,9 +47,9 @@ def invoice_of(shape: Shape) -> InvoiceSnapshot:
         subscription_id=_subscription_behind(shape),
         number=shape.get("number"),
         status=shape["status"],
-        total=_amount(shape["total"]),
-        amount_due=_amount(shape["amount_due"]),
-        amount_paid=_amount(shape["amount_paid"]),
+        total=amount_of(shape["total"]),
+        amount_due=amount_of(shape["amount_due"]),
+        amount_paid=amount_of(shape["amount_paid"]),
         currency=shape["currency"].upper(),
         created=time_of(shape["created"]),
         paid_at=_time_or_none((shape.get("status_transitions") or {}).get("paid_at")),
@@ -105,7 +105,7 @@ def _text(found: Any) -> str:
     return found
 
 
-def _amount(found: Any) -> int:
+def amount_of(found: Any) -> int:
     """Money is whole minor units: half a cent, or a float, is nobody's."""
     if type(found) is not int:
         raise ValueError("A whole number of minor units would be right.")
@@ -114,7 +114,7 @@ def _amount(found: Any) -> int:
 
 def time_of(found: Any) -> datetime:
     """A moment, of Unix seconds."""
-    return datetime.fromtimestamp(_amount(found), UTC)
+    return datetime.fromtimestamp(amount_of(found), UTC)
 
 
 def _time_or_none(found: Any) -> datetime | None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
+from adapters.payments.pace import Pace
 from adapters.payments.purchasing import Purchasing
-from adapters.payments.selling import PaymentDeclined
+from adapters.payments.selling import PaymentDeclined, SubscriptionOver
 from core.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
     from datetime import datetime
 
     from adapters.payments.port import Card, InvoiceSnapshot, SubscriptionSnapshot
@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-if TYPE_CHECKING:
-    Page = Callable[[Sdk, str | None], Awaitable[tuple[list[T], str | None]]]
-
 PAYMENT_METHOD = re.compile(r"pm_\w{1,250}", re.ASCII)
 """Stripe's ids have at most 255 characters. What looks otherwise is nobody's, and is not asked about."""
+PER_SECOND = 15.0
+"""Questions a second of one process; Stripe takes 25 of each kind."""
 PATIENCE = 3
 """Faults in a row after which Stripe is left alone."""
+OF_ONE_REQUEST = frozenset({400, 402, 404})
+"""Answers that say nothing about how Stripe is: nobody else is kept from asking by them."""
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +50,7 @@ class StripePayments(Purchasing):
         site: Any = None,
         deadline: float = 4.0,
         cool_down: float = 30.0,
+        per_second: float = PER_SECOND,
     ) -> None:
         self._key = key
         self._base = base
@@ -59,6 +61,7 @@ class StripePayments(Purchasing):
         self._loading = asyncio.Lock()
         self._faults = 0
         self._retry_at = 0.0
+        self._pace = Pace(per_second)
 
     async def open(self) -> None:
         pass
@@ -82,43 +85,33 @@ class StripePayments(Purchasing):
         return await self._ask(lambda sdk: sdk.card(payment_method))
 
     async def subscription(self, subscription_id: str) -> SubscriptionSnapshot | None:
-        return await self._ask(lambda sdk: sdk.subscription(subscription_id))
+        return await self._look(lambda sdk: sdk.subscription(subscription_id))
 
     async def invoice(self, invoice_id: str) -> InvoiceSnapshot | None:
-        return await self._ask(lambda sdk: sdk.invoice(invoice_id))
+        return await self._look(lambda sdk: sdk.invoice(invoice_id))
 
-    async def subscriptions_of(self, customer_id: str) -> list[SubscriptionSnapshot]:
-        return [row async for row in self._pages(lambda sdk, after: sdk.subscriptions(after, customer_id=customer_id))]
+    async def live_subscriptions(self, after: str | None) -> tuple[list[SubscriptionSnapshot], str | None]:
+        return await self._look(lambda sdk: sdk.subscriptions(after))
 
-    async def live_subscriptions(self) -> AsyncIterator[SubscriptionSnapshot]:
-        async for row in self._pages(lambda sdk, after: sdk.subscriptions(after)):
-            yield row
+    async def undelivered_events(self, since: datetime, after: str | None) -> tuple[list[str], str | None]:
+        return await self._look(lambda sdk: sdk.undelivered(since, after))
 
-    async def undelivered_events(self, since: datetime) -> AsyncIterator[str]:
-        async for event in self._pages(lambda sdk, after: sdk.undelivered(since, after)):
-            yield event
-
-    async def _pages(self, page: Page[T]) -> AsyncIterator[T]:
-        """All rows of a list, one request a page."""
-        after: str | None = None
-        while True:
-            rows, after = await self._ask(partial(_page, page, after))
-            for row in rows:
-                yield row
-            if after is None:
-                return
+    async def _look(self, call: Callable[[Sdk], Awaitable[T]]) -> T:
+        """An answer that changes nothing, asked for when it is its turn. Raises Unavailable."""
+        await self._pace.turn()
+        return await self._ask(call)
 
     async def _ask(self, call: Callable[[Sdk], Awaitable[T]], *, patience: int = 1) -> T:
         """The answer to `call`, unless Stripe is left alone or gives none. Raises Unavailable.
 
-        `patience` is how many deadlines it may take. A declined charge is an answer, too.
+        `patience` is how many deadlines it may take. What is declined has been answered, too.
         """
         self._enter()
         sdk = await self._ready()
         try:
             async with asyncio.timeout(self._deadline * patience):
                 answer = await call(sdk)
-        except PaymentDeclined:
+        except (PaymentDeclined, SubscriptionOver):
             self._back()
             raise
         except sdk.faults as fault:
@@ -144,9 +137,10 @@ class StripePayments(Purchasing):
         self._retry_at = now + self._cool_down
 
     def _lost(self, fault: BaseException) -> Unavailable:
-        """Count a fault. Its message is not logged, for it may hold a part of the key."""
-        self._faults += 1
-        self._retry_at = time.monotonic() + self._cool_down
+
+        if getattr(fault, "http_status", None) not in OF_ONE_REQUEST:
+            self._faults += 1
+            self._retry_at = time.monotonic() + self._cool_down
         log.warning(
             "payments.lost",
             fault=type(fault).__name__,
@@ -159,10 +153,6 @@ class StripePayments(Purchasing):
         if self.degraded:
             log.info("payments.back")
         self._faults = 0
-
-
-def _page(page: Page[T], after: str | None, sdk: Sdk) -> Awaitable[tuple[list[T], str | None]]:
-    return page(sdk, after)
 
 
 def _imported() -> type[Sdk]:

@@ -52,6 +52,8 @@ RANKS = {
     InvoiceStatus.PAID: 3,
 }
 """Which of two events of one second came later, in most lives."""
+STAMPS = frozenset({"applied_at", "applied_event_at"})
+"""A row of which nothing else is new has no new version."""
 
 
 @dataclass(frozen=True)
@@ -186,8 +188,10 @@ async def _put_subscription(
     if row is None:
         row = await PlanSubscription.create(user_id=user_id, provider_id=snapshot.id, **facts)
     else:
-        facts |= {"version": row.version + 1}
-        await _require(PlanSubscription.filter(id=row.id, version=row.version).update(**facts))
+        changes = any(getattr(row, name) != value for name, value in facts.items() if name not in STAMPS)
+        held = PlanSubscription.filter(id=row.id, version=row.version, applied_at=row.applied_at)
+        facts |= {"version": row.version + changes}
+        await _require(held.update(**facts))
         row.update_from_dict(facts)
     return row, await following.subscription_written(app, row, snapshot, before)
 

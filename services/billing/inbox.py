@@ -48,8 +48,11 @@ async def receive(app: App, body: bytes, header: str) -> None:
     log.info("webhooks.received", event_id=event.id, type=event.type, outcome=outcome)
 
 
-async def keep(app: App, event: EventSnapshot, text: str) -> str:
-    """Write an event down with its job, in one transaction; what it was: received, parked or repeated."""
+async def keep(app: App, event: EventSnapshot, text: str | None) -> str:
+    """Write an event down with its job, in one transaction; what it was: received, parked or repeated.
+
+    Without its text it is not read but for what it is about, so that it may be of any version.
+    """
     row = _row(app, event, text)
     try:
         async with app.database.transaction():
@@ -76,9 +79,9 @@ def secrets_of(app: App) -> tuple[str, ...]:
     return app.settings.stripe_webhook_secret or ((SIMULATED_SECRET,) if simulated else ())
 
 
-def _row(app: App, event: EventSnapshot, text: str) -> WebhookEvent:
+def _row(app: App, event: EventSnapshot, text: str | None) -> WebhookEvent:
     """What is of another mode or version than ours is parked; what there is nothing to look at for is done."""
-    problem = _problem(app, event)
+    problem = _problem(app, event, is_read=text is not None)
     looked_at = event.object_id is not None
     state = WebhookState.PARKED if problem else WebhookState.RECEIVED if looked_at else WebhookState.DONE
     return WebhookEvent(
@@ -96,10 +99,10 @@ def _row(app: App, event: EventSnapshot, text: str) -> WebhookEvent:
     )
 
 
-def _problem(app: App, event: EventSnapshot) -> str | None:
+def _problem(app: App, event: EventSnapshot, *, is_read: bool) -> str | None:
     """Why nobody should act on an event as it is; None for most."""
     if event.livemode != app.settings.stripe_api_key.startswith(LIVE_KEYS):
         return "It is of the provider's live mode, and we are not." if event.livemode else "It is a test, and we live."
-    if event.api_version != API_VERSION:
+    if is_read and event.api_version != API_VERSION:
         return f"It is of API version {str(event.api_version)[:50]}; ours is {API_VERSION}."
     return None
