@@ -32,6 +32,17 @@ class Metrics:
             "Cards asked for behind payment methods, by outcome: known, unknown, unavailable.",
             "outcome",
         )
+        self.webhooks = self._counter(
+            "porchlight_webhooks_total",
+            "Webhooks by outcome: received, repeated, parked, refused.",
+            "outcome",
+        )
+        self.drift = self._counter(
+            "porchlight_billing_drift_total",
+            "What reconciliation has mended: event, missing, status, plan_key, cancel_at_period_end, period_end, "
+            "vanished, stuck.",
+            "what",
+        )
         self.oldest_job = Gauge(
             "porchlight_oldest_job_seconds", "How long the longest-waiting due job has waited.", registry=self.registry
         )

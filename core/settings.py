@@ -196,7 +196,6 @@ def _hashing(settings: Settings) -> list[str]:
 def _not_built(settings: Settings) -> list[str]:
     """Refuse what is agreed and not built yet, so that nobody believes it works."""
     refused = {
-        "CLOCK: adjustable is not built yet; only system is accepted": settings.clock == "adjustable",
         "EMBEDDINGS_URL: openai://… is not built yet; only local:// is accepted": (
             settings.embeddings_url.startswith("openai")
         ),

@@ -19,7 +19,7 @@ from resolvers.accounts.privacy import PrivacyMutation
 from resolvers.accounts.profile import ProfileMutation
 from resolvers.accounts.signing_in import SigningInMutation, SigningInQuery
 from resolvers.audit import AuditQuery
-from resolvers.billing import BillingQuery
+from resolvers.billing import BillingMutation, BillingQuery
 from resolvers.devices import DevicesMutation
 from resolvers.fraud import FraudMutation, FraudQuery
 from resolvers.mfa import MfaMutation
@@ -29,7 +29,7 @@ from resolvers.recommendations import RecommendationsMutation, RecommendationsQu
 from resolvers.sessions import SessionsMutation, SessionsSubscription
 from resolvers.trials import TrialsMutation, TrialsSubscription
 from resolvers.usage import UsageMutation, UsageSubscription
-from schema import accounts, billing, challenges, fraud, passkeys, sessions, trials, usage
+from schema import accounts, billing, challenges, fraud, passkeys, purchase_results, sessions, trials, usage
 from schema.accounts import administration, emails, signing_in
 from schema.directives import Auth, Public
 from schema.errors import Error, RefusalHandler
@@ -52,6 +52,7 @@ class Query(
 @strawberry.type(description="What can be done.")
 class Mutation(
     AdministrationMutation,
+    BillingMutation,
     DevicesMutation,
     FraudMutation,
     MfaMutation,
@@ -82,6 +83,7 @@ class Subscription(
 REFUSALS: dict[type[Refusal], type[Error]] = {
     **administration.REFUSALS,
     **passkeys.REFUSALS,
+    **purchase_results.REFUSALS,
     **challenges.REFUSALS,
     **emails.REFUSALS,
     **fraud.REFUSALS,

@@ -14,8 +14,8 @@ import httpx
 import pytest
 import stripe
 
-from adapters.payments import Card, Payments, StripePayments, open_payments
-from adapters.payments.sdk import API_VERSION, LARGEST, Wire
+from adapters.payments import API_VERSION, Card, Payments, StripePayments, open_payments
+from adapters.payments.sdk import LARGEST, Wire
 from adapters.payments.simulated.cards import TEST_CARDS, is_number
 from core.errors import BadUserInput, Unavailable
 from models import User

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 from adapters.payments.port import Payments
-from adapters.payments.simulated import Rules, SimulatedStripe, Store
+from adapters.payments.simulated import LIKE_STRIPES, Rules, SimulatedStripe, Store
 from adapters.payments.stripe import StripePayments
 from core.clock import Clock
 
 SIMULATED_KEY = "sk_test_simulated"
+SIMULATED_SECRET = "whsec_simulated"  # ruff: ignore[hardcoded-password-string] -- of a server that takes no money
+"""What our own server signs webhooks with, where no other secret is set. Production has neither."""
 SIMULATED_BASE = "http://stripe.simulated"
 """Never looked up: requests to it do not leave the process."""
 SIMULATED_FILE = "var/simulated-stripe.sqlite3"
@@ -33,5 +35,12 @@ def open_payments(
         return StripePayments(api_key, base=api_base or None)
     if scheme == "simulated" and separator:
         site = SimulatedStripe(clock, store=Store(Path(rest or SIMULATED_FILE)), rules=Rules(public_url))
+        site.deliveries.weather = LIKE_STRIPES
         return StripePayments(SIMULATED_KEY, base=SIMULATED_BASE, site=site)
     raise ValueError("Payments are stripe://, with nothing behind it, or simulated:// and perhaps a file.")
+
+
+def simulated_behind(payments: Payments) -> SimulatedStripe | None:
+    """Our own server, where it answers within this process."""
+    site = payments.site if isinstance(payments, StripePayments) else None
+    return site if isinstance(site, SimulatedStripe) else None

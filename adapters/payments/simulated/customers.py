@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from adapters.payments.simulated import collecting, faults, wallets
 from adapters.payments.simulated.routing import Ask, route
-from adapters.payments.simulated.store import Document
+from adapters.payments.simulated.store import Docs, Document
 
 CUSTOMERS, CUSTOMER = "/v1/customers", "/v1/customers/{id}"
 TEXTS = ("description", "email", "name", "phone")
@@ -14,25 +14,7 @@ LONGEST_EMAIL = 512
 @route("POST", CUSTOMERS)
 def create(ask: Ask) -> Document:
     """A new customer, with a payment method if one is named."""
-    customer = ask.docs.new(
-        "cus",
-        "customer",
-        address=None,
-        balance=0,
-        currency=None,
-        default_source=None,
-        delinquent=False,
-        invoice_prefix=None,
-        invoice_settings={"custom_fields": None, "default_payment_method": None, "footer": None},
-        metadata={},
-        next_invoice_sequence=1,
-        preferred_locales=[],
-        shipping=None,
-        tax_exempt="none",
-        test_clock=None,
-        **dict.fromkeys(TEXTS),
-    )
-    customer["invoice_prefix"] = customer["id"][-8:].upper()
+    customer = blank(ask.docs)
     name = ask.form.text("payment_method")
     held = wallets.attach(ask.docs, name, customer) if name else None
     _write(ask, customer, {name: held["id"]} if name and held else {})
@@ -77,6 +59,30 @@ def delete(ask: Ask) -> Document:
     wallets.detach_all(ask.docs, customer)
     ask.docs.emit("customer.deleted", customer)
     return ask.docs.delete(customer)
+
+
+def blank(docs: Docs) -> Document:
+    """A new customer of whom nothing is known yet, and who was not told of."""
+    customer = docs.new(
+        "cus",
+        "customer",
+        address=None,
+        balance=0,
+        currency=None,
+        default_source=None,
+        delinquent=False,
+        invoice_prefix=None,
+        invoice_settings={"custom_fields": None, "default_payment_method": None, "footer": None},
+        metadata={},
+        next_invoice_sequence=1,
+        preferred_locales=[],
+        shipping=None,
+        tax_exempt="none",
+        test_clock=None,
+        **dict.fromkeys(TEXTS),
+    )
+    customer["invoice_prefix"] = customer["id"][-8:].upper()
+    return customer
 
 
 def _write(ask: Ask, customer: Document, renamed: dict[str, str]) -> None:

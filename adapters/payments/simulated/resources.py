@@ -1,11 +1,14 @@
 """Every module whose functions answer requests: importing them is what adds their addresses."""
 
 from adapters.payments.simulated import (
+    checkout,
     customers,
     discounts,
+    events,
     faults,
     invoices,
     payments,
+    portal,
     previewing,
     products,
     subscriptions,
@@ -13,7 +16,19 @@ from adapters.payments.simulated import (
 )
 from adapters.payments.simulated.routing import ROUTES, Handler
 
-MODULES = (customers, wallets, products, discounts, previewing, subscriptions, invoices, payments)
+MODULES = (
+    checkout,
+    portal,
+    customers,
+    wallets,
+    products,
+    discounts,
+    events,
+    previewing,
+    subscriptions,
+    invoices,
+    payments,
+)
 
 
 def matched(method: str, path: str) -> tuple[Handler, str]:

@@ -28,7 +28,8 @@ class Ask:
         """The page of documents that is asked for, the latest first."""
         limit = self.limit()
         after, before = self.form.text("starting_after"), self.form.text("ending_before")
-        condition, values = self._created()
+        condition, values = self.created()
+        condition = f" AND {condition}"
         for edge, sign in ((after, "<"), (before, ">")):
             if edge is not None:
                 condition += f" AND seq {sign} ?"
@@ -52,19 +53,20 @@ class Ask:
         given = {name: self.form.text(name) for name in names}
         return {name: value for name, value in given.items() if value is not None}
 
-    def _created(self) -> tuple[str, list[Any]]:
+    def created(self) -> tuple[str, list[Any]]:
+        """When what is asked for was made, as a condition in SQL with its values. Raises StripeFault."""
         if not self.form.has("created"):
-            return "", []
+            return "TRUE", []
         if isinstance(self.form.given("created"), str):
-            return " AND created = ?", [self.form.whole("created")]
+            return "created = ?", [self.form.whole("created")]
         edges = self.form.child("created")
-        condition, values = "", []
+        conditions, values = ["TRUE"], []
         for name, sign in COMPARED.items():
             edge = edges.whole(name) if edges else None
             if edge is not None:
-                condition += f" AND created {sign} ?"
+                conditions.append(f"created {sign} ?")
                 values.append(edge)
-        return condition, values
+        return " AND ".join(conditions), values
 
 
 Handler = Callable[[Ask], Document]

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from adapters.payments.simulated import faults, forms, lifecycle, methods, routing, views
+from adapters.payments.simulated.delivery import Deliveries
 from adapters.payments.simulated.faults import StripeFault
+from adapters.payments.simulated.pages import PREFIX, Pages
 from adapters.payments.simulated.resources import matched
 from adapters.payments.simulated.store import Document, Rules, Store
 from core.clock import Clock, SystemClock
@@ -95,6 +97,8 @@ class SimulatedStripe:
         self.store = store or Store()
         self.store.rules = rules or Rules()
         self.troubles: list[Trouble] = []
+        self.deliveries = Deliveries(self)
+        self.pages = Pages(self)
         self._under_way: set[str] = set()
 
     def now(self) -> int:
@@ -106,9 +110,16 @@ class SimulatedStripe:
         with self.store.change(self.now()) as docs:
             lifecycle.advance(docs, self.now())
 
+    async def deliver(self) -> int:
+        """Send the webhooks that are due once; how many were taken."""
+        return await self.deliveries.deliver()
+
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
+            return
+        if scope["path"].startswith(f"{PREFIX}/"):
+            await self.pages(scope, receive, send)
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         asked = Asked(scope["method"], scope["path"], headers, scope.get("query_string", b"").decode("latin-1"), "")

@@ -18,7 +18,7 @@ INCLUDED: dict[str, set[str]] = {
     "price": {"currency_options", "tiers"},
 }
 """Fields that are told only to who asks for them by `expand`."""
-EMBEDDED = {"subscription_item": {"price"}}
+EMBEDDED = {"item": {"price"}, "subscription_item": {"price"}}
 """Fields that hold an id here and are always told as the object, as it is now."""
 DEEPEST = 4
 """Levels of `expand`, as with Stripe."""
@@ -87,6 +87,7 @@ def _shown(value: Any, wanted: Wanted, find: Find) -> Any:
     if not isinstance(value, dict):
         return value
     kind = value.get("object", "")
+    kind = kind if isinstance(kind, str) else ""  # of the data of an event it is the object itself
     hidden, embedded = INCLUDED.get(kind, set()), EMBEDDED.get(kind, {"data"} if kind == "list" else set())
     unknown = wanted.fields() - value.keys() - hidden
     if unknown:
