@@ -72,6 +72,8 @@ TEST_CARDS = (
     ),
     _numbered("chargeCustomerFail", "4000000000000341", decline=Decline("generic_decline", at_once=False)),
     _numbered("authenticationRequired", "4000002760003184", country="DE", asks=True),
+    _numbered("threeDSecure2Required", "4000000000003220", asks=True),
+    _numbered("threeDSecureRequired", "4000000000003063", asks=True),
     _numbered("authenticationRequiredOnSetup", "4000002500003155", country="FR", asks=True),
 )
 BY_NAME = {card.name: card for card in TEST_CARDS}

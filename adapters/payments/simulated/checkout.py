@@ -71,40 +71,18 @@ def create(ask: Ask) -> Document:
     name = form.text("customer")
     customer = docs.get("customer", name, "customer") if name else None
     items = _items(docs, form.each("line_items"))
-    data = form.child("subscription_data") or Form({}, "subscription_data")
     codes = form.flag("allow_promotion_codes")
     chosen = form.each("discounts")
     if codes and chosen:
         raise faults.bad_request("Either discounts or allow_promotion_codes.", "parameter_unknown", "discounts")
-    choices = discounts.chosen(docs, chosen, customer)
-    trial_end = _trial(docs, data)
-    session = docs.new(
-        "cs_test",
-        KIND,
-        **_blank(),
-        allow_promotion_codes=codes,
-        amount_subtotal=0,
-        amount_total=0,
-        cancel_url=_address(form, "cancel_url"),
-        client_reference_id=form.text("client_reference_id"),
-        currency=form.text("currency") or docs.get("price", items[0]["price"])["currency"],
-        customer=customer and customer["id"],
-        customer_email=form.text("customer_email"),
-        discounts=[_told_choice(choice) for choice in choices],
-        expires_at=_expiry(docs, form),
-        locale=form.text("locale"),
-        metadata=form.metadata(),
-        mode="subscription",
-        payment_method_collection=form.choice("payment_method_collection", "always", "if_required") or "always",
-        status="open",
-        success_url=_address(form, "success_url", needed=True),
-        ui_mode="hosted_page",
-        _items=items,
-        _trial_end=trial_end,
-        _missing=subscribing.missing_of(data.child("trial_settings")) or "create_invoice",
-        _metadata=data.metadata(),
-        _description=data.text("description"),
-    )
+    terms = {
+        "currency": form.text("currency") or docs.get("price", items[0]["price"])["currency"],
+        "customer": customer and customer["id"],
+        "discounts": [_told_choice(choice) for choice in discounts.chosen(docs, chosen, customer)],
+        "_items": items,
+        **_subscription(docs, form.child("subscription_data") or Form({}, "subscription_data")),
+    }
+    session = docs.new("cs_test", KIND, **_blank(), **_around(docs, form), **terms, allow_promotion_codes=codes)
     session["url"] = f"{docs.rules.public_url}/simulated-stripe/checkout/{session['id']}"
     docs.save(session)
     total(docs, session)
@@ -208,6 +186,30 @@ def _line(session: Document, item: Document, line: Document) -> Document:
     }
 
 
+def _subscription(docs: Docs, data: Form) -> Document:
+    """What is to be set on the subscription. Raises StripeFault."""
+    return {
+        "_trial_end": _trial(docs, data),
+        "_missing": subscribing.missing_of(data.child("trial_settings")) or "create_invoice",
+        "_metadata": data.metadata(),
+        "_description": data.text("description"),
+    }
+
+
+def _around(docs: Docs, form: Form) -> Document:
+    """Where the page leads, how long it works, and what the caller notes. Raises StripeFault."""
+    return {
+        "cancel_url": _address(form, "cancel_url"),
+        "client_reference_id": form.text("client_reference_id"),
+        "customer_email": form.text("customer_email"),
+        "expires_at": _expiry(docs, form),
+        "locale": form.text("locale"),
+        "metadata": form.metadata(),
+        "payment_method_collection": form.choice("payment_method_collection", "always", "if_required") or "always",
+        "success_url": _address(form, "success_url", needed=True),
+    }
+
+
 def _trial(docs: Docs, data: Form) -> int | None:
     end = subscribing.trial_of(docs, data)
     if data.text("trial_end") and end is not None and end < docs.now + SHORTEST_TRIAL:
@@ -239,16 +241,21 @@ def _told_choice(choice: Choice) -> Document:
 def _blank() -> dict[str, Any]:
     return {
         **dict.fromkeys(UNKNOWN),
+        "amount_subtotal": 0,
+        "amount_total": 0,
         "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
         "custom_fields": [],
         "custom_text": dict.fromkeys(
             ("after_submit", "shipping_address", "submit", "terms_of_service_acceptance"),
         ),
         "line_items": {"object": "list", "data": [], "has_more": False, "url": f"{SESSIONS}/line_items"},
+        "mode": "subscription",
         "payment_method_options": {},
         "payment_method_types": ["card"],
         "payment_status": "unpaid",
         "phone_number_collection": {"enabled": False},
         "saved_payment_method_options": None,
         "shipping_options": [],
+        "status": "open",
+        "ui_mode": "hosted_page",
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adapters.payments.simulated import collecting, faults, invoicing, prorating, subscribing, views, wallets
+from adapters.payments.simulated.lines import Entry
 from adapters.payments.simulated.products import currency_of
 from adapters.payments.simulated.routing import Ask, route
 from adapters.payments.simulated.store import Document
@@ -157,17 +158,16 @@ def create_item(ask: Ask) -> Document:
     if amount is None:
         raise faults.bad_parameter("parameter_missing", "amount")
     discountable = form.flag("discountable")
-    item = prorating.new_invoice_item(
-        docs,
-        customer=customer["id"],
-        currency=currency_of(form, "currency"),
+    entry = Entry(
         amount=amount,
+        currency=currency_of(form, "currency"),
         description=form.text("description"),
         period={"start": docs.now, "end": docs.now},
         subscription=docs.get("subscription", name, "subscription")["id"] if name else None,
         discountable=amount > 0 if discountable is None else discountable,
         metadata=form.metadata(),
     )
+    item = prorating.new_invoice_item(docs, customer["id"], entry)
     if into := form.text("invoice"):
         invoicing.join(docs, docs.get("invoice", into, "invoice"), item)
     return item

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -37,10 +38,27 @@ def discounted(docs: Docs, names: list[str], amounts: list[int], currency: str, 
     return taken
 
 
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """An amount and what it is for. `item` and `subscription` are ids; times are Unix time."""
+
+    amount: int
+    currency: str
+    description: str | None
+    period: Document
+    price: Document | None = None
+    quantity: int = 1
+    subscription: str | None = None
+    item: str | None = None
+    proration: bool = False
+    discountable: bool = True
+    metadata: Document = field(default_factory=dict)
+
+
 def for_period(docs: Docs, subscription: Document, item: Document, *, free: bool = False) -> Document:
     """The line of an item for its present period; `free` is the line of a trial."""
     price = docs.get("price", item["price"])
-    return line(
+    entry = Entry(
         amount=0 if free else of_item(docs, item, subscription["currency"]),
         currency=subscription["currency"],
         description=f"{'Trial of ' if free else ''}{name_of(docs, price)} x{item['quantity']}",
@@ -50,26 +68,26 @@ def for_period(docs: Docs, subscription: Document, item: Document, *, free: bool
         subscription=subscription["id"],
         item=item["id"],
     )
+    return line(entry)
 
 
 def for_invoice_item(docs: Docs, pending: Document) -> Document:
     """The line that something waiting for an invoice becomes."""
     parent = pending["parent"]
-    price = pending["pricing"] and docs.get("price", pending["pricing"]["price_details"]["price"])
-    return line(
+    entry = Entry(
         amount=pending["amount"],
         currency=pending["currency"],
         description=pending["description"],
         period=pending["period"],
-        price=price,
+        price=pending["pricing"] and docs.get("price", pending["pricing"]["price_details"]["price"]),
         quantity=pending["quantity"],
         subscription=subscription_of(pending),
         item=parent and parent["subscription_details"]["subscription_item"],
-        invoice_item=pending["id"],
         proration=pending["proration"],
         discountable=pending["discountable"],
         metadata=pending["metadata"],
     )
+    return line(entry, pending["id"])
 
 
 def subscription_of(pending: Document) -> str | None:
@@ -78,52 +96,37 @@ def subscription_of(pending: Document) -> str | None:
     return details and str(details["subscription"])
 
 
-def line(
-    *,
-    amount: int,
-    currency: str,
-    description: str | None,
-    period: Document,
-    price: Document | None,
-    quantity: int,
-    subscription: str | None,
-    item: str | None,
-    invoice_item: str | None = None,
-    proration: bool = False,
-    discountable: bool = True,
-    metadata: Document | None = None,
-) -> Document:
-    """A line of an invoice."""
+def line(entry: Entry, invoice_item: str | None = None) -> Document:
+    """A line of an invoice, of something that has waited for it or of a subscription's period."""
     kind = "invoice_item_details" if invoice_item else "subscription_item_details"
     details: dict[str, Any] = {
         "invoice_item": invoice_item,
-        "proration": proration,
-        "proration_details": {"credited_items": None} if proration else None,
-        "subscription": subscription,
+        "proration": entry.proration,
+        "proration_details": {"credited_items": None} if entry.proration else None,
+        "subscription": entry.subscription,
     }
     if not invoice_item:
-        details["subscription_item"] = item
+        details["subscription_item"] = entry.item
     return {
         "id": new_id("il"),
         "object": "line_item",
-        "amount": amount,
-        "currency": currency,
-        "description": description,
+        "amount": entry.amount,
+        "currency": entry.currency,
+        "description": entry.description,
         "discount_amounts": [],
-        "discountable": discountable,
+        "discountable": entry.discountable,
         "discounts": [],
         "invoice": None,
         "livemode": False,
-        "metadata": metadata or {},
+        "metadata": entry.metadata,
         "parent": {"invoice_item_details": None, "subscription_item_details": None, "type": kind, kind: details},
-        "period": period,
+        "period": entry.period,
         "pretax_credit_amounts": [],
-        "pricing": priced(price, currency),
-        "quantity": quantity,
-        "subscription": subscription,
-        "subtotal": amount,
+        "pricing": priced(entry.price, entry.currency),
+        "quantity": entry.quantity,
+        "subscription": entry.subscription,
+        "subtotal": entry.amount,
         "taxes": [],
-        "_item": item,
     }
 
 

@@ -132,6 +132,7 @@ def _customer(ask: Ask) -> str | None:
 def _read_kinds(ask: Ask) -> None:
     """Cards are the only kind that there is."""
     ask.form.texts("payment_method_types")
+    ask.form.texts("allowed_payment_method_types")
     kinds = ask.form.child("automatic_payment_methods")
     if kinds:
         kinds.flag("enabled")

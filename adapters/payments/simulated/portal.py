@@ -49,7 +49,7 @@ def configure(ask: Ask) -> Document:
     settings = _new(ask.docs, standard=False)
     for feature in settings["features"].values():
         feature["enabled"] = False
-    if ask.form.child("features") is None:
+    if not ask.form.has("features"):
         raise faults.bad_parameter("parameter_missing", "features")
     _write(ask.form, settings)
     ask.docs.save(settings)
@@ -142,5 +142,5 @@ def _write(form: Form, settings: Document) -> None:
         enabled = feature.flag("enabled") if feature else None
         if enabled is not None:
             settings["features"][name]["enabled"] = enabled
-        if feature and feature.choice("mode", "at_period_end"):
-            settings["features"][name]["mode"] = "at_period_end"
+        if feature and name == "subscription_cancel":
+            feature.choice("mode", "at_period_end")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from adapters.payments.simulated import lines, money
+from adapters.payments.simulated.lines import Entry
 from adapters.payments.simulated.store import Docs, Document
 
 
@@ -46,11 +47,9 @@ def debit(docs: Docs, subscription: Document, item: Document, at: int) -> Docume
 def _pending(docs: Docs, subscription: Document, item: Document, amount: int, at: int, prefix: str) -> Document:
     """An amount that waits for the next invoice."""
     price = docs.get("price", item["price"])
-    return new_invoice_item(
-        docs,
-        customer=subscription["customer"],
-        currency=subscription["currency"],
+    entry = Entry(
         amount=amount,
+        currency=subscription["currency"],
         description=f"{prefix}{lines.name_of(docs, price)} x{item['quantity']}",
         period={"start": at, "end": item["current_period_end"]},
         price=price,
@@ -60,45 +59,31 @@ def _pending(docs: Docs, subscription: Document, item: Document, amount: int, at
         proration=True,
         discountable=False,
     )
+    return new_invoice_item(docs, subscription["customer"], entry)
 
 
-def new_invoice_item(
-    docs: Docs,
-    *,
-    customer: str,
-    currency: str,
-    amount: int,
-    description: str | None,
-    period: Document,
-    price: Document | None = None,
-    quantity: int = 1,
-    subscription: str | None = None,
-    item: str | None = None,
-    proration: bool = False,
-    discountable: bool = True,
-    metadata: Document | None = None,
-) -> Document:
+def new_invoice_item(docs: Docs, customer: str, entry: Entry) -> Document:
     """An amount that waits for an invoice, told to everybody."""
-    details = {"subscription": subscription, "subscription_item": item}
+    details = {"subscription": entry.subscription, "subscription_item": entry.item}
     made = docs.new(
         "ii",
         "invoiceitem",
-        amount=amount,
-        currency=currency,
+        amount=entry.amount,
+        currency=entry.currency,
         customer=customer,
         date=docs.now,
-        description=description,
-        discountable=discountable,
+        description=entry.description,
+        discountable=entry.discountable,
         discounts=[],
         invoice=None,
-        metadata=metadata or {},
-        net_amount=amount,
-        parent={"type": "subscription_details", "subscription_details": details} if subscription else None,
-        period=period,
-        pricing=lines.priced(price, currency),
-        proration=proration,
-        proration_details={"credited_items": None, "discount_amounts": []} if proration else None,
-        quantity=quantity,
+        metadata=entry.metadata,
+        net_amount=entry.amount,
+        parent={"type": "subscription_details", "subscription_details": details} if entry.subscription else None,
+        period=entry.period,
+        pricing=lines.priced(entry.price, entry.currency),
+        proration=entry.proration,
+        proration_details={"credited_items": None, "discount_amounts": []} if entry.proration else None,
+        quantity=entry.quantity,
         tax_rates=[],
         test_clock=None,
         _pending=True,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.payments.simulated import checkout, collecting, intents, invoicing, methods, subscribing, wallets
+from adapters.payments.simulated import checkout, collecting, intents, invoicing, subscribing, wallets
 from adapters.payments.simulated.customers import blank
 from adapters.payments.simulated.intents import Outcome
 from adapters.payments.simulated.store import Docs, Document
@@ -10,18 +10,11 @@ from adapters.payments.simulated.store import Docs, Document
 UPDATED = "customer.subscription.updated"
 
 
-def asks(method_id: str) -> bool:
-    """Whether the bank behind a card wants to see its holder first."""
-    return methods.plastic(method_id).asks
-
-
 def complete(docs: Docs, session: Document, method_id: str, *, authenticated: bool = False) -> Document:
-    """Subscribe by a card that is good, and close the session. One that is closed already stays as it is.
+    """Subscribe by a card that is good, and close the session, which is open.
 
     Raises StripeFault when the card is declined; then nothing may stay of what was done.
     """
-    if session["status"] != "open":
-        return session
     customer = docs.find(session["customer"] or "") or _new_customer(docs, session)
     trial = session["_trial_end"] and session["_trial_end"] > docs.now
     if trial:
@@ -73,12 +66,10 @@ def change_card(docs: Docs, customer: Document, method_id: str, *, authenticated
 
 
 def pay(docs: Docs, invoice: Document, method_id: str, *, authenticated: bool = False) -> None:
-    """Pay an open invoice by a card, which is kept for what it is for. One that is paid stays as it is.
+    """Pay an open invoice by a card, which is kept for what it is for.
 
     Raises StripeFault when the card is declined; then nothing may stay of what was done.
     """
-    if invoice["status"] not in {"open", "uncollectible"}:
-        return
     customer = docs.get("customer", invoice["customer"])
     method = wallets.attach(docs, method_id, customer)
     outcome = collecting.charge(docs, invoice, method)

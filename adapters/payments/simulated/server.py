@@ -170,6 +170,7 @@ class SimulatedStripe:
             try:
                 content = handler(ask)
                 form.refuse_rest()
+                lifecycle.advance(docs, now)
                 answer = Answer(HTTPStatus.OK, views.expanded(content, wanted, docs.find))
             except StripeFault as fault:
                 if not fault.kept:

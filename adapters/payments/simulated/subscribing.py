@@ -18,6 +18,32 @@ WARNING = 3 * DAY
 """Seconds before a trial's end at which it is told."""
 BEHAVIORS = ("allow_incomplete", "default_incomplete", "error_if_incomplete", "pending_if_incomplete")
 LONGEST_TRIAL = 730 * DAY
+UNKNOWN = (
+    "application",
+    "application_fee_percent",
+    "billing_cycle_anchor_config",
+    "billing_thresholds",
+    "cancel_at",
+    "canceled_at",
+    "days_until_due",
+    "default_source",
+    "ended_at",
+    "latest_invoice",
+    "next_pending_invoice_item_invoice",
+    "on_behalf_of",
+    "pause_collection",
+    "pending_invoice_item_interval",
+    "pending_setup_intent",
+    "pending_update",
+    "schedule",
+    "test_clock",
+    "transfer_data",
+    "trial_end",
+    "trial_start",
+    "_pending",
+    "_warn_at",
+)
+"""Fields that begin as null."""
 
 
 @dataclass(frozen=True)
@@ -217,33 +243,7 @@ def _one_currency(docs: Docs, wish: Wish) -> None:
 
 def _blank(docs: Docs, wish: Wish) -> dict[str, Any]:
     return {
-        **dict.fromkeys(
-            (
-                "application",
-                "application_fee_percent",
-                "billing_cycle_anchor_config",
-                "billing_thresholds",
-                "cancel_at",
-                "canceled_at",
-                "days_until_due",
-                "default_source",
-                "ended_at",
-                "latest_invoice",
-                "next_pending_invoice_item_invoice",
-                "on_behalf_of",
-                "pause_collection",
-                "pending_invoice_item_interval",
-                "pending_setup_intent",
-                "pending_update",
-                "schedule",
-                "test_clock",
-                "transfer_data",
-                "trial_end",
-                "trial_start",
-                "_pending",
-                "_warn_at",
-            )
-        ),
+        **dict.fromkeys(UNKNOWN),
         "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
         "billing_cycle_anchor": docs.now,
         "billing_mode": {"flexible": {"proration_discounts": "included"}, "type": "flexible"},
