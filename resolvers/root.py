@@ -29,6 +29,7 @@ from resolvers.recommendations import RecommendationsMutation, RecommendationsQu
 from resolvers.sessions import SessionsMutation, SessionsSubscription
 from resolvers.trials import TrialsMutation, TrialsSubscription
 from resolvers.usage import UsageMutation, UsageSubscription
+from resolvers.webhooks import WebhooksMutation, WebhooksQuery
 from schema import accounts, billing, challenges, fraud, passkeys, purchase_results, sessions, trials, usage
 from schema.accounts import administration, emails, signing_in
 from schema.directives import Auth, Public
@@ -45,6 +46,7 @@ class Query(
     NodesQuery,
     RecommendationsQuery,
     SigningInQuery,
+    WebhooksQuery,
 ):
     """All queries."""
 
@@ -66,6 +68,7 @@ class Mutation(
     SigningInMutation,
     TrialsMutation,
     UsageMutation,
+    WebhooksMutation,
 ):
     """All mutations."""
 

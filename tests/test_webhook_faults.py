@@ -11,16 +11,20 @@ from pathlib import Path
 import pytest
 
 from adapters.payments.pace import Pace
+from core.cursors import encode_id
+from core.errors import Forbidden
 from core.settings import Settings
-from models import Invoice, Job, PlanSubscription, TrialChange, WebhookEvent
+from models import AuditEvent, Invoice, Job, PlanSubscription, Role, TrialChange, User, WebhookEvent
 from models import WebhookState as State
-from services.billing import inbox, reconciling, working
+from services.billing import inbox, reconciling, replaying, working
 from services.jobs import LEASE
+from services.pages import Page
 from tests.clock import START, ManualClock
 from tests.crashing import POINTS
 from tests.mailbox import outbox
 from tests.services.book import Shape, event, invoice, seconds, subscription
 from tests.shop import Shop, opened_shop
+from tests.staff import staff
 from tests.test_purchases import updated
 
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
@@ -107,7 +111,7 @@ async def test_whose_customer_is_nobody_here_is_parked(shop: Shop) -> None:
     shop.book.write(subscription(), invoice())
     await shop.deliver(updated(name="1"), event("invoice.paid", invoice()))
     await shop.work()
-    found = [(row.state, row.error, row.payload) for row in await WebhookEvent.all()]
+    found = await WebhookEvent.all().values_list("state", "error", "payload")
     assert found == [(State.PARKED, "Its customer is nobody here.", None)] * 2
     assert (await PlanSubscription.all().count(), await Invoice.all().count()) == (0, 0)
 
@@ -259,3 +263,71 @@ async def test_questions_keep_their_pace() -> None:
     await asyncio.gather(*(pace.turn() for _ in range(10)))
     assert burst < 0.1
     assert time.monotonic() - begun >= 0.18
+
+
+# ── administrators ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+EVENTS = """
+query Events($first: Int, $state: WebhookState) {
+  webhookEvents(first: $first, state: $state) {
+    totalCount
+    pageInfo { hasNextPage }
+    edges { node { id eventId type objectId apiVersion state attempts error createdAt receivedAt } }
+  }
+}
+"""
+REPLAY = "mutation Replay($id: ID!) { replayWebhookEvent(id: $id) { eventId state attempts error } }"
+
+
+async def test_administrators_replay_dead_letters(shop: Shop) -> None:
+    """They see what was given up, have it looked into again, and it is written down that they did; nobody else does."""
+    porchlight, user = shop.porchlight, await shop.buyer()
+    await shop.deliver(updated(name="dead"), updated(name="old", api_version="2020-08-27"))
+    await shop.deliver(event("customer.updated", {"object": "customer", "id": "cus_1"}, id="evt_nothing"))
+    await WebhookEvent.filter(event_id="evt_dead").update(state=State.DEAD, attempts=8, error="no")
+    await Job.all().delete()
+    support, admin = await staff(porchlight, Role.SUPPORT), await staff(porchlight, Role.ADMIN)
+    for token, code in (
+        (None, "UNAUTHENTICATED"),
+        (user.access_token, "FORBIDDEN"),
+        (support.access_token, "FORBIDDEN"),
+    ):
+        assert await porchlight.codes(EVENTS, token=token) == [code]
+        assert await porchlight.codes(REPLAY, {"id": encode_id("WebhookEvent", 1)}, token=token) == [code]
+    with porchlight.counting_queries() as statements:
+        found = (await porchlight.ask(EVENTS, {"first": 2}, token=admin.access_token))["webhookEvents"]
+    assert len(statements) == 6  # the viewer and their factor, twice; a page and a number
+    assert (found["totalCount"], found["pageInfo"]) == (3, {"hasNextPage": True})
+    found = (await porchlight.ask(EVENTS, {"state": "DEAD"}, token=admin.access_token))["webhookEvents"]
+    assert (found["totalCount"], [edge["node"] for edge in found["edges"]]) == (
+        1,
+        [
+            {
+                "id": encode_id("WebhookEvent", (await WebhookEvent.get(event_id="evt_dead")).id),
+                "eventId": "evt_dead",
+                "type": "customer.subscription.updated",
+                "objectId": "sub_1",
+                "apiVersion": "2026-10-28.endive",
+                "state": "DEAD",
+                "attempts": 8,
+                "error": "no",
+                "createdAt": "2026-03-02T09:00:00+00:00",
+                "receivedAt": "2026-03-02T09:00:00+00:00",
+            }
+        ],
+    )
+    shop.book.write(subscription())
+    ids = dict(await WebhookEvent.all().values_list("event_id", "id"))
+    for name in ("evt_dead", "evt_old"):
+        answer = await porchlight.ask(REPLAY, {"id": encode_id("WebhookEvent", ids[name])}, token=admin.access_token)
+        assert answer["replayWebhookEvent"] == {"eventId": name, "state": "RECEIVED", "attempts": 0, "error": None}
+    assert await shop.work() >= 2
+    assert await rows() == [(name, State.DONE, 0) for name in ("evt_dead", "evt_old", "evt_nothing")]
+    assert (await shop.bought())[0] == "ACTIVE"
+    for identity, code in ((encode_id("WebhookEvent", ids["evt_nothing"]), "BAD_USER_INPUT"), ("x", "NOT_FOUND")):
+        assert await porchlight.codes(REPLAY, {"id": identity}, token=admin.access_token) == [code]
+    said = await AuditEvent.filter(action="webhook.replayed").order_by("id").values_list("actor_id", "subject")
+    assert said == [(admin.user_id, f"WebhookEvent:{ids[name]}") for name in ("evt_dead", "evt_old")]
+    with pytest.raises(Forbidden):
+        await replaying.page_of_events(await User.get(id=support.user_id), Page(), state=None)
