@@ -53,9 +53,9 @@ class Reading:
         """A page of events that could not be delivered, as JSON, and where the next one begins."""
         params: Any = {"delivery_success": False, "created": {"gte": int(since.timestamp())}, "limit": PAGE}
         page = await self._client.v1.events.list_async(params | _from(after))
-        return [json.dumps(each.to_dict(), default=str) for each in page.data], page.data[
-            -1
-        ].id if page.has_more else None
+        # The SDK makes Decimals of amounts that Stripe writes as texts.
+        events = [json.dumps(each.to_dict(), default=str) for each in page.data]
+        return events, page.data[-1].id if page.has_more else None
 
 
 def _from(after: str | None) -> Any:
