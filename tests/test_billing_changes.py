@@ -1,6 +1,7 @@
 """Changing what was bought: another plan, its end, going on after all, the portal; and who may see it."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 from typing import Any
 
@@ -11,9 +12,8 @@ from core.cursors import encode_cursor, encode_id
 from core.settings import Settings
 from models import BillingCustomer, Invoice, PlanSubscription, Role, User
 from services.billing.buying import customer_of
-from tests.billing import Shop, buy, hear, priced, renewed
+from tests.billing import Shop, buy, hear, opened_door, priced, renewed
 from tests.clock import ManualClock
-from tests.conftest import Start
 from tests.porchlight import Person, Porchlight
 from tests.staff import staff
 
@@ -74,9 +74,10 @@ def shop(clock: ManualClock) -> Shop:
 
 
 @pytest.fixture
-async def door(shop: Shop, start: Start, settings: Settings) -> Porchlight:
+async def door(shop: Shop, settings: Settings) -> AsyncGenerator[Porchlight]:
     """A server that sells by it."""
-    return await start(ports=shop.ports(settings))
+    async with opened_door(shop, settings) as door:
+        yield door
 
 
 async def change(door: Porchlight, person: Person, plan: str = YEARLY, at: str | None = None) -> dict[str, Any]:
@@ -137,7 +138,7 @@ async def test_changing_back_is_paid_by_the_credit(shop: Shop, door: Porchlight,
     person = await renewed(door, person)
     with door.counting_queries() as statements:
         result = await change(door, person, MONTHLY)
-    assert len(statements) == 8, statements
+    assert len(statements) == 11, statements
     assert result["subscription"]["currency"] == "USD"
     assert result["subscription"]["currentPeriodEnd"] == "2026-06-14T09:00:00+00:00"
     page = (await door.ask(INVOICES, {"first": 1}, token=person.access_token))["me"]["invoices"]
@@ -225,7 +226,9 @@ async def test_a_subscription_ends_with_its_period_or_goes_on(shop: Shop, door: 
     await buy(door, shop, person)
     for query, kind, ends in ((CANCEL, "Cancel", True), (RESUME, "Resume", False), (CANCEL, "Cancel", True)):
         for _ in range(2):
-            (result,) = (await door.ask(query, token=person.access_token)).values()
+            with door.counting_queries() as statements:
+                (result,) = (await door.ask(query, token=person.access_token)).values()
+            assert len(statements) == 5, statements
             assert result["__typename"] == f"{kind}SubscriptionSuccess"
             assert (result["subscription"]["status"], result["subscription"]["cancelAtPeriodEnd"]) == ("ACTIVE", ends)
         assert shop.all("subscription")[0]["cancel_at_period_end"] is ends
@@ -265,7 +268,9 @@ async def test_the_portal_opens_for_who_has_bought(shop: Shop, door: Porchlight)
         "__typename": "NotSubscribed"
     }
     await buy(door, shop, person)
-    result = (await door.ask(PORTAL, ask, token=person.access_token))["openBillingPortal"]
+    with door.counting_queries() as statements:
+        result = (await door.ask(PORTAL, ask, token=person.access_token))["openBillingPortal"]
+    assert len(statements) == 3, statements
     assert result == {"__typename": "OpenBillingPortalSuccess", "url": shop.all("billing_portal.session")[0]["url"]}
     ask = {"url": "https://evil.example"}
     result = (await door.ask(PORTAL, ask, token=person.access_token))["openBillingPortal"]
@@ -346,6 +351,7 @@ async def test_invoices_are_told_page_by_page(shop: Shop, door: Porchlight) -> N
     [
         (CHANGE, {"plan": YEARLY}, "/v1/subscriptions", 503),
         (CHANGE, {"plan": YEARLY}, "/v1/prices", 429),
+        (PREVIEW, {"plan": YEARLY}, "/v1/subscriptions", 429),
         (CANCEL, {}, "/v1/subscriptions", 429),
         (CANCEL, {"now": True}, "/v1/subscriptions", 400),
         (RESUME, {}, "/v1/subscriptions", 429),
@@ -372,7 +378,8 @@ async def test_a_lost_answer_is_given_again(shop: Shop, door: Porchlight) -> Non
     """The plan was changed and paid, the answer was lost twice: the next call finds it done, and pays nothing more."""
     person = await door.register()
     await buy(door, shop, person)
-    shop.site.troubles = [Trouble(status=500, path="/v1/subscriptions", done=True) for _ in range(2)]
+    lost = Trouble(status=500, path="/v1/subscriptions", done=True)
+    shop.fail("POST /v1/subscriptions", lost, lost)
     assert await door.codes(CHANGE, {"plan": YEARLY}, token=person.access_token) == ["UNAVAILABLE"]
     made = len(shop.all("invoice"))
     assert (await change(door, person))["subscription"]["plan"] == {"key": "pro-yearly"}
@@ -425,7 +432,7 @@ async def test_a_change_asks_the_bank_first(shop: Shop, door: Porchlight) -> Non
         "PaymentFailed",
         shop.all("invoice")[-1]["hosted_invoice_url"],
     )
-    shop.site.troubles = [Trouble(status=402, path="/v1/subscriptions")]
+    shop.fail("POST /v1/subscriptions", Trouble(status=402))
     refused = await change(door, person)
     assert (refused["__typename"], refused["hostedUrl"]) == ("PaymentFailed", None)
 
