@@ -4,8 +4,8 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help serve test worker migrate admin rotate-keys audit-verify fraud-replay lint types check schema lock bench
-.PHONY: bench-fraud runtime
-.PHONY: development test-browser browser chromium graphiql
+.PHONY: bench-fraud clock runtime plans-sync
+.PHONY: development test-browser test-stripe-cli browser chromium graphiql
 
 PY := .venv/bin/python
 ARGS =
@@ -42,6 +42,13 @@ else
 override SINCE :=
 endif
 
+ifeq ($(origin ADVANCE),command line)
+override ADVANCE := $(value ADVANCE)
+export ADVANCE
+else
+override ADVANCE :=
+endif
+
 help: ## Print this help.
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
@@ -54,6 +61,9 @@ test: development ## Run all tests and the coverage gate; ARGS="-k trials" goes 
 
 test-browser: chromium development browser graphiql ## Drive GraphiQL in headless Chromium; ARGS goes to pytest.
 	$(PY) -m pytest tests/browser $(ARGS)
+
+test-stripe-cli: development ## Drive the simulated Stripe with Stripe's command line, of npm; Linux on x86-64 alone.
+	$(PY) -m pytest tests/stripe_cli $(ARGS)
 
 worker: runtime ## Run jobs outside the server (JOBS=external), on PostgreSQL and Redis.
 	@$(PY) -m worker
@@ -70,6 +80,12 @@ audit-verify: runtime ## See that nobody has changed the audit log; HEAD=… com
 
 fraud-replay: runtime ## Judge the sign-ups of 90 days by other rules, RULES=file; SINCE=2026-11-01 goes back to that day.
 	@$(PY) -m worker.replay "$$RULES" "$$SINCE"
+
+clock: runtime ## Tell the time, or move it for a server with CLOCK=adjustable: make clock ADVANCE=14d (or 90s, 15m, 36h).
+	@$(PY) -m worker.clock "$$ADVANCE"
+
+plans-sync: runtime ## Tell the payment provider what plans.yaml sells; a second run changes nothing.
+	@$(PY) -m worker.plans
 
 rotate-keys: runtime ## Make new keys for tokens and secrets, while everything runs on: docs/keys.md.
 	@$(PY) -m worker.keys

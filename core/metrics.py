@@ -38,6 +38,7 @@ class Metrics:
             "Cards asked for behind payment methods, by outcome: known, unknown, unavailable.",
             "outcome",
         )
+        self._count_billing()
         self.oldest_job = Gauge(
             "porchlight_oldest_job_seconds", "How long the longest-waiting due job has waited.", registry=self.registry
         )
@@ -46,6 +47,19 @@ class Metrics:
             "1 while a port serves with less than it should.",
             ["port"],
             registry=self.registry,
+        )
+
+    def _count_billing(self) -> None:
+        self.webhooks = self._counter(
+            "porchlight_webhooks_total",
+            "Webhooks by outcome: received, repeated, parked, refused.",
+            "outcome",
+        )
+        self.drift = self._counter(
+            "porchlight_billing_drift_total",
+            "What reconciliation has mended: event, missing, status, plan_key, cancel_at_period_end, period_end, "
+            "vanished, stuck.",
+            "what",
         )
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:

@@ -10,7 +10,7 @@ Network = IPv4Network | IPv6Network
 SECRET_LENGTH = 32
 LONGEST_NUMBER = 20
 """Digits of a number; Python refuses to read one of several thousand."""
-FOLDERS = frozenset({"sqlite", "outbox"})
+FOLDERS = frozenset({"sqlite", "outbox", "simulated"})
 """Schemes whose URLs name a place on the disk: it may hold an @."""
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?", re.ASCII)
 _DEFAULT_PORTS = {"http": 80, "https": 443}

@@ -3,6 +3,17 @@
 from models.accounts import Role, User
 from models.analytics import Event
 from models.audit import AuditEvent
+from models.billing import (
+    BillingCustomer,
+    CheckoutAttempt,
+    Invoice,
+    InvoiceStatus,
+    PlanSubscription,
+    PlanSubscriptionStatus,
+    WebhookEvent,
+    WebhookState,
+)
+from models.clock import ClockOffset
 from models.devices import Device
 from models.fraud import FraudAssessment, FraudCase, FraudIdentifier, FraudKey, FraudListEntry
 from models.jobs import Job
@@ -16,6 +27,9 @@ from models.usage import UsageCounter, UsageRecord, UsageReservation
 
 __all__ = [
     "AuditEvent",
+    "BillingCustomer",
+    "CheckoutAttempt",
+    "ClockOffset",
     "Device",
     "EndPolicy",
     "Event",
@@ -28,6 +42,8 @@ __all__ = [
     "InteractionKind",
     "Interest",
     "InterestSource",
+    "Invoice",
+    "InvoiceStatus",
     "Item",
     "ItemVector",
     "Job",
@@ -35,6 +51,8 @@ __all__ = [
     "KeyUse",
     "OneTimeToken",
     "Passkey",
+    "PlanSubscription",
+    "PlanSubscriptionStatus",
     "Purpose",
     "RecoveryCode",
     "Role",
@@ -48,4 +66,6 @@ __all__ = [
     "UsageRecord",
     "UsageReservation",
     "User",
+    "WebhookEvent",
+    "WebhookState",
 ]

@@ -27,6 +27,8 @@ class TrialChangeKind(StrEnum):
     RESUMED = "RESUMED"
     CANCELED = "CANCELED"
     PAYMENT_METHOD_ADDED = "PAYMENT_METHOD_ADDED"
+    PAYMENT_METHOD_REMOVED = "PAYMENT_METHOD_REMOVED"
+    """What had been bought during the trial was canceled: the end charges nobody."""
     CHARGE_FAILED = "CHARGE_FAILED"
     CONVERTED = "CONVERTED"
     QUOTA_RAISED = "QUOTA_RAISED"

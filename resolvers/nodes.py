@@ -16,6 +16,7 @@ from schema.directives import Public, guards
 from schema.fraud import FraudCase, require_sight_of_cases
 from schema.nodes import Node
 from schema.passkeys import Passkey
+from schema.purchases import Invoice, PlanSubscription
 from schema.recommendations import Item
 from schema.sessions import Session
 from schema.trials import Trial
@@ -94,6 +95,24 @@ async def _plan(context: Context, key: str) -> Node | None:
     return Plan.of(plan) if plan else None
 
 
+async def _plan_subscription(context: Context, key: str) -> Node | None:
+    number = int_key(key)
+    row = await context.loaders.subscription_by_id.load(number) if number else None
+    if row is None:
+        return None
+    context.require_sight_of(row.user_id)
+    return PlanSubscription.of(row)
+
+
+async def _invoice(context: Context, key: str) -> Node | None:
+    number = int_key(key)
+    row = await context.loaders.invoice_by_id.load(number) if number else None
+    if row is None or row.user_id is None:
+        return None
+    context.require_sight_of(row.user_id)
+    return Invoice.of(row)
+
+
 async def _item(_: Context, key: str) -> Node | None:
     number = int_key(key)
     row = await recommendations.item(number) if number else None
@@ -109,6 +128,8 @@ BY_TYPE: dict[str, Callable[[Context, str], Awaitable[Node | None]]] = {
     "Passkey": _passkey,
     "FraudCase": _fraud_case,
     "Plan": _plan,
+    "PlanSubscription": _plan_subscription,
+    "Invoice": _invoice,
     "Item": _item,
 }
 

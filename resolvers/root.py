@@ -20,7 +20,7 @@ from resolvers.accounts.privacy import PrivacyMutation
 from resolvers.accounts.profile import ProfileMutation
 from resolvers.accounts.signing_in import SigningInMutation, SigningInQuery
 from resolvers.audit import AuditQuery
-from resolvers.billing import BillingQuery
+from resolvers.billing import BillingMutation, BillingQuery
 from resolvers.devices import DevicesMutation
 from resolvers.fraud import FraudMutation, FraudQuery
 from resolvers.mfa import MfaMutation
@@ -30,7 +30,8 @@ from resolvers.recommendations import RecommendationsMutation, RecommendationsQu
 from resolvers.sessions import SessionsMutation, SessionsSubscription
 from resolvers.trials import TrialsMutation, TrialsSubscription
 from resolvers.usage import UsageMutation, UsageSubscription
-from schema import accounts, billing, challenges, fraud, passkeys, sessions, trials, usage
+from resolvers.webhooks import WebhooksMutation, WebhooksQuery
+from schema import accounts, billing, challenges, fraud, passkeys, purchase_results, sessions, trials, usage
 from schema.accounts import administration, emails, signing_in
 from schema.directives import Auth, Public
 from schema.errors import Error, RefusalHandler
@@ -47,6 +48,7 @@ class Query(
     NodesQuery,
     RecommendationsQuery,
     SigningInQuery,
+    WebhooksQuery,
 ):
     """All queries."""
 
@@ -54,6 +56,7 @@ class Query(
 @strawberry.type(description="What can be done.")
 class Mutation(
     AdministrationMutation,
+    BillingMutation,
     DevicesMutation,
     FraudMutation,
     MfaMutation,
@@ -67,6 +70,7 @@ class Mutation(
     SigningInMutation,
     TrialsMutation,
     UsageMutation,
+    WebhooksMutation,
 ):
     """All mutations."""
 
@@ -84,6 +88,7 @@ class Subscription(
 REFUSALS: dict[type[Refusal], type[Error]] = {
     **administration.REFUSALS,
     **passkeys.REFUSALS,
+    **purchase_results.REFUSALS,
     **challenges.REFUSALS,
     **emails.REFUSALS,
     **fraud.REFUSALS,

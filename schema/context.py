@@ -12,6 +12,7 @@ from schema.cookies import Cookies
 from services import access, accounts, mfa
 from services.access import Permission, Viewer
 from services.app import App
+from services.entitlements import Held
 from services.sessions import Client
 
 
@@ -73,6 +74,11 @@ class Context:
     def renew(self) -> None:
         """Forget what was read: the next event of a subscription sees rows as they are then."""
         self._loaders = None
+
+    async def held_by(self, user_id: int) -> Held:
+        """What a user has, read once in this request."""
+        trial = await self.loaders.trial_by_user.load(user_id)
+        return Held(trial, await self.loaders.purchases_by_user.load(user_id))
 
     def may(self, permission: Permission) -> bool:
         """Whether there is a viewer who has this permission."""

@@ -206,8 +206,8 @@ class Entitled(Guard):
             return
         if context.changing:
             context.renew()  # a mutation before this one may have ended the trial
-        trial = await context.loaders.trial_by_user.load(user_id)
-        if not entitlements.plan_of(context.app, trial, context.now).includes(self.to):
+        held = await context.held_by(user_id)
+        if not entitlements.plan_of(context.app, held, context.now).includes(self.to):
             raise NotEntitled(self.to)
 
     async def resolve_async(

@@ -39,6 +39,7 @@ TrialChangeKind = described(
         "RESUMED": "Its owner let it run on.",
         "CANCELED": "Its owner canceled it.",
         "PAYMENT_METHOD_ADDED": "A payment method was put on file.",
+        "PAYMENT_METHOD_REMOVED": "What had been bought during it was canceled: its end charges nobody.",
         "CHARGE_FAILED": "The charge that follows its end failed.",
         "CONVERTED": "It was followed by a purchase.",
         "QUOTA_RAISED": "A smaller trial became a full one.",

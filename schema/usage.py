@@ -13,6 +13,7 @@ from schema.billing import Entitlement
 from schema.context import Context, Info
 from schema.errors import Error
 from services import entitlements, trials, usage
+from services.entitlements import Held
 
 
 @strawberry.type(description="A meter in its present window. Quantities are whole numbers, exact to 2^53.")
@@ -187,16 +188,16 @@ def reported(user_id: strawberry.ID | None, context: Context) -> int | None:
 async def entitlements_of_user(user_id: int, info: Info) -> list[Entitlement]:
     """The edge from a user to what they may use. Raises NotFound for who may not see it."""
     info.context.require_sight_of(user_id)
-    trial = await info.context.loaders.trial_by_user.load(user_id)
-    grant = entitlements.plan_of(info.context.app, trial, info.context.now)
+    held = await info.context.held_by(user_id)
+    grant = entitlements.plan_of(info.context.app, held, info.context.now)
     return [Entitlement.of(feature) for feature in grant.features]
 
 
 async def usage_of_user(user_id: int, info: Info) -> list[UsageMeter]:
     """The edge from a user to their meters. Raises NotFound for who may not see it."""
     info.context.require_sight_of(user_id)
-    trial = await info.context.loaders.trial_by_user.load(user_id)
-    return await _meters(info.context, user_id, entitlements.plan_of(info.context.app, trial, info.context.now))
+    held = await info.context.held_by(user_id)
+    return await _meters(info.context, user_id, entitlements.plan_of(info.context.app, held, info.context.now))
 
 
 async def usage_of_trial(trial: Trial, info: Info) -> list[UsageMeter] | None:
@@ -204,7 +205,8 @@ async def usage_of_trial(trial: Trial, info: Info) -> list[UsageMeter] | None:
     info.context.require_sight_of(trial.user_id)
     if not trials.has_access(trial, info.context.now):
         return None
-    return await _meters(info.context, trial.user_id, entitlements.plan_of(info.context.app, trial, info.context.now))
+    grant = entitlements.plan_of(info.context.app, Held(trial), info.context.now)
+    return await _meters(info.context, trial.user_id, grant)
 
 
 async def _meters(context: Context, user_id: int, grant: entitlements.Grant) -> list[UsageMeter]:

@@ -34,6 +34,8 @@ class Permission(StrEnum):
     """Read what happened to other accounts."""
     REVIEW_FRAUD = auto()
     """Decide fraud cases, and keep the lists."""
+    REPLAY_WEBHOOKS = auto()
+    """See what the payment provider has told, and have it looked into again."""
     READ_FIGURES = auto()
     """See figures. It is what tells an ANALYST from a USER."""
 

@@ -22,6 +22,7 @@ class Name(StrEnum):
     TRIAL_RESUMED = "trial.resumed"
     TRIAL_CANCELED = "trial.canceled"
     TRIAL_PAYMENT_METHOD_ADDED = "trial.payment_method_added"
+    TRIAL_PAYMENT_METHOD_REMOVED = "trial.payment_method_removed"
     TRIAL_CHARGE_FAILED = "trial.charge_failed"
     TRIAL_CONVERTED = "trial.converted"
     TRIAL_QUOTA_RAISED = "trial.quota_raised"

@@ -17,7 +17,7 @@ from adapters.limits import Limits, open_limits
 from adapters.mail import Mail, open_mail
 from adapters.payments import Payments, open_payments
 from adapters.vectors import Vectors, open_vectors
-from core.clock import Clock, SystemClock
+from core.clock import AdjustableClock, Clock, SystemClock
 from core.errors import PorchlightError, Unavailable
 from core.keys import Envelope
 from core.metrics import Metrics
@@ -25,6 +25,7 @@ from core.passwords import Passwords
 from core.setting_values import shown
 from core.settings import Settings, SettingsError
 from core.tokens import KeyRing
+from services import clock as clocks
 from services.billing import Catalogue, read_catalogue
 from services.fraud.rules import Rules, RulesError, read_rules
 from services.keys import KeyKeeper
@@ -45,7 +46,7 @@ FORMS = {
     "EMBEDDINGS_URL": "local://",
     "VECTORS_URL": "embedded://",
     "BREACHES_URL": "https://host/range",
-    "PAYMENTS_URL": "simulated:// or stripe://",
+    "PAYMENTS_URL": "simulated://, simulated://FILE or stripe://",
     "MAIL_URL": "outbox://folder or smtp://user:password@host:port?tls=starttls (implicit, none)",
 }
 """What each port's URL may look like. A wrong one is answered with this alone: any part of it may be a password."""
@@ -88,8 +89,12 @@ class App:
     sessions_changed: Signals
     trials_changed: Signals
     usage_changed: Signals
+    plans_changed: Signals
+    """Whose purchase has changed, by the user's number."""
     usage_turns: WeakValueDictionary[int, asyncio.Semaphore] = field(default_factory=WeakValueDictionary)
     """Reports of one user wait here for each other, rather than each with a connection of the pool."""
+    billing_turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+    """Who asks the provider about one object waits for each other: the second one often need not ask any more."""
     sign_ups: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SIGN_UPS_AT_ONCE))
     """Who registers waits for a turn and not, holding a connection, for who shares a key with them."""
     openings: Turns = field(default_factory=Turns)
@@ -138,8 +143,11 @@ class App:
         return self.ports.vectors
 
 
-def choose_ports(settings: Settings) -> Ports:
-    """The variant of each port that the settings name, not yet opened. Raises SettingsError."""
+def choose_ports(settings: Settings, clock: Clock | None = None) -> Ports:
+    """The variant of each port that the settings name, not yet opened. Raises SettingsError.
+
+    `clock` is the simulated provider's time.
+    """
     shared = settings.redis_url or "memory://"
     return Ports(
         database=_chosen("DATABASE_URL", open_database, settings.database_url),
@@ -151,7 +159,13 @@ def choose_ports(settings: Settings) -> Ports:
         breaches=_chosen("BREACHES_URL", open_breaches, settings.breaches_url),
         payments=_chosen(
             "PAYMENTS_URL",
-            partial(open_payments, api_key=settings.stripe_api_key, api_base=settings.stripe_api_base),
+            partial(
+                open_payments,
+                api_key=settings.stripe_api_key,
+                api_base=settings.stripe_api_base,
+                clock=clock,
+                public_url=settings.public_url,
+            ),
             settings.payments_url,
         ),
     )
@@ -166,8 +180,8 @@ def _chosen(variable: str, choose: Callable[[str], Port], url: str) -> Port:
 
 def assemble(settings: Settings, ports: Ports | None = None, clock: Clock | None = None) -> App:
     """The parts, put together and not yet opened."""
-    ports = ports or choose_ports(settings)
-    clock = clock or SystemClock()
+    clock = clock or (AdjustableClock() if settings.clock == "adjustable" else SystemClock())
+    ports = ports or choose_ports(settings, clock)
     keys = KeyRing(settings.secret_key, issuer=settings.public_url, clock=clock)
     return App(
         settings=settings,
@@ -190,6 +204,7 @@ def assemble(settings: Settings, ports: Ports | None = None, clock: Clock | None
         sessions_changed=Signals(ports.bus, CHANGED),
         trials_changed=Signals(ports.bus, "trials.changed"),
         usage_changed=Signals(ports.bus, "usage.changed"),
+        plans_changed=Signals(ports.bus, "plans.changed"),
     )
 
 
@@ -236,11 +251,18 @@ async def opened(app: App) -> AsyncGenerator[None, None]:
         stack.push_async_callback(app.vectors.close)
         await app.vectors.open()
         stack.enter_context(app.database.bound())
+        await stack.enter_async_context(clocks.following(app))
         stack.push_async_callback(app.key_keeper.close)
         await app.key_keeper.open()
         stack.push_async_callback(app.countdown.close)
         await app.countdown.open()
-        for signals in (app.recommendations_changed, app.sessions_changed, app.trials_changed, app.usage_changed):
+        for signals in (
+            app.recommendations_changed,
+            app.sessions_changed,
+            app.trials_changed,
+            app.usage_changed,
+            app.plans_changed,
+        ):
             signals.open()
             stack.callback(signals.close)
         stack.push_async_callback(app.items.close)

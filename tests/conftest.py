@@ -30,19 +30,29 @@ Start = Callable[..., Awaitable[Porchlight]]
 @pytest.fixture(params=["embedded", "production"])
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     """Settings of one profile, over a migrated and empty database."""
-    mail_url = f"outbox://{tmp_path / 'outbox'}"
+    mail_url, payments_url = f"outbox://{tmp_path / 'outbox'}", f"simulated://{tmp_path / 'stripe.sqlite3'}"
     if request.param == "embedded":
-        return settings_for(request.getfixturevalue("sqlite_url"), "", mail_url)
-    return settings_for(request.getfixturevalue("postgres_url"), request.getfixturevalue("redis_url"), mail_url)
+        return settings_for(request.getfixturevalue("sqlite_url"), "", mail_url, payments_url=payments_url)
+    return settings_for(
+        request.getfixturevalue("postgres_url"),
+        request.getfixturevalue("redis_url"),
+        mail_url,
+        payments_url=payments_url,
+    )
 
 
 @pytest.fixture(params=["embedded", "production"])
 def stocked_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     """Settings of one profile, over a database that holds the catalogue and its vectors."""
-    mail_url = f"outbox://{tmp_path / 'outbox'}"
+    mail_url, payments_url = f"outbox://{tmp_path / 'outbox'}", f"simulated://{tmp_path / 'stripe.sqlite3'}"
     if request.param == "embedded":
-        return settings_for(request.getfixturevalue("stocked_sqlite_url"), "", mail_url)
-    return settings_for(request.getfixturevalue("stocked_postgres_url"), request.getfixturevalue("redis_url"), mail_url)
+        return settings_for(request.getfixturevalue("stocked_sqlite_url"), "", mail_url, payments_url=payments_url)
+    return settings_for(
+        request.getfixturevalue("stocked_postgres_url"),
+        request.getfixturevalue("redis_url"),
+        mail_url,
+        payments_url=payments_url,
+    )
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ import uvicorn
 import websockets
 from websockets.typing import Subprotocol
 
+from adapters.payments import simulated_behind
+from adapters.payments.simulated import SimulatedStripe, Weather
 from core.settings import Settings
 from server import Server, options, site_of
 from services.app import App, Ports, assemble, choose_ports
@@ -142,6 +144,13 @@ class Porchlight:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def stripe(self) -> SimulatedStripe:
+        """The payment provider."""
+        site = simulated_behind(self.app.payments)
+        assert site is not None
+        return site
+
     async def post(
         self, query: str, variables: dict[str, Any] | None = None, *, token: str | None = None, **headers: str
     ) -> httpx.Response:
@@ -220,8 +229,11 @@ class Porchlight:
 
 
 def prepared(settings: Settings, clock: ManualClock | None = None, ports: Ports | None = None) -> App:
-    """An application, not yet opened, with the local model that all tests share."""
-    return assemble(settings, replace(ports or choose_ports(settings), embeddings=EMBEDDINGS), clock)
+    """An application, not yet opened, with the local model that all tests share. Webhooks come at once and in order."""
+    app = assemble(settings, replace(ports or choose_ports(settings, clock), embeddings=EMBEDDINGS), clock)
+    if stripe := simulated_behind(app.payments):
+        stripe.deliveries.weather = Weather()
+    return app
 
 
 async def _serving(server: Server, listener: socket.socket) -> None:

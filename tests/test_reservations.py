@@ -230,7 +230,7 @@ async def test_reservations_are_bounded(porchlight: Porchlight) -> None:
 
 
 async def test_statements_of_reservations(porchlight: Porchlight) -> None:
-    """Viewer, trial, row, counter; an end reads the reservation first, and trial and meter at last."""
+    """Viewer, trial, purchases, row, counter; an end reads the reservation first, and what is had and left at last."""
     person = await porchlight.register()
     await record(porchlight, person)
     with porchlight.counting_queries() as reserving:
@@ -240,4 +240,4 @@ async def test_statements_of_reservations(porchlight: Porchlight) -> None:
     other = await made(porchlight, person, key="other")
     with porchlight.counting_queries() as releasing:
         await end(porchlight, person, RELEASE, other)
-    assert (len(reserving), len(committing), len(releasing)) == (4, 6, 6)
+    assert (len(reserving), len(committing), len(releasing)) == (5, 7, 7)

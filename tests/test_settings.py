@@ -49,6 +49,7 @@ def test_empty_environment_gives_the_contracts_defaults() -> None:
         "MAIL_URL": "outbox://var/outbox",
         "PAYMENTS_URL": "simulated://",
         "STRIPE_API_KEY": "",
+        "TRIAL_CARD_REUSE": "paid",
         "STRIPE_WEBHOOK_SECRET": (),
         "STRIPE_API_BASE": "",
         "EMBEDDINGS_URL": "local://",
@@ -329,8 +330,9 @@ def test_hashing_needs_memory_for_each_lane() -> None:
 
 
 def test_what_is_not_built_is_refused() -> None:
-    """Nobody shall believe that time can be moved."""
-    assert problems({"CLOCK": "adjustable"}) == ["CLOCK: adjustable is not built yet; only system is accepted"]
+    """Nobody shall believe that vectors are kept elsewhere."""
+    refused = ["VECTORS_URL: weaviate://… is not built yet; only embedded:// is accepted"]
+    assert problems({"VECTORS_URL": "weaviate://localhost"}) == refused
 
 
 @pytest.mark.parametrize(

@@ -212,15 +212,15 @@ async def test_without_a_limit_the_largest_exact_number_is_one(porchlight: Porch
 
 
 async def test_statements_of_a_report(porchlight: Porchlight) -> None:
-    """Viewer, trial, key, counter; a duplicate reads two rows instead of counting; a refusal reads the counter."""
+    """Viewer, trial, purchases, key, counter; a duplicate reads two rows for counting; a refusal the counter."""
     person, actor = await porchlight.register(), await staff(porchlight, Role.SUPPORT)
     limits(porchlight, **{"api-calls": 5})
     await record(porchlight, actor, idempotencyKey="warm")
     for by, given, count in (
-        (person, {"quantity": 5}, 4),
         (person, {"quantity": 5}, 5),
-        (person, {"idempotencyKey": "refused"}, 5),
-        (actor, {"idempotencyKey": "staff", "userId": id_of(person)}, 6),
+        (person, {"quantity": 5}, 6),
+        (person, {"idempotencyKey": "refused"}, 6),
+        (actor, {"idempotencyKey": "staff", "userId": id_of(person)}, 7),
     ):
         with porchlight.counting_queries() as statements:
             await record(porchlight, by, **given)

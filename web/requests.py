@@ -31,13 +31,13 @@ class BadRequestError(Exception):
         super().__init__(message)
 
 
-async def read_body(request: Request) -> bytes:
-    """The body. Raises BadRequestError as soon as it is longer than MAX_BODY, said or sent, and when it is late.
+async def read_body(request: Request, most: int = MAX_BODY) -> bytes:
+    """The body. Raises BadRequestError as soon as it is longer than `most` bytes, said or sent, and when it is late.
 
     The server refuses by itself what says a length that is no number.
     """
-    too_large = BadRequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body has at most {MAX_BODY:,} bytes.")
-    if int(request.headers.get("content-length", "0")) > MAX_BODY:
+    too_large = BadRequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body has at most {most:,} bytes.")
+    if int(request.headers.get("content-length", "0")) > most:
         raise too_large
     parts: list[bytes] = []
     length = 0
@@ -45,7 +45,7 @@ async def read_body(request: Request) -> bytes:
         async with asyncio.timeout(BODY_TIMEOUT):
             async for part in request.stream():
                 length += len(part)
-                if length > MAX_BODY:
+                if length > most:
                     raise too_large
                 parts.append(part)
     except TimeoutError as error:

@@ -26,7 +26,9 @@ from web.operations import Operations
 from web.outbox import OutboxPages
 from web.registration import RegistrationEndpoint
 from web.runtime import Runtime
+from web.simulated_stripe import WEBHOOKS, delivering, page_routes
 from web.sockets import Sockets
+from web.webhooks import Webhooks
 
 CODES = {404: "NOT_FOUND"}
 
@@ -38,7 +40,7 @@ def build_site(app: App, schema: Schema, opened: Callable[[], AbstractAsyncConte
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None, None]:
-        async with opened(), sockets.watching():
+        async with opened(), sockets.watching(), delivering(app, site):
             yield
 
     site = Starlette(
@@ -71,11 +73,13 @@ def _routes(app: App, runtime: Runtime, sockets: Sockets) -> list[BaseRoute]:
         Route("/exports/{token}", Exports(app).download),
         Route("/links/{purpose}", links.ask),
         Route("/links/{purpose}", links.act, methods=["POST"]),
+        Route(WEBHOOKS, Webhooks(app).receive, methods=["POST"]),
         Route("/healthz", operations.healthz),
         Route("/readyz", operations.readyz),
         Route("/metrics", operations.metrics),
         Route("/.well-known/jwks.json", operations.jwks),
     ]
+    routes += page_routes(app)
     if isinstance(app.mail, OutboxMail) and not app.settings.production:
         names = frozenset(urlsplit(origin).hostname or "" for origin in app.settings.origins)
         pages = OutboxPages(app.mail, names)

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from services import audit, jobs, pruning, trials, usage
 from services.app import App
+from services.billing import forgetting, reconciling
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,9 @@ SCHEDULE = (
     Recurring(pruning.SESSIONS, timedelta(days=1)),
     Recurring(trials.END, timedelta(seconds=15)),
     Recurring(pruning.USAGE, timedelta(days=1)),
+    Recurring(forgetting.PRUNE, timedelta(days=1)),
+    Recurring(reconciling.EVENTS, timedelta(hours=1)),
+    Recurring(reconciling.SUBSCRIPTIONS, timedelta(days=1)),
     Recurring(usage.EXPIRE, timedelta(minutes=1)),
 )
 """An event is chained within a minute: half of it is for the job to be taken and done."""

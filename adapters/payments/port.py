@@ -1,7 +1,13 @@
-"""What we ask of a payment provider."""
+"""What we ask of a payment provider. Times are aware, amounts are whole minor units, currencies are upper case."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol, runtime_checkable
+
+from adapters.payments.selling import Selling
+
+SUBSCRIPTION = "subscription"
+INVOICE = "invoice"
 
 
 @dataclass(frozen=True)
@@ -19,9 +25,76 @@ class Card:
     funding: str
 
 
+@dataclass(frozen=True)
+class SubscriptionSnapshot:
+    """A subscription at one moment. `status` is the provider's word; price and period are those of its first item.
+
+    A price that another one has followed has no `lookup_key` any more, but still its metadata.
+    """
+
+    id: str
+    customer_id: str
+    status: str
+    price_id: str
+    lookup_key: str | None
+    price_metadata: dict[str, str]
+    item_id: str
+    currency: str
+    period_start: datetime
+    period_end: datetime
+    cancel_at_period_end: bool
+    canceled_at: datetime | None
+    trial_end: datetime | None
+    created: datetime
+    latest_invoice_id: str | None
+    default_payment_method: str | None
+    metadata: dict[str, str]
+
+
+@dataclass(frozen=True)
+class InvoiceSnapshot:
+    """An invoice at one moment. `attempt_count` is how often its charge was tried."""
+
+    id: str
+    customer_id: str
+    subscription_id: str | None
+    number: str | None
+    status: str
+    total: int
+    amount_due: int
+    amount_paid: int
+    currency: str
+    created: datetime
+    paid_at: datetime | None
+    hosted_url: str | None
+    billing_reason: str | None
+    attempt_count: int
+
+
+@dataclass(frozen=True)
+class EventSnapshot:
+    """What the provider tells: that something happened to an object.
+
+    `object_kind` and `object_id` name what to look at: the subscription where the event is about one or about its
+    checkout, the invoice for invoices; None where there is nothing to look at.
+    """
+
+    id: str
+    type: str
+    created: datetime
+    api_version: str | None
+    object_id: str | None
+    object_kind: str | None
+    customer_id: str | None
+    livemode: bool
+
+
 @runtime_checkable
-class Payments(Protocol):
-    """Knows payment methods."""
+class Payments(Selling, Protocol):
+    """Knows payment methods, subscriptions, invoices and events.
+
+    Whatever is asked raises Unavailable when the provider gives no answer that can be used in time.
+    """
 
     async def open(self) -> None:
         """Make ready. The provider is not asked: one that is lost does not stop the start."""
@@ -32,9 +105,25 @@ class Payments(Protocol):
         ...
 
     async def card_of(self, payment_method: str) -> Card | None:
-        """The card behind a payment method; None when there is no such thing, or no card behind it.
+        """The card behind a payment method; None when there is no such thing, or no card behind it."""
+        ...
 
-        Raises Unavailable when the provider gives no answer that can be used in time.
+    async def subscription(self, subscription_id: str) -> SubscriptionSnapshot | None:
+        """The subscription as it is now; None when there is none of that id."""
+        ...
+
+    async def live_subscriptions(self, after: str | None) -> tuple[list[SubscriptionSnapshot], str | None]:
+        """A page of all subscriptions that are not over; what the next page is asked for with, None for the last."""
+        ...
+
+    async def invoice(self, invoice_id: str) -> InvoiceSnapshot | None:
+        """The invoice as it is now; None when there is none of that id."""
+        ...
+
+    async def undelivered_events(self, since: datetime, after: str | None) -> tuple[list[str], str | None]:
+        """A page of events, as JSON, made since then that could not be delivered, the newest first; as above.
+
+        The provider keeps them for 30 days.
         """
         ...
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping
-from http import HTTPStatus
 from typing import Any
 
 import httpx
 import stripe
 
-from adapters.payments.port import Card
+from adapters.payments.changing import Changing
+from adapters.payments.reading import Reading
+from adapters.payments.snapshots import API_VERSION
 
-API_VERSION = "2026-10-28.endive"
-"""What the shapes read here are written for; a newer SDK does not move it."""
 RETRIES = 1
 """Of a lost connection, a conflict (409) and a fault (5xx), half a second later. Never of "too many requests"."""
 LARGEST = 1_048_576
@@ -58,13 +57,13 @@ def _unreachable(reason: str, *, retry: bool) -> stripe.APIConnectionError:
     return stripe.APIConnectionError(reason, should_retry=retry)  # type: ignore[no-untyped-call]
 
 
-class Sdk:
+class Sdk(Reading, Changing):
     """One client, its connections kept. `base` is Stripe's own address where it is None."""
 
     faults: tuple[type[Exception], ...] = (
         stripe.StripeError,
         TimeoutError,
-        # What an answer raises that is JSON and no payment method.
+        # What an answer raises that is JSON and not what was asked for.
         AttributeError,
         LookupError,
         TypeError,
@@ -82,19 +81,6 @@ class Sdk:
             max_network_retries=RETRIES,
             http_client=self._wire,
         )
-
-    async def card(self, payment_method: str) -> Card | None:
-        """The card behind a payment method; None when there is none. Raises one of `faults`."""
-        try:
-            found = await self._client.v1.payment_methods.retrieve_async(payment_method)
-        except stripe.InvalidRequestError as error:
-            if error.http_status == HTTPStatus.NOT_FOUND and error.code == "resource_missing":
-                return None
-            raise
-        if getattr(found, "object", None) != "payment_method":
-            raise ValueError("The answer is no payment method.")
-        card = getattr(found, "card", None)
-        return card and Card(card.fingerprint, card.brand, card.last4, card.country, card.funding)
 
     async def close(self) -> None:
         """End its connections."""

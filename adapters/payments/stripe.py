@@ -5,25 +5,37 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
+from adapters.payments.pace import Pace
+from adapters.payments.purchasing import Purchasing
+from adapters.payments.selling import PaymentDeclined, SubscriptionOver
 from core.errors import Unavailable
 
 if TYPE_CHECKING:
-    from adapters.payments.port import Card
+    from collections.abc import Awaitable, Callable
+    from datetime import datetime
+
+    from adapters.payments.port import Card, InvoiceSnapshot, SubscriptionSnapshot
     from adapters.payments.sdk import Sdk
+
+T = TypeVar("T")
 
 PAYMENT_METHOD = re.compile(r"pm_\w{1,250}", re.ASCII)
 """Stripe's ids have at most 255 characters. What looks otherwise is nobody's, and is not asked about."""
+PER_SECOND = 15.0
+"""Questions a second of one process; Stripe takes 25 of each kind."""
 PATIENCE = 3
 """Faults in a row after which Stripe is left alone."""
+OF_ONE_REQUEST = frozenset({400, 402, 404})
+"""Answers that say nothing about how Stripe is: nobody else is kept from asking by them."""
 
 log = structlog.get_logger(__name__)
 
 
-class StripePayments:
+class StripePayments(Purchasing):
     """Asks Stripe, or `site` in this process, for at most `deadline` seconds, one retry within them.
 
     After `PATIENCE` faults in a row nobody asks for `cool_down` seconds; then one request tries, and the others follow
@@ -38,6 +50,7 @@ class StripePayments:
         site: Any = None,
         deadline: float = 4.0,
         cool_down: float = 30.0,
+        per_second: float = PER_SECOND,
     ) -> None:
         self._key = key
         self._base = base
@@ -48,6 +61,7 @@ class StripePayments:
         self._loading = asyncio.Lock()
         self._faults = 0
         self._retry_at = 0.0
+        self._pace = Pace(per_second)
 
     async def open(self) -> None:
         pass
@@ -57,21 +71,53 @@ class StripePayments:
             await self._sdk.close()
 
     @property
+    def site(self) -> Any:
+        """The server in this process that answers in Stripe's place; None where Stripe does."""
+        return self._site
+
+    @property
     def degraded(self) -> bool:
         return self._faults >= PATIENCE
 
     async def card_of(self, payment_method: str) -> Card | None:
         if not PAYMENT_METHOD.fullmatch(payment_method):
             return None
+        return await self._ask(lambda sdk: sdk.card(payment_method))
+
+    async def subscription(self, subscription_id: str) -> SubscriptionSnapshot | None:
+        return await self._look(lambda sdk: sdk.subscription(subscription_id))
+
+    async def invoice(self, invoice_id: str) -> InvoiceSnapshot | None:
+        return await self._look(lambda sdk: sdk.invoice(invoice_id))
+
+    async def live_subscriptions(self, after: str | None) -> tuple[list[SubscriptionSnapshot], str | None]:
+        return await self._look(lambda sdk: sdk.subscriptions(after))
+
+    async def undelivered_events(self, since: datetime, after: str | None) -> tuple[list[str], str | None]:
+        return await self._look(lambda sdk: sdk.undelivered(since, after))
+
+    async def _look(self, call: Callable[[Sdk], Awaitable[T]]) -> T:
+        """An answer that changes nothing, asked for when it is its turn. Raises Unavailable."""
+        await self._pace.turn()
+        return await self._ask(call)
+
+    async def _ask(self, call: Callable[[Sdk], Awaitable[T]], *, patience: int = 1) -> T:
+        """The answer to `call`, unless Stripe is left alone or gives none. Raises Unavailable.
+
+        `patience` is how many deadlines it may take. What is declined has been answered, too.
+        """
         self._enter()
         sdk = await self._ready()
         try:
-            async with asyncio.timeout(self._deadline):
-                card = await sdk.card(payment_method)
+            async with asyncio.timeout(self._deadline * patience):
+                answer = await call(sdk)
+        except (PaymentDeclined, SubscriptionOver):
+            self._back()
+            raise
         except sdk.faults as fault:
             raise self._lost(fault) from fault
         self._back()
-        return card
+        return answer
 
     async def _ready(self) -> Sdk:
         """The SDK. Its import takes 0.17 s, which only those who ask should pay, and no request beside theirs."""
@@ -91,10 +137,16 @@ class StripePayments:
         self._retry_at = now + self._cool_down
 
     def _lost(self, fault: BaseException) -> Unavailable:
-        """Count a fault. Its message is not logged, for it may hold a part of the key."""
-        self._faults += 1
-        self._retry_at = time.monotonic() + self._cool_down
-        log.warning("payments.lost", fault=type(fault).__name__, status=getattr(fault, "http_status", None))
+
+        if getattr(fault, "http_status", None) not in OF_ONE_REQUEST:
+            self._faults += 1
+            self._retry_at = time.monotonic() + self._cool_down
+        log.warning(
+            "payments.lost",
+            fault=type(fault).__name__,
+            status=getattr(fault, "http_status", None),
+            code=getattr(fault, "code", None),
+        )
         return Unavailable(retry_after=self._cool_down if self.degraded else 1.0)
 
     def _back(self) -> None:

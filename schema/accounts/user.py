@@ -17,6 +17,7 @@ from schema.directives import Entitled, guards
 from schema.enums import described
 from schema.nodes import Node
 from schema.passkeys import Passkey, passkeys_of_user
+from schema.purchases import InvoiceConnection, PlanSubscription, invoices_of_user, subscription_of_user
 from schema.recommendations import Interest, RecommendationConnection, RecommendationFilter
 from schema.sessions import SessionConnection
 from schema.trials import Trial, trial_of_user
@@ -79,6 +80,16 @@ class User(Node):
     @strawberry.field(description="The user's free trial; null when there never was one.")
     async def trial(self, info: Info) -> Trial | None:
         return await trial_of_user(self.pk, info)
+
+    @strawberry.field(description="The user's subscription, the last one when it is over; null for who never had one.")
+    async def subscription(self, info: Info) -> PlanSubscription | None:
+        return await subscription_of_user(self.pk, info)
+
+    @strawberry.field(description="The user's invoices, the newest first.")
+    async def invoices(
+        self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> InvoiceConnection | None:
+        return await invoices_of_user(self.pk, page_of(first, after, last, before), info)
 
     @strawberry.field(description="What the user may use now, by their trial or by the plan of who has none.")
     async def entitlements(self, info: Info) -> list[Entitlement] | None:

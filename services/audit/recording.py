@@ -59,6 +59,7 @@ class Action(StrEnum):
     TRIAL_EXTENDED = "trial.extended"
     FRAUD_CASE_REVIEWED = "fraud.case_reviewed"
     FRAUD_LIST_CHANGED = "fraud.list_changed"
+    WEBHOOK_REPLAYED = "webhook.replayed"
     KEYS_ROTATED = "keys.rotated"
 
 

@@ -12,7 +12,14 @@ from services.trials.pausing import (
     pause,
     resume,
 )
-from services.trials.paying import charge_failed, convert, payment_method_added, raise_quota
+from services.trials.paying import (
+    charge_failed,
+    convert,
+    payment_method_added,
+    purchase_made,
+    purchase_withdrawn,
+    raise_quota,
+)
 from services.trials.reminders import REMIND, WIN_BACK, send_reminder, send_win_back
 from services.trials.status import (
     FINAL,
@@ -56,6 +63,8 @@ __all__ = [
     "payment_method_added",
     "person_hash",
     "progress",
+    "purchase_made",
+    "purchase_withdrawn",
     "raise_quota",
     "resume",
     "seconds_left",

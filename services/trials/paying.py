@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from models.trials import TrialChangeKind
+from models.trials import EndPolicy, TrialChangeKind
 from services.trials.changing import apply, trial_of
 from services.trials.pausing import without_pause
-from services.trials.status import TrialStatus, trial_status
+from services.trials.status import FINAL, TrialStatus, trial_status, will_be_charged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +35,23 @@ async def convert(app: App, user_id: int) -> Trial:
 async def payment_method_added(app: App, user_id: int) -> Trial:
     """A payment method is on file. It counts when it came before the end. Twice is once. Raises NotFound."""
     return await _tell(app, user_id, TrialChangeKind.PAYMENT_METHOD_ADDED, _billable)
+
+
+async def purchase_made(app: App, user_id: int) -> Trial:
+    """A plan has been bought that begins with the trial's end: the end charges, whatever it would have done before.
+
+    Twice is once, and once the trial is over nothing changes. Raises NotFound.
+    """
+    return await _tell(app, user_id, TrialChangeKind.PAYMENT_METHOD_ADDED, _bought)
+
+
+async def purchase_withdrawn(app: App, user_id: int) -> Trial:
+    """What had been bought for after the trial has been canceled: the end is the catalogue's again, and charges nobody.
+
+    Raises NotFound.
+    """
+    policy = app.catalogue.trial_end.policy
+    return await _tell(app, user_id, TrialChangeKind.PAYMENT_METHOD_REMOVED, partial(_withdrawn, policy=policy))
 
 
 async def charge_failed(app: App, user_id: int) -> Trial:
@@ -75,6 +93,16 @@ def _converted(trial: Trial, now: datetime) -> Facts:
 def _billable(trial: Trial, now: datetime) -> Facts:
     counts = trial.billable_at is not None and (trial.billable_at < trial.ends_at or now >= trial.ends_at)
     return {} if counts else {"billable_at": now}
+
+
+def _bought(trial: Trial, now: datetime) -> Facts:
+    over = now >= trial.ends_at or trial_status(trial, now) in FINAL
+    return {} if over or will_be_charged(trial) else {"billable_at": now, "end_policy": EndPolicy.BILL}
+
+
+def _withdrawn(trial: Trial, now: datetime, *, policy: EndPolicy) -> Facts:
+    waits = will_be_charged(trial) and trial_status(trial, now) not in FINAL
+    return {"billable_at": None, "end_policy": policy} if waits else {}
 
 
 def _failed(trial: Trial, now: datetime) -> Facts:

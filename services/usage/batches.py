@@ -7,10 +7,9 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, TypeAlias
 
 from core.errors import BadUserInput, Refusal
-from models.trials import Trial
 from models.usage import UsageCounter, UsageRecord
 from services.billing import LARGEST_QUANTITY
-from services.entitlements import plan_of
+from services.entitlements import held_by_all, plan_of
 from services.usage.counting import counting, insert
 from services.usage.expiring import expire_of
 from services.usage.meters import meter_named, reading_of
@@ -87,7 +86,7 @@ class _Batch:
 async def record_all(app: App, reports: Sequence[Report]) -> list[Result]:
     """Count each report, in order; what came of it, in the same order. A limit refuses those that would pass it.
 
-    A key that comes twice is a duplicate the second time. Raises BadUserInput, NotFound. At most seven statements,
+    A key that comes twice is a duplicate the second time. Raises BadUserInput, NotFound. At most eight statements,
     however many reports there are; where old reservations are in the way, those of a second run and of giving back.
     """
     if not 1 <= len(reports) <= LARGEST_BATCH:
@@ -106,8 +105,8 @@ async def record_all(app: App, reports: Sequence[Report]) -> list[Result]:
 async def _record_all(app: App, reports: Sequence[Report]) -> list[Result]:
     now = app.clock.now()
     user_ids = {user_id for user_id, _ in reports}
-    trials = {trial.user_id: trial for trial in await Trial.filter(user_id__in=user_ids)}
-    batch = _Batch(app, now, {user_id: plan_of(app, trials.get(user_id), now) for user_id in user_ids})
+    held = await held_by_all(user_ids)
+    batch = _Batch(app, now, {user_id: plan_of(app, held[user_id], now) for user_id in user_ids})
     firsts: dict[Key, Entry] = {}
     for user_id, entry in reports:
         firsts.setdefault((user_id, entry.idempotency_key), entry)

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from core.errors import BadUserInput, Forbidden, NotFound
 from models.accounts import User
-from models.trials import Trial
 from models.usage import UsageCounter
 from services import access
 from services.access import Permission
-from services.entitlements import plan_of
+from services.entitlements import held_by, plan_of
 from services.usage.windows import period_of
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     from services.app import App
     from services.billing import Meter
-    from services.entitlements import Grant
+    from services.entitlements import Grant, Held
     from services.usage.recording import Entry
 
 
@@ -54,13 +53,13 @@ def readings_of(app: App, grant: Grant, counters: Iterable[UsageCounter], now: d
     ]
 
 
-async def latest(app: App, user_id: int) -> tuple[list[Reading], Trial | None]:
-    """What all meters of a user show now, and the trial that it follows from. Two queries."""
+async def latest(app: App, user_id: int) -> tuple[list[Reading], Held]:
+    """What all meters of a user show now, and what it follows from. Three queries."""
     now = app.clock.now()
-    trial = await Trial.get_or_none(user_id=user_id)
+    held = await held_by(user_id)
     periods = {period_of(meter.window, now).name for meter in app.catalogue.meters.values()}
     counters = await UsageCounter.filter(user_id=user_id, period__in=periods)
-    return readings_of(app, plan_of(app, trial, now), counters, now), trial
+    return readings_of(app, plan_of(app, held, now), counters, now), held
 
 
 def meter_named(app: App, key: str) -> Meter:

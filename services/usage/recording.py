@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.errors import BadUserInput, NotFound, Refusal
-from models.trials import Trial
 from models.usage import UsageCounter, UsageRecord
 from services.billing import LARGEST_QUANTITY
-from services.entitlements import plan_of
+from services.entitlements import held_by, plan_of
 from services.usage.counting import add, counting, insert
 from services.usage.expiring import expire_of
 from services.usage.meters import Reading, meter_named, reading_of
@@ -79,11 +78,11 @@ def require_key(key: str) -> None:
 async def record(app: App, user_id: int, entry: Entry) -> Recorded:
     """Count a report of a user. The key's row and the counter commit together; a refused one leaves neither.
 
-    Raises UsageLimitReached, IdempotencyConflict, BadUserInput, NotFound. Three statements, or four for a duplicate.
+    Raises UsageLimitReached, IdempotencyConflict, BadUserInput, NotFound. Four statements, or five for a duplicate.
     """
     meter = meter_named(app, entry.meter)
     now = app.clock.now()
-    grant = plan_of(app, await Trial.get_or_none(user_id=user_id), now)
+    grant = plan_of(app, await held_by(user_id), now)
     try:
         recorded = await _record(app, user_id, meter, grant, entry, now)
     except UsageLimitReached as refusal:

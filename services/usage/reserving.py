@@ -8,9 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from core.errors import BadUserInput, Forbidden, NotFound, Refusal
-from models.trials import Trial
 from models.usage import UsageReservation
-from services.entitlements import plan_of
+from services.entitlements import held_by, plan_of
 from services.usage.counting import add, counting, insert, move
 from services.usage.expiring import expire_of
 from services.usage.meters import Reading, meter_named, reading_of, require_report
@@ -67,12 +66,12 @@ class Ended:
 async def reserve(app: App, user_id: int, entry: Entry, *, seconds: int = USUAL_HOLD) -> Reserved:
     """Set a quantity aside for some seconds. It counts against the limit until it is released or its time has passed.
 
-    Raises UsageLimitReached, IdempotencyConflict, BadUserInput, NotFound. Three statements, or four for a duplicate.
+    Raises UsageLimitReached, IdempotencyConflict, BadUserInput, NotFound. Four statements, or five for a duplicate.
     """
     if not 1 <= seconds <= LONGEST_HOLD:
         raise BadUserInput(f"seconds is from 1 to {LONGEST_HOLD}.")
     meter, now = meter_named(app, entry.meter), app.clock.now()
-    grant = plan_of(app, await Trial.get_or_none(user_id=user_id), now)
+    grant = plan_of(app, await held_by(user_id), now)
     row = UsageReservation(
         user_id=user_id,
         key=secrets.token_hex(16),
@@ -169,5 +168,5 @@ async def _after(app: App, row: UsageReservation, *, duplicate: bool) -> Ended:
     if not duplicate:
         await app.usage_changed.publish(str(row.user_id))
     now = app.clock.now()
-    grant = plan_of(app, await Trial.get_or_none(user_id=row.user_id), now)
+    grant = plan_of(app, await held_by(row.user_id), now)
     return Ended(await read(row.user_id, meter_named(app, row.meter), grant, now), duplicate)

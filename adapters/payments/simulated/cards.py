@@ -9,8 +9,17 @@ LONGEST_NAME = 64
 
 
 @dataclass(frozen=True)
+class Decline:
+    """Why a card does not pay. One that is declined `at_once` cannot even be attached."""
+
+    reason: str
+    at_once: bool = True
+    code: str = "card_declined"
+
+
+@dataclass(frozen=True)
 class Plastic:
-    """A card. `source` is what its fingerprint is derived from."""
+    """A card. `source` is what its fingerprint is derived from; `asks` says that its bank wants 3-D Secure."""
 
     name: str
     source: str
@@ -18,6 +27,8 @@ class Plastic:
     brand: str = "visa"
     funding: str = "credit"
     country: str = "US"
+    decline: Decline | None = None
+    asks: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -25,8 +36,17 @@ class Plastic:
         return _digest(self.source)[:16]
 
 
-def _numbered(name: str, number: str, brand: str = "visa", funding: str = "credit", country: str = "US") -> Plastic:
-    return Plastic(name, number, number[-4:], brand, funding, country)
+def _numbered(
+    name: str,
+    number: str,
+    brand: str = "visa",
+    funding: str = "credit",
+    country: str = "US",
+    *,
+    decline: Decline | None = None,
+    asks: bool = False,
+) -> Plastic:
+    return Plastic(name, number, number[-4:], brand, funding, country, decline, asks)
 
 
 TEST_CARDS = (
@@ -45,16 +65,26 @@ TEST_CARDS = (
     _numbered("fr", "4000002500000003", country="FR"),
     _numbered("gb", "4000008260000000", country="GB"),
     # These can be made into payment methods, as with Stripe: they fail at what is done with them later.
-    _numbered("visa_chargeDeclined", "4000000000000002"),
-    _numbered("visa_chargeDeclinedInsufficientFunds", "4000000000009995"),
-    _numbered("chargeCustomerFail", "4000000000000341"),
+    _numbered("visa_chargeDeclined", "4000000000000002", decline=Decline("generic_decline")),
+    _numbered("visa_chargeDeclinedInsufficientFunds", "4000000000009995", decline=Decline("insufficient_funds")),
+    _numbered(
+        "visa_chargeDeclinedExpiredCard", "4000000000000069", decline=Decline("expired_card", code="expired_card")
+    ),
+    _numbered("chargeCustomerFail", "4000000000000341", decline=Decline("generic_decline", at_once=False)),
+    _numbered("authenticationRequired", "4000002760003184", country="DE", asks=True),
+    _numbered("threeDSecure2Required", "4000000000003220", asks=True),
+    _numbered("threeDSecureRequired", "4000000000003063", asks=True),
+    _numbered("authenticationRequiredOnSetup", "4000002500003155", country="FR", asks=True),
 )
 BY_NAME = {card.name: card for card in TEST_CARDS}
+ALIASES = {"chargeDeclined": "visa_chargeDeclined"}
+"""Other names of the same cards."""
 BY_NUMBER = {card.source: card for card in TEST_CARDS}
 
 
 def named(name: str) -> Plastic:
     """The test card of that name; for any other name a card of its own, the same each time."""
+    name = ALIASES.get(name, name)
     if name in BY_NAME:
         return BY_NAME[name]
     source = f"name:{name}"

@@ -1,5 +1,6 @@
 """The catalogue of plans, read from `plans.yaml` at start."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -8,11 +9,16 @@ from typing import Any
 import yaml
 
 from models.trials import EndPolicy
+from services.billing import money
 
-CATALOGUE_FILE = Path(__file__).resolve().parent.parent / "plans.yaml"
+CATALOGUE_FILE = Path(__file__).resolve().parents[2] / "plans.yaml"
 LARGEST_QUANTITY = 2**53
 """Quantities are exact in a float up to here: what clients get."""
 UNLIMITED = "unlimited"
+KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
+CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
+LARGEST_AMOUNT = 99_999_999
+"""Minor units of a price: the provider charges no more."""
 
 
 class BillingInterval(StrEnum):
@@ -55,7 +61,10 @@ class Feature:
 
 @dataclass(frozen=True)
 class Plan:
-    """One product at one interval. `prices` are minor units by currency, the default currency first."""
+    """One product at one interval. `prices` are minor units by currency, the default currency first.
+
+    Nobody can buy a `retired` one any more; who has it keeps it.
+    """
 
     key: str
     name: str
@@ -64,6 +73,16 @@ class Plan:
     trial_days: int
     prices: dict[str, int]
     features: tuple[Feature, ...]
+    retired: bool = False
+
+    @property
+    def costs(self) -> bool:
+        """Whether it is paid for at all."""
+        return any(self.prices.values())
+
+    def lookup_key(self, currency: str) -> str:
+        """The name that the provider knows the price in this currency by: it moves to a new price with the amount."""
+        return f"{self.key}:{currency.lower()}"
 
 
 @dataclass(frozen=True)
@@ -76,7 +95,7 @@ class TrialEnd:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All plans and meters by key, in the file's order.
+    """All plans and meters by key, in the file's order. `version` is the file's own count of its changes.
 
     A trial gives `trial_plan`, and what follows is `trial_end`; who has no other plan has `base_plan`.
     """
@@ -86,14 +105,34 @@ class Catalogue:
     trial_end: TrialEnd
     base_plan: Plan
     meters: dict[str, Meter]
+    version: int = 1
+
+    @property
+    def sold(self) -> list[Plan]:
+        """The plans that people can still choose."""
+        return [plan for plan in self.plans.values() if not plan.retired]
+
+    def of_lookup_key(self, lookup_key: str | None) -> Plan | None:
+        """The plan that a price of the provider belongs to, by the price's lookup key."""
+        return self.plans.get((lookup_key or "").partition(":")[0])
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key that stands twice is a fault: of two prices in euros the first would be lost unseen."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # ruff: ignore[boolean-type-hint-positional-argument, boolean-default-value-positional-argument] -- PyYAML's form
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        if len(set(keys)) != len(keys):
+            raise ValueError(f"line {node.start_mark.line + 1}: a key stands twice")
+        return super().construct_mapping(node, deep=deep)
 
 
 def read_catalogue(path: Path = CATALOGUE_FILE) -> Catalogue:
     """The catalogue in `path`. Raises CatalogueError."""
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # ruff: ignore[unsafe-yaml-load] -- a SafeLoader
         return _catalogue(document)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:
         raise CatalogueError(f"{path.name}: {type(error).__name__}: {error}") from error
 
 
@@ -106,14 +145,23 @@ def _catalogue(document: dict[str, Any]) -> Catalogue:
     trial_plan, base_plan = _named(plans, "trial.plan", trial["plan"]), _named(plans, "base", document["base"])
     if trial_plan.trial_days < 1:
         raise ValueError("trial.days: the trial lasts at least one day")
-    return Catalogue(plans, trial_plan, _trial_end(trial, plans), base_plan, meters)
+    for field, plan in (("trial.plan", trial_plan), ("base", base_plan)):
+        if plan.retired:
+            raise ValueError(f"{field}: {plan.key} is retired")
+    return Catalogue(plans, trial_plan, _trial_end(trial, plans), base_plan, meters, _version(document["version"]))
+
+
+def _version(given: object) -> int:
+    if type(given) is not int or given < 1:
+        raise ValueError("version: a whole number from 1 on would be right")
+    return given
 
 
 def _trial_end(trial: dict[str, Any], plans: dict[str, Plan]) -> TrialEnd:
     end = TrialEnd(EndPolicy(str(trial["at_end"]).upper()), trial.get("revert_to"))
     if end.policy is EndPolicy.REVERT and end.revert_to is None:
         raise ValueError("trial.revert_to: the plan to revert to is missing")
-    if end.revert_to is not None and any(plans[end.revert_to].prices.values()):
+    if end.revert_to is not None and plans[end.revert_to].costs:
         raise ValueError("trial.revert_to: a plan that costs nothing would be right")
     return end
 
@@ -139,9 +187,8 @@ def _meter(entry: dict[str, Any]) -> Meter:
 
 
 def _plan(entry: dict[str, Any], trial: dict[str, Any], meters: dict[str, Meter]) -> Plan:
-    prices = {str(currency): amount for currency, amount in entry["price"].items()}
-    if not prices or not all(isinstance(amount, int) and amount >= 0 for amount in prices.values()):
-        raise ValueError(f"{entry['key']}.price: minor units by currency would be right")
+    if not KEY.fullmatch(str(entry["key"])):
+        raise ValueError(f"{entry['key']}: small letters, digits and hyphens make a key")
     features = entry["features"].items()
     return Plan(
         key=str(entry["key"]),
@@ -149,9 +196,37 @@ def _plan(entry: dict[str, Any], trial: dict[str, Any], meters: dict[str, Meter]
         description=str(entry["description"]),
         interval=BillingInterval(entry["interval"]),
         trial_days=int(trial["days"]) if entry["key"] == trial["plan"] else 0,
-        prices=prices,
+        prices=_prices(entry["price"], f"{entry['key']}.price"),
         features=tuple(_feature(f"{entry['key']}.features.{key}", key, value, meters) for key, value in features),
+        retired=_switch(entry.get("retired", False), f"{entry['key']}.retired"),
     )
+
+
+def _prices(given: dict[str, Any], field: str) -> dict[str, int]:
+    prices = {
+        str(currency): _amount(amount, str(currency), f"{field}.{currency}") for currency, amount in given.items()
+    }
+    if not prices:
+        raise ValueError(f"{field}: minor units by currency would be right")
+    if len({amount > 0 for amount in prices.values()}) > 1:
+        raise ValueError(f"{field}: a plan is free in every currency or in none")
+    return prices
+
+
+def _amount(amount: object, currency: str, field: str) -> int:
+    if not CURRENCY.fullmatch(currency):
+        raise ValueError(f"{field}: a currency of ISO 4217 such as EUR would be right")
+    if type(amount) is not int or not 0 <= amount <= LARGEST_AMOUNT:
+        raise ValueError(f"{field}: whole minor units from 0 to {LARGEST_AMOUNT} would be right")
+    if amount % money.step(currency):
+        raise ValueError(f"{field}: a multiple of {money.step(currency)} would be right")
+    return amount
+
+
+def _switch(value: object, field: str) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{field}: true or false would be right")
+    return value
 
 
 def _feature(field: str, key: str, value: object, meters: dict[str, Meter]) -> Feature:

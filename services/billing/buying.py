@@ -1,0 +1,158 @@
+"""What purchases and changes begin with: who somebody is for the provider, what they have, where they come back to."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
+
+from adapters.payments import SubscriptionOver
+from core.errors import BadUserInput, NotFound, Refusal, Unavailable
+from core.setting_values import origin
+from models.billing import BillingCustomer, PlanSubscription
+from services.billing.applying import apply_subscription
+from services.billing.standing import OVER, purchase_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from adapters.payments import SubscriptionSnapshot
+    from models.accounts import User
+    from services.app import App
+    from services.billing.catalogue import Plan
+
+Answer = TypeVar("Answer")
+
+LONGEST_ADDRESS = 2048
+MINUTE = 60
+
+
+class AlreadySubscribed(Refusal):
+    """The user has a subscription that is not over: a second one would charge them twice."""
+
+    message = "You have a subscription already. Change its plan instead."
+
+
+class NotSubscribed(Refusal):
+    """The user has no subscription, or it is over."""
+
+    message = "You have no subscription."
+
+
+class UrlNotAllowed(Refusal):
+    """An address to come back to is not one of our own sites."""
+
+    message = "The address to come back to is not one of this service's own."
+
+
+def require_allowed(app: App, *addresses: str) -> None:
+    """Raise UrlNotAllowed unless each address is on our own site, on FRONTEND_URL's, or on one of ALLOWED_ORIGINS."""
+    allowed = app.settings.origins | ({origin(app.settings.frontend_url)} if app.settings.frontend_url else set())
+    if any(_origin_of(address) not in allowed for address in addresses):
+        raise UrlNotAllowed
+
+
+def plan_for_sale(app: App, key: str | None) -> Plan:
+    """The plan that somebody chooses. Raises NotFound for one that is not sold, BadUserInput for a free one."""
+    plan = app.catalogue.plans.get(key or "")
+    if plan is None or plan.retired:
+        raise NotFound
+    if not plan.costs:
+        raise BadUserInput("This plan is free: it is what is left without a subscription.")
+    return plan
+
+
+async def customer_of(app: App, user: User) -> str:
+    """The provider's id of a user, who becomes its customer at the first question. Raises Unavailable."""
+    known = await BillingCustomer.get_or_none(user_id=user.id)
+    if known is not None:
+        return known.provider_id
+    key = key_of(app, "customer", user.id, user.created_at.isoformat(), user.email)
+    provider_id = await app.payments.create_customer(user.email, str(user.id), key=key)
+    row = BillingCustomer(user_id=user.id, provider_id=provider_id, created_at=app.clock.now())
+    await BillingCustomer.bulk_create([row], ignore_conflicts=True)
+    return (await BillingCustomer.get(user_id=user.id)).provider_id
+
+
+async def subscription_of(app: App, user: User) -> PlanSubscription:
+    """The subscription of a user that is not over. Raises NotSubscribed."""
+    rows = await PlanSubscription.filter(user_id=user.id).exclude(status__in=OVER)
+    row = purchase_of(rows, app.clock.now())
+    if row is None:
+        raise NotSubscribed
+    return row
+
+
+async def require_none(app: App, user: User) -> None:
+    """Raise AlreadySubscribed for who has a subscription; the provider is asked whether it is still so."""
+    for row in await PlanSubscription.filter(user_id=user.id).exclude(status__in=OVER):
+        await require_over(app, row.provider_id)
+
+
+async def require_over(app: App, subscription_id: str) -> None:
+    """Raise AlreadySubscribed unless the provider says that a subscription is over, which is then written down."""
+    row, _ = await _asked_anew(app, subscription_id)
+    if row and row.status not in OVER:
+        raise AlreadySubscribed
+
+
+async def subscription_now(app: App, user: User) -> tuple[PlanSubscription, SubscriptionSnapshot]:
+    """A user's subscription as the provider has it now, which is written down. Raises NotSubscribed, Unavailable."""
+    row, snapshot = await _asked_anew(app, (await subscription_of(app, user)).provider_id)
+    if row is None or snapshot is None or row.status in OVER:
+        raise NotSubscribed
+    return row, snapshot
+
+
+async def answered(app: App, row: PlanSubscription, request: Awaitable[Answer]) -> Answer:
+    """What the provider answers about a subscription. One that is over there is over here, too, from now on.
+
+    Raises NotSubscribed, Unavailable, PaymentDeclined.
+    """
+    try:
+        return await request
+    except SubscriptionOver as error:
+        with suppress(AlreadySubscribed):
+            await require_over(app, row.provider_id)
+        raise NotSubscribed from error
+
+
+async def written(app: App, snapshot: SubscriptionSnapshot) -> PlanSubscription:
+    """The row of what the provider has answered just now to a change. Raises Unavailable."""
+    row = await apply_subscription(app, snapshot, at=app.clock.now())
+    if row is None:
+        raise Unavailable
+    return row
+
+
+def key_of(app: App, *what: object) -> str:
+    """The idempotency key of a request: the same whenever the same is asked for, and another one elsewhere."""
+    return app.keys.identity("payments", "\0".join(str(part) for part in what))
+
+
+def key_of_change(app: App, row: PlanSubscription, *what: object) -> str:
+    """The key of a change of a subscription: a double click has it twice, a later try another one.
+
+    `what` tells this change from those before it. The provider repeats its first answer to a key for a day, a failure
+    too: hence the minute.
+    """
+    minute = int(app.clock.now().timestamp()) // MINUTE
+    return key_of(app, row.provider_id, minute, *what)
+
+
+async def _asked_anew(app: App, subscription_id: str) -> tuple[PlanSubscription | None, SubscriptionSnapshot | None]:
+    asked_at = app.clock.now()
+    snapshot = await app.payments.subscription(subscription_id)
+    row = await apply_subscription(app, snapshot, at=asked_at) if snapshot else None
+    return row, snapshot
+
+
+def _origin_of(address: str) -> str | None:
+    """The origin of an address that a browser and we read alike; None of any other."""
+    if len(address) > LONGEST_ADDRESS or not (address.isascii() and address.isprintable()) or set(address) & set(" \\"):
+        return None
+    try:
+        parts = urlsplit(address)
+        return origin(f"{parts.scheme}://{parts.netloc}")
+    except ValueError:
+        return None

@@ -1,0 +1,115 @@
+"""Letters about payments. What is sent is what is so when it is sent: nobody is told to pay what they have paid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from models.accounts import User
+from models.billing import Invoice, InvoiceStatus, PlanSubscription, WebhookEvent
+from services import jobs
+from services.billing.money import formatted
+from services.notifications import deliver
+
+if TYPE_CHECKING:
+    from services.app import App
+
+LETTER = "mail.billing"
+PATIENCE = timedelta(minutes=1)
+"""Until a letter about a failed payment is written: by then it is known whether the bank only wants to be asked."""
+ACTION_REQUIRED = "invoice.payment_action_required"
+
+
+class Letter(StrEnum):
+    """What there is to tell."""
+
+    UNPAID = "UNPAID"
+    PAID = "PAID"
+    CANCELED = "CANCELED"
+
+
+@dataclass(frozen=True)
+class Link:
+    """Where the letter leads to."""
+
+    label: str
+
+
+@dataclass(frozen=True)
+class _Text:
+    subject: str
+    sentence: str
+    details: dict[str, str]
+    link: Link | None = None
+    url: str | None = None
+
+
+async def enqueue(app: App, letter: Letter, user_id: int, subject: str, attempt: int = 0) -> None:
+    """Write the job of a letter, inside the caller's transaction: one for each subject and attempt at charging it."""
+    due_at = app.clock.now() + PATIENCE if letter is Letter.UNPAID else None
+    payload = {"user_id": user_id, "letter": letter, "subject": subject, "attempt": attempt}
+    await jobs.enqueue(app, LETTER, payload, dedup_key=f"{LETTER}:{letter}:{subject}:{attempt}", due_at=due_at)
+
+
+async def send_letter(app: App, payload: dict[str, Any]) -> None:
+    """Deliver a letter, if what it tells is still so and somebody is there to read it.
+
+    Raises Unavailable, MailRejected.
+    """
+    user = await User.get_or_none(id=payload["user_id"])
+    if user is None or user.suspended_at is not None:
+        return
+    letter, subject = Letter(payload["letter"]), payload["subject"]
+    text = await (_canceled(app, subject) if letter is Letter.CANCELED else _of_invoice(letter, subject, user))
+    if text is None:
+        return
+    await deliver(
+        app,
+        user,
+        name="notice",
+        subject=text.subject,
+        key=f"{letter}.{subject}.{payload['attempt']}",
+        sentence=text.sentence,
+        details=text.details,
+        offer=text.link,
+        url=text.url,
+    )
+
+
+async def _canceled(app: App, subject: str) -> _Text | None:
+    row = await PlanSubscription.get_or_none(provider_id=subject)
+    if row is None:
+        return None
+    plan = app.catalogue.plans.get(row.plan_key or "")
+    return _Text(
+        "Your plan has ended",
+        "Your plan has ended, and nothing more is charged for it. You can choose one again at any time.",
+        {"Plan": plan.name} if plan else {},
+    )
+
+
+async def _of_invoice(letter: Letter, subject: str, user: User) -> _Text | None:
+    row = await Invoice.get_or_none(provider_id=subject)
+    if row is None or (row.status is InvoiceStatus.PAID) is not (letter is Letter.PAID):
+        return None
+    details = {"Amount": formatted(row.total, row.currency, user.locale)}
+    if row.number:
+        details = {"Invoice": row.number, **details}
+    if letter is Letter.PAID:
+        return _Text("Your payment has arrived", "Thank you: your payment has arrived.", details, *_link(row))
+    if row.status is not InvoiceStatus.OPEN:
+        return None
+    if await WebhookEvent.exists(object_id=subject, type=ACTION_REQUIRED):
+        sentence = "Your bank asks you to confirm a payment. Until you do, nothing is charged, and your plan may end."
+        return _Text("Confirm your payment", sentence, details, *_link(row, "Confirm the payment"))
+    sentence = (
+        "We could not charge your card. We will try again in a few days; pay now, or with another card, and your plan "
+        "goes on without a break."
+    )
+    return _Text("Your payment has failed", sentence, details, *_link(row, "Pay now"))
+
+
+def _link(row: Invoice, label: str = "See the invoice") -> tuple[Link | None, str | None]:
+    return (Link(label), row.hosted_url) if row.hosted_url else (None, None)
