@@ -26,7 +26,7 @@ APART = 0.6
 
 @dataclass
 class Earlier:
-    """A sign-up that shares keys with the present one, with all keys that it had."""
+    """A sign-up that shares keys with the present one, with those of its keys that are compared."""
 
     at: datetime
     granted: bool
