@@ -1,6 +1,7 @@
 """Purchases in tests: a server whose payments are answered by a simulated Stripe of the test's own."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,13 +13,14 @@ from adapters.payments.sdk import Wire
 from adapters.payments.simulated import SimulatedStripe
 from core.settings import Settings
 from models import User
-from services.app import Ports, choose_ports
+from server import site_of
+from services.app import Ports, choose_ports, opened
 from services.billing import Catalogue, Plan
 from services.billing.applying import apply_invoice, apply_subscription
 from services.billing.buying import customer_of
 from services.billing.syncing import price_of
 from tests.clock import ManualClock
-from tests.porchlight import LOGIN, PASSWORD, Person, Porchlight
+from tests.porchlight import LOGIN, PASSWORD, Person, Porchlight, prepared
 
 KEY = "sk_test_of_this_test"
 
@@ -29,7 +31,7 @@ class Shop:
 
     clock: ManualClock
     asked: list[str] = field(default_factory=list)
-    before: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
+    before: dict[str, Callable[[], Awaitable[object]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.site = SimulatedStripe(self.clock)
@@ -63,6 +65,17 @@ class Shop:
     def ports(self, settings: Settings) -> Ports:
         """Ports that sell by this shop."""
         return replace(choose_ports(settings, self.clock), payments=self.payments())
+
+
+@asynccontextmanager
+async def opened_door(shop: Shop, settings: Settings, **changes: Any) -> AsyncGenerator[Porchlight]:
+    """A server that sells by this shop, asked within the process, without a worker: nothing happens by itself."""
+    settings = replace(settings, **changes)
+    app = prepared(settings, shop.clock, shop.ports(settings))
+    async with opened(app):
+        transport = httpx.ASGITransport(app=site_of(app))
+        async with httpx.AsyncClient(transport=transport, base_url=settings.public_url) as http:
+            yield Porchlight(app, shop.clock, 0, http)
 
 
 def priced(catalogue: Catalogue, *plans: Plan, **changes: dict[str, int]) -> Catalogue:

@@ -1,6 +1,7 @@
 """Changing what was bought: another plan, its end, going on after all, the portal; and who may see it."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 from typing import Any
 
@@ -11,9 +12,8 @@ from core.cursors import encode_cursor, encode_id
 from core.settings import Settings
 from models import BillingCustomer, Invoice, PlanSubscription, Role, User
 from services.billing.buying import customer_of
-from tests.billing import Shop, buy, hear, priced, renewed
+from tests.billing import Shop, buy, hear, opened_door, priced, renewed
 from tests.clock import ManualClock
-from tests.conftest import Start
 from tests.porchlight import Person, Porchlight
 from tests.staff import staff
 
@@ -74,9 +74,10 @@ def shop(clock: ManualClock) -> Shop:
 
 
 @pytest.fixture
-async def door(shop: Shop, start: Start, settings: Settings) -> Porchlight:
+async def door(shop: Shop, settings: Settings) -> AsyncGenerator[Porchlight]:
     """A server that sells by it."""
-    return await start(ports=shop.ports(settings))
+    async with opened_door(shop, settings) as door:
+        yield door
 
 
 async def change(door: Porchlight, person: Person, plan: str = YEARLY, at: str | None = None) -> dict[str, Any]:
@@ -225,7 +226,9 @@ async def test_a_subscription_ends_with_its_period_or_goes_on(shop: Shop, door: 
     await buy(door, shop, person)
     for query, kind, ends in ((CANCEL, "Cancel", True), (RESUME, "Resume", False), (CANCEL, "Cancel", True)):
         for _ in range(2):
-            (result,) = (await door.ask(query, token=person.access_token)).values()
+            with door.counting_queries() as statements:
+                (result,) = (await door.ask(query, token=person.access_token)).values()
+            assert len(statements) == 5, statements
             assert result["__typename"] == f"{kind}SubscriptionSuccess"
             assert (result["subscription"]["status"], result["subscription"]["cancelAtPeriodEnd"]) == ("ACTIVE", ends)
         assert shop.all("subscription")[0]["cancel_at_period_end"] is ends
@@ -265,7 +268,9 @@ async def test_the_portal_opens_for_who_has_bought(shop: Shop, door: Porchlight)
         "__typename": "NotSubscribed"
     }
     await buy(door, shop, person)
-    result = (await door.ask(PORTAL, ask, token=person.access_token))["openBillingPortal"]
+    with door.counting_queries() as statements:
+        result = (await door.ask(PORTAL, ask, token=person.access_token))["openBillingPortal"]
+    assert len(statements) == 3, statements
     assert result == {"__typename": "OpenBillingPortalSuccess", "url": shop.all("billing_portal.session")[0]["url"]}
     ask = {"url": "https://evil.example"}
     result = (await door.ask(PORTAL, ask, token=person.access_token))["openBillingPortal"]

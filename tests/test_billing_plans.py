@@ -1,7 +1,10 @@
 """What is sold: the plan file, money, and how both reach the provider."""
 
 import asyncio
+import json
+from collections.abc import AsyncGenerator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,9 +13,8 @@ from core.errors import Unavailable
 from core.settings import Settings
 from services.billing import CatalogueError, money, read_catalogue, sync_plans
 from services.billing.syncing import price_of
-from tests.billing import Shop, priced
+from tests.billing import Shop, opened_door, priced
 from tests.clock import ManualClock
-from tests.conftest import Start
 from tests.porchlight import Porchlight, settings_for
 from worker import plans as plans_command
 
@@ -119,9 +121,10 @@ def shop(clock: ManualClock) -> Shop:
 
 
 @pytest.fixture
-async def door(shop: Shop, start: Start, settings: Settings) -> Porchlight:
+async def door(shop: Shop, settings: Settings) -> AsyncGenerator[Porchlight]:
     """A server that sells by it."""
-    return await start(ports=shop.ports(settings))
+    async with opened_door(shop, settings) as door:
+        yield door
 
 
 @embedded
@@ -132,6 +135,12 @@ async def test_plans_are_carried_to_the_provider_once(shop: Shop, door: Porchlig
     asked = len(shop.changes)
     assert await sync_plans(app) == []
     assert len(shop.changes) == asked == 6
+    # What the provider could not tell us of it can be asked for, decimals and all.
+    told, more = await app.payments.undelivered_events(app.clock.now() - timedelta(hours=1), None)
+    assert ([json.loads(event)["type"] for event in told], more) == (
+        ["price.created"] * 4 + ["product.created"] * 2,
+        None,
+    )
     price = await price_of(app, app.catalogue.plans["pro-yearly"], "USD")
     assert (price.product_id, price.amount, price.interval) == ("plan_pro-yearly", 21000, "year")
     assert price.metadata == {"plan": "pro-yearly", "version": "1"}

@@ -1,6 +1,7 @@
 """Buying a plan: who may, what is asked of the provider, and that no two pages can be paid."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -14,9 +15,8 @@ from core.cursors import encode_id
 from core.settings import Settings
 from models import BillingCustomer, CheckoutAttempt, PlanSubscription, Trial
 from services.billing import checkout
-from tests.billing import Shop, renewed
+from tests.billing import Shop, opened_door, renewed
 from tests.clock import ManualClock
-from tests.conftest import Start
 from tests.porchlight import Person, Porchlight
 
 START = """
@@ -36,9 +36,10 @@ def shop(clock: ManualClock) -> Shop:
 
 
 @pytest.fixture
-async def door(shop: Shop, start: Start, settings: Settings) -> Porchlight:
+async def door(shop: Shop, settings: Settings) -> AsyncGenerator[Porchlight]:
     """A server that sells by it."""
-    return await start(ports=shop.ports(settings))
+    async with opened_door(shop, settings) as door:
+        yield door
 
 
 def choice(plan: str = MONTHLY, **more: Any) -> dict[str, Any]:
@@ -102,18 +103,18 @@ async def test_nobody_is_sent_elsewhere(shop: Shop, door: Porchlight, address: s
 
 
 @embedded
-async def test_own_sites_may_be_come_back_to(shop: Shop, start: Start, settings: Settings) -> None:
+async def test_own_sites_may_be_come_back_to(shop: Shop, settings: Settings) -> None:
     """PUBLIC_URL, FRONTEND_URL and ALLOWED_ORIGINS, with the provider's placeholder."""
     sites = {
         "public_url": "https://api.example.com",
         "frontend_url": "https://www.example.com/app",
         "allowed_origins": ("https://other.example.com",),
     }
-    door = await start(ports=shop.ports(settings), **sites)
-    person = await door.register()
-    for name in ("api", "www", "other"):
-        url = f"https://{name}.example.com/done?id={{CHECKOUT_SESSION_ID}}#top"
-        assert (await begin(door, person, successUrl=url))["__typename"] == "StartCheckoutSuccess"
+    async with opened_door(shop, settings, **sites) as door:
+        person = await door.register()
+        for name in ("api", "www", "other"):
+            url = f"https://{name}.example.com/done?id={{CHECKOUT_SESSION_ID}}#top"
+            assert (await begin(door, person, successUrl=url))["__typename"] == "StartCheckoutSuccess"
 
 
 async def test_a_page_is_opened_once(shop: Shop, door: Porchlight) -> None:

@@ -1,6 +1,7 @@
 """What a preview says is what the invoice says that follows, to the minor unit."""
 
 import random
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,9 +14,8 @@ from models import User
 from services.billing import BillingInterval, Plan
 from services.billing.changing import change_plan
 from services.billing.previewing import Preview, preview_change
-from tests.billing import Shop, buy, hear, priced, renewed
+from tests.billing import Shop, buy, hear, opened_door, priced, renewed
 from tests.clock import ManualClock
-from tests.conftest import Start
 from tests.porchlight import Person, Porchlight
 
 MONTHLY, YEARLY = encode_id("Plan", "pro-monthly"), encode_id("Plan", "pro-yearly")
@@ -37,9 +37,10 @@ def shop(clock: ManualClock) -> Shop:
 
 
 @pytest.fixture
-async def door(shop: Shop, start: Start, settings: Settings) -> Porchlight:
+async def door(shop: Shop, settings: Settings) -> AsyncGenerator[Porchlight]:
     """A server that sells by it."""
-    return await start(ports=shop.ports(settings))
+    async with opened_door(shop, settings) as door:
+        yield door
 
 
 async def preview(door: Porchlight, person: Person, plan: str, at: str | None = None) -> dict[str, Any]:

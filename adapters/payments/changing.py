@@ -234,10 +234,11 @@ def _checkout(shape: Parameters) -> Checkout:
 
 
 def _quote(shape: Parameters) -> Quote:
+    total, due = amount_of(shape["total"]), amount_of(shape["amount_due"])
     return Quote(
-        total=amount_of(shape["total"]),
-        due=amount_of(shape["amount_due"]),
-        balance=amount_of(shape["ending_balance"] or 0),
+        total=total,
+        due=due,
+        balance=amount_of(shape["starting_balance"]) + total - due,
         lines=tuple(_line(line) for line in shape["lines"]["data"]),
     )
 
