@@ -1,5 +1,6 @@
 """Purchases in tests: a server whose payments are answered by a simulated Stripe of the test's own."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,7 @@ import stripe
 from adapters.payments import StripePayments
 from adapters.payments.sdk import Wire
 from adapters.payments.simulated import SimulatedStripe
+from adapters.payments.simulated.server import Trouble
 from core.settings import Settings
 from models import User
 from server import site_of
@@ -47,6 +49,15 @@ class Shop:
     def changes(self) -> list[str]:
         """What was to be changed so far."""
         return [asked for asked in self.asked if not asked.startswith("GET")]
+
+    def fail(self, asked: str, *troubles: Trouble) -> None:
+        """Let these be the troubles from the next request of that name on."""
+
+        async def begin() -> None:
+            await asyncio.sleep(0)
+            self.site.troubles = list(troubles)
+
+        self.before[asked] = begin
 
     def payments(self) -> StripePayments:
         """Our adapter, asking this shop."""

@@ -138,7 +138,7 @@ async def test_changing_back_is_paid_by_the_credit(shop: Shop, door: Porchlight,
     person = await renewed(door, person)
     with door.counting_queries() as statements:
         result = await change(door, person, MONTHLY)
-    assert len(statements) == 8, statements
+    assert len(statements) == 11, statements
     assert result["subscription"]["currency"] == "USD"
     assert result["subscription"]["currentPeriodEnd"] == "2026-06-14T09:00:00+00:00"
     page = (await door.ask(INVOICES, {"first": 1}, token=person.access_token))["me"]["invoices"]
@@ -351,6 +351,7 @@ async def test_invoices_are_told_page_by_page(shop: Shop, door: Porchlight) -> N
     [
         (CHANGE, {"plan": YEARLY}, "/v1/subscriptions", 503),
         (CHANGE, {"plan": YEARLY}, "/v1/prices", 429),
+        (PREVIEW, {"plan": YEARLY}, "/v1/subscriptions", 429),
         (CANCEL, {}, "/v1/subscriptions", 429),
         (CANCEL, {"now": True}, "/v1/subscriptions", 400),
         (RESUME, {}, "/v1/subscriptions", 429),
@@ -377,7 +378,8 @@ async def test_a_lost_answer_is_given_again(shop: Shop, door: Porchlight) -> Non
     """The plan was changed and paid, the answer was lost twice: the next call finds it done, and pays nothing more."""
     person = await door.register()
     await buy(door, shop, person)
-    shop.site.troubles = [Trouble(status=500, path="/v1/subscriptions", done=True) for _ in range(2)]
+    lost = Trouble(status=500, path="/v1/subscriptions", done=True)
+    shop.fail("POST /v1/subscriptions", lost, lost)
     assert await door.codes(CHANGE, {"plan": YEARLY}, token=person.access_token) == ["UNAVAILABLE"]
     made = len(shop.all("invoice"))
     assert (await change(door, person))["subscription"]["plan"] == {"key": "pro-yearly"}
@@ -430,7 +432,7 @@ async def test_a_change_asks_the_bank_first(shop: Shop, door: Porchlight) -> Non
         "PaymentFailed",
         shop.all("invoice")[-1]["hosted_invoice_url"],
     )
-    shop.site.troubles = [Trouble(status=402, path="/v1/subscriptions")]
+    shop.fail("POST /v1/subscriptions", Trouble(status=402))
     refused = await change(door, person)
     assert (refused["__typename"], refused["hostedUrl"]) == ("PaymentFailed", None)
 

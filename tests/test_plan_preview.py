@@ -57,7 +57,7 @@ async def test_a_preview_says_what_is_charged(shop: Shop, door: Porchlight, cloc
     person, asked = await renewed(door, person), len(shop.changes)
     with door.counting_queries() as statements:
         found = await preview(door, person, YEARLY)
-    assert len(statements) == 2, statements
+    assert len(statements) == 5, statements
     euros = {"currency": "EUR"}
     # 21 of 31 days are given back: 1900 * 21 / 31 = 1287.1. The 42 minutes of the present hour do not count.
     assert found == {
@@ -103,6 +103,20 @@ async def test_a_change_in_a_trial_costs_nothing_and_what_ends_is_not_charged(
     await shop.sdk().v1.subscriptions.update_async(name, {"cancel_at_period_end": True})
     await hear(door, name)
     assert (await preview(door, person, YEARLY))["nextCharge"]["amount"] == 0
+
+
+@embedded
+async def test_a_period_of_which_nobody_has_told_us(shop: Shop, door: Porchlight, clock: ManualClock) -> None:
+    """It began half an hour ago: time counts from its beginning, and the change is made."""
+    person = await door.register()
+    await buy(door, shop, person)
+    await clock.advance(timedelta(days=31, minutes=30))
+    person = await renewed(door, person)
+    found = await preview(door, person, YEARLY)
+    assert (found["dueNow"]["amount"], found["proratedAt"]) == (
+        19000 - 1900,
+        "2026-04-02T09:00:00+00:00",
+    )
 
 
 # ── twenty random changes ───────────────────────────────────────────────────────────────────────────────────────────

@@ -91,11 +91,17 @@ async def require_none(app: App, user: User) -> None:
 
 async def require_over(app: App, subscription_id: str) -> None:
     """Raise AlreadySubscribed unless the provider says that a subscription is over, which is then written down."""
-    asked_at = app.clock.now()
-    snapshot = await app.payments.subscription(subscription_id)
-    row = snapshot and await apply_subscription(app, snapshot, at=asked_at)
+    row, _ = await _asked_anew(app, subscription_id)
     if row and row.status not in OVER:
         raise AlreadySubscribed
+
+
+async def subscription_now(app: App, user: User) -> tuple[PlanSubscription, SubscriptionSnapshot]:
+    """A user's subscription as the provider has it now, which is written down. Raises NotSubscribed, Unavailable."""
+    row, snapshot = await _asked_anew(app, (await subscription_of(app, user)).provider_id)
+    if row is None or snapshot is None or row.status in OVER:
+        raise NotSubscribed
+    return row, snapshot
 
 
 async def answered(app: App, row: PlanSubscription, request: Awaitable[Answer]) -> Answer:
@@ -127,10 +133,18 @@ def key_of(app: App, *what: object) -> str:
 def key_of_change(app: App, row: PlanSubscription, *what: object) -> str:
     """The key of a change of a subscription: a double click has it twice, a later try another one.
 
-    The provider repeats its first answer to a key for a day, a failure too: hence the minute.
+    `what` tells this change from those before it. The provider repeats its first answer to a key for a day, a failure
+    too: hence the minute.
     """
     minute = int(app.clock.now().timestamp()) // MINUTE
-    return key_of(app, row.provider_id, row.version, minute, *what)
+    return key_of(app, row.provider_id, minute, *what)
+
+
+async def _asked_anew(app: App, subscription_id: str) -> tuple[PlanSubscription | None, SubscriptionSnapshot | None]:
+    asked_at = app.clock.now()
+    snapshot = await app.payments.subscription(subscription_id)
+    row = await apply_subscription(app, snapshot, at=asked_at) if snapshot else None
+    return row, snapshot
 
 
 def _origin_of(address: str) -> str | None:

@@ -16,6 +16,7 @@ from services.billing.buying import (
     key_of_change,
     plan_for_sale,
     require_allowed,
+    subscription_now,
     subscription_of,
     written,
 )
@@ -55,14 +56,16 @@ async def change_plan(app: App, user: User, plan_key: str | None, *, prorated_at
     `prorated_at` is a preview's: then what it said is what is charged. Raises NotSubscribed, PaymentFailed, NotFound,
     BadUserInput, Unavailable.
     """
-    row, plan = await subscription_of(app, user), plan_for_sale(app, plan_key)
+    plan = plan_for_sale(app, plan_key)
+    row, now = await subscription_now(app, user)
     if row.status in UNPAID:
         raise PaymentFailed(await _unpaid(row))
     if row.plan_key == plan.key:
         return row
     change = await change_to(app, row, plan, prorated_at)
     try:
-        snapshot = await answered(app, row, app.payments.change_plan(change, key=key_of_change(app, row, change)))
+        key = key_of_change(app, row, now.latest_invoice_id, change)
+        snapshot = await answered(app, row, app.payments.change_plan(change, key=key))
     except PaymentDeclined as declined:
         raise PaymentFailed(declined.hosted_url) from declined
     changed = await written(app, snapshot)
@@ -82,16 +85,20 @@ async def cancel_subscription(app: App, user: User, *, immediately: bool) -> Pla
     """
     row = await subscription_of(app, user)
     if immediately:
-        request = app.payments.cancel(row.provider_id, key=key_of_change(app, row, "cancel"))
+        request = app.payments.cancel(row.provider_id, key=key_of_change(app, row, row.version, "cancel"))
     else:
-        request = app.payments.end_with_period(row.provider_id, ends=True, key=key_of_change(app, row, "end"))
+        request = app.payments.end_with_period(
+            row.provider_id, ends=True, key=key_of_change(app, row, row.version, "end")
+        )
     return await written(app, await answered(app, row, request))
 
 
 async def resume_subscription(app: App, user: User) -> PlanSubscription:
     """Let a user's subscription go on that was to end with its period. Raises NotSubscribed, Unavailable."""
     row = await subscription_of(app, user)
-    request = app.payments.end_with_period(row.provider_id, ends=False, key=key_of_change(app, row, "resume"))
+    request = app.payments.end_with_period(
+        row.provider_id, ends=False, key=key_of_change(app, row, row.version, "resume")
+    )
     return await written(app, await answered(app, row, request))
 
 
