@@ -46,6 +46,7 @@ class Settings:
     payments_url: str = _variable("PAYMENTS_URL", "simulated://", read.url("simulated", "stripe"))
     stripe_api_key: str = _variable("STRIPE_API_KEY", "", read.text, secret=True)
     stripe_webhook_secret: tuple[str, ...] = _variable("STRIPE_WEBHOOK_SECRET", (), read.words, secret=True)
+    trial_card_reuse: str = _variable("TRIAL_CARD_REUSE", "paid", read.one_of("paid", "refuse"))
     stripe_api_base: str = _variable("STRIPE_API_BASE", "", read.web_address)
     embeddings_url: str = _variable("EMBEDDINGS_URL", "local://", read.url("local", "openai"))
     vision_url: str = _variable("VISION_URL", "local://", read.url("local", "openai"))

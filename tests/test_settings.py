@@ -49,6 +49,7 @@ def test_empty_environment_gives_the_contracts_defaults() -> None:
         "MAIL_URL": "outbox://var/outbox",
         "PAYMENTS_URL": "simulated://",
         "STRIPE_API_KEY": "",
+        "TRIAL_CARD_REUSE": "paid",
         "STRIPE_WEBHOOK_SECRET": (),
         "STRIPE_API_BASE": "",
         "EMBEDDINGS_URL": "local://",

@@ -11,12 +11,18 @@ from tortoise.models import Model
 import models
 from models import (
     AuditEvent,
+    BillingCustomer,
+    CheckoutAttempt,
     Interaction,
     InteractionKind,
     Interest,
     InterestSource,
+    Invoice,
+    InvoiceStatus,
     Item,
     Passkey,
+    PlanSubscription,
+    PlanSubscriptionStatus,
     Purpose,
     RecoveryCode,
     Session,
@@ -24,6 +30,8 @@ from models import (
     UsageCounter,
     UsageRecord,
     UsageReservation,
+    WebhookEvent,
+    WebhookState,
 )  # fmt: skip
 from services import one_time_tokens
 from tests.clock import START
@@ -49,7 +57,10 @@ KEPT = {
 }
 
 # Tables whose rows are parted from the account, and why they stay.
-PARTED = {"fraud_assessments": "what was seen of a sign-up, as keyed hashes and figures, tells farmed trials apart"}
+PARTED = {
+    "fraud_assessments": "what was seen of a sign-up, as keyed hashes and figures, tells farmed trials apart",
+    "invoices": "the law wants what was paid to be kept: number, amounts and dates, and nobody's name",
+}
 
 
 async def filled(porchlight: Porchlight, email: str) -> Person:
@@ -86,6 +97,24 @@ async def filled(porchlight: Porchlight, email: str) -> Person:
         )
         await one_time_tokens.issue(app, Purpose.VERIFY_EMAIL, lifetime=LIFETIME, address=email)
         await one_time_tokens.issue(app, Purpose.VERIFY_EMAIL, lifetime=LIFETIME, **mine, address=email)
+        named: Any = {**mine, "provider_id": f"cus_{person.user_id}"}
+        await BillingCustomer.create(**named, created_at=START)
+        await PlanSubscription.create(
+            **named, plan_key="pro-monthly", price_id="p", item_id="i", status=PlanSubscriptionStatus.ACTIVE,
+            currency="EUR", period_start=START, period_end=START + LIFETIME, provider_created_at=START,
+            applied_at=START,
+        )  # fmt: skip
+        for status in (InvoiceStatus.OPEN, InvoiceStatus.PAID):
+            await Invoice.create(
+                **mine, provider_id=f"in_{person.user_id}_{status}", status=status, total=1900, amount_paid=1900,
+                currency="EUR",
+                hosted_url=f"https://pay.example.com/{email}", created_at=START, applied_at=START,
+            )  # fmt: skip
+        await CheckoutAttempt.create(**named, key="k", expires_at=START + LIFETIME)
+        await WebhookEvent.create(
+            event_id=f"evt_{person.user_id}", type="invoice.paid", customer_id=f"cus_{person.user_id}", payload=email, created_at=START,
+            received_at=START, state=WebhookState.PARKED,
+        )  # fmt: skip
     return person
 
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from services import audit, jobs, pruning, trials, usage
 from services.app import App
-from services.billing import reconciling
+from services.billing import forgetting, reconciling
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ SCHEDULE = (
     Recurring(pruning.SESSIONS, timedelta(days=1)),
     Recurring(trials.END, timedelta(seconds=15)),
     Recurring(pruning.USAGE, timedelta(days=1)),
+    Recurring(forgetting.PRUNE, timedelta(days=1)),
     Recurring(reconciling.EVENTS, timedelta(hours=1)),
     Recurring(reconciling.SUBSCRIPTIONS, timedelta(days=1)),
     Recurring(usage.EXPIRE, timedelta(minutes=1)),

@@ -2,13 +2,16 @@
 
 from services import accounts, audit, email_codes, keys, notifications, pruning, recommendations, trials, usage
 from services.accounts import email_change, magic_links, password_reset, verification
-from services.billing import inbox, letters, reconciling, working
+from services.billing import cards, following, forgetting, inbox, letters, reconciling, working
 from services.fraud import granting
 from worker.loop import Task
 
 TASKS: dict[str, Task] = {
     accounts.DELETION: accounts.delete,
     audit.CHAIN: audit.chain,
+    forgetting.FORGET: forgetting.forget_customer,
+    forgetting.PRUNE: forgetting.prune,
+    following.CHECK_CARD: cards.check,
     inbox.APPLY: working.apply,
     reconciling.EVENTS: reconciling.reconcile_events,
     reconciling.SUBSCRIPTIONS: reconciling.reconcile_subscriptions,

@@ -161,6 +161,21 @@ class Changing:
             answer = await self._client.v1.subscriptions.update_async(subscription_id, _any(asked), _keyed(key))
         return subscription_of(answer.to_dict())
 
+    async def end_trial(self, subscription_id: str, *, key: str) -> SubscriptionSnapshot:
+        """Let a trial end now."""
+        asked = {"trial_end": "now", "proration_behavior": "none"}
+        with _of_what_is_there():
+            answer = await self._client.v1.subscriptions.update_async(subscription_id, _any(asked), _keyed(key))
+        return subscription_of(answer.to_dict())
+
+    async def forget_customer(self, customer_id: str) -> None:
+        """Delete a customer, unless that was done before."""
+        try:
+            await self._client.v1.customers.delete_async(customer_id)
+        except stripe.InvalidRequestError as error:
+            if error.code != "resource_missing":
+                raise
+
 
 @contextmanager
 def _of_what_is_there() -> Generator[None]:

@@ -67,3 +67,9 @@ class Purchasing:
 
     async def end_with_period(self, subscription_id: str, *, ends: bool, key: str) -> SubscriptionSnapshot:
         return await self._ask(lambda sdk: sdk.end_with_period(subscription_id, ends=ends, key=key))
+
+    async def end_trial(self, subscription_id: str, *, key: str) -> SubscriptionSnapshot:
+        return await self._ask(lambda sdk: sdk.end_trial(subscription_id, key=key), patience=CHARGING)
+
+    async def forget_customer(self, customer_id: str) -> None:
+        await self._ask(lambda sdk: sdk.forget_customer(customer_id), patience=CHARGING)

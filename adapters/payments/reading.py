@@ -53,6 +53,7 @@ class Reading:
         """A page of events that could not be delivered, as JSON, and where the next one begins."""
         params: Any = {"delivery_success": False, "created": {"gte": int(since.timestamp())}, "limit": PAGE}
         page = await self._client.v1.events.list_async(params | _from(after))
+        # The SDK makes Decimals of amounts that Stripe writes as texts.
         return [json.dumps(each.to_dict(), default=str) for each in page.data], page.data[
             -1
         ].id if page.has_more else None

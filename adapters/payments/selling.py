@@ -175,3 +175,11 @@ class Selling(Protocol):
     async def end_with_period(self, subscription_id: str, *, ends: bool, key: str) -> SubscriptionSnapshot:
         """Let a subscription end with the period that is paid for, or let it go on after all."""
         ...
+
+    async def end_trial(self, subscription_id: str, *, key: str) -> SubscriptionSnapshot:
+        """Let a subscription's trial end now, and its first charge be made."""
+        ...
+
+    async def forget_customer(self, customer_id: str) -> None:
+        """Delete a customer with their cards; their subscriptions end at once. Twice is once."""
+        ...

@@ -14,6 +14,7 @@ from models.trials import Trial
 from services import access, attempts, audit, fraud, jobs, notifications, one_time_tokens, sessions, trials
 from services.accounts.signing_in import InvalidCredentials
 from services.audit import Action
+from services.billing import forgetting
 from services.notifications import Notice
 from services.sessions import InvalidToken
 
@@ -124,6 +125,7 @@ async def _erase(app: App, user: User) -> None:
     await OneTimeToken.filter(address=user.email_key).delete()
     await jobs.forget(app, user, but=DELETION)
     await fraud.forget(user)
+    await forgetting.forget(app, user)
     await notifications.farewell(app, user)
     await audit.record(app, Action.DELETED, user_id=user.id)
     await User.filter(id=user.id).delete()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from models.accounts import User
 from models.analytics import Event
 from models.audit import AuditEvent
+from models.billing import BillingCustomer, CheckoutAttempt, Invoice, PlanSubscription, WebhookEvent
 from models.devices import Device
 from models.fraud import FraudAssessment, FraudCase, FraudIdentifier
 from models.jobs import Job
@@ -113,6 +114,14 @@ async def sign_up_checks(_: App, user: User) -> AsyncGenerator[list[Row], None]:
     ]
 
 
+async def payment_news(_: App, user: User) -> AsyncGenerator[list[Row], None]:
+    """What the payment provider has told of the user, with what of it has not been looked into yet."""
+    customer = await BillingCustomer.get_or_none(user_id=user.id)
+    told = ("type", "object_id", "state", "created_at", "received_at", "payload")
+    rows = WebhookEvent.filter(customer_id=customer.provider_id if customer else "").order_by("id")
+    yield [{_camel(name): row[name] for name in told} for row in await rows.values(*told)]
+
+
 def _camel(field: str) -> str:
     first, *others = field.split("_")
     return first + "".join(map(str.capitalize, others))
@@ -156,6 +165,17 @@ SECTIONS: tuple[Section, ...] = (
         "usageReservations", UsageReservation, "meter", "quantity", "committed", "idempotency_key", "created_at",
         "expires_at", "ended_at", window="period",
     ),
+    table("paymentCustomer", BillingCustomer, "provider_id", "created_at"),
+    table(
+        "subscriptions", PlanSubscription, "provider_id", "plan_key", "price_id", "status", "currency", "period_start",
+        "period_end", "cancel_at_period_end", "canceled_at", "trial_ends_at", "past_due_since", "provider_created_at",
+    ),
+    table(
+        "invoices", Invoice, "provider_id", "number", "status", "total", "amount_paid", "currency", "hosted_url",
+        "billing_reason", "created_at", "paid_at", subscription="subscription_provider_id",
+    ),
+    table("checkouts", CheckoutAttempt, "provider_id", "url", "expires_at"),
+    Section("paymentNews", (WebhookEvent,), payment_news),
     Section("signUpChecks", (FraudAssessment, FraudIdentifier, FraudCase), sign_up_checks),
     table("interests", Interest, "topic", "category", "weight", "source", "model", "created_at"),
     table(

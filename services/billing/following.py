@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from core.errors import NotFound
 from models.billing import InvoiceStatus, PlanSubscriptionStatus
 from models.trials import Trial
-from services import trials
+from services import jobs, trials
 from services.billing import letters
 from services.billing.letters import Letter
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from models.billing import Invoice, PlanSubscription
     from services.app import App
 
+CHECK_CARD = "billing.check_card"
 BEGAN = frozenset(PlanSubscriptionStatus) - {PlanSubscriptionStatus.INCOMPLETE, PlanSubscriptionStatus.CANCELED}
 """Who leaves these for CANCELED had something."""
 
@@ -29,6 +30,7 @@ async def subscription_written(
     if before in BEGAN and row.status is PlanSubscriptionStatus.CANCELED:
         await letters.enqueue(app, Letter.CANCELED, row.user_id, row.provider_id)
     if row.status is PlanSubscriptionStatus.TRIALING and snapshot.default_payment_method is not None:
+        await _check_card(app, row, snapshot.default_payment_method)
         change = trials.purchase_withdrawn if row.cancel_at_period_end else trials.purchase_made
         return await _told(change(app, row.user_id))
     if row.status is PlanSubscriptionStatus.CANCELED and before is not row.status:
@@ -52,6 +54,12 @@ async def tell_of(app: App, user_id: int, trial: Trial | None) -> None:
     await app.plans_changed.publish(str(user_id))
     if trial is not None:
         await trials.tell_of(app, trial)
+
+
+async def _check_card(app: App, row: PlanSubscription, payment_method: str) -> None:
+    payload = {"user_id": row.user_id, "subscription": row.provider_id, "payment_method": payment_method}
+    key = f"{CHECK_CARD}:{row.provider_id}:{payment_method}"
+    await jobs.enqueue(app, CHECK_CARD, payload, dedup_key=key[:200])
 
 
 async def _told(change: Awaitable[Trial]) -> Trial | None:

@@ -14,6 +14,7 @@ from tests.clock import START
 MONTH = timedelta(days=30)
 PAGE = 50
 Shape = dict[str, Any]
+MISSING: Shape = {"error": {"type": "invalid_request_error", "code": "resource_missing", "message": "no"}}
 
 
 def seconds(moment: datetime) -> int:
@@ -102,11 +103,17 @@ def signed(body: bytes, moment: datetime, secret: str = SIMULATED_SECRET) -> str
 
 @dataclass
 class Book:
-    """Answers requests for one object or for a list. `down` refuses them all, as with a key that is not valid."""
+    """Answers requests for one object or for a list, and changes as it is told.
+
+    `down` refuses them all, as with a key that is not valid.
+    """
 
     objects: dict[str, Shape] = field(default_factory=dict)
     undelivered: list[Shape] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    answers: dict[str, Shape] = field(default_factory=dict)
+    """To requests that change something; others are told that there is no such thing."""
+    changed: list[str] = field(default_factory=list)
     hidden: set[str] = field(default_factory=set)
     """Ids that lists leave out, as those of what is over."""
     down: bool = False
@@ -117,12 +124,24 @@ class Book:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         path, query = scope["path"], scope["query_string"].decode()
-        self.asked.append(f"{path}?{query}" if query else path)
-        status, content = self._answer(path, query)
+        if scope["method"] == "GET":
+            self.asked.append(f"{path}?{query}" if query else path)
+            status, content = self._answer(path, query)
+        else:
+            status, content = await self._change(f"{scope['method']} {path}", receive)
         body = json.dumps(content).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+    async def _change(self, asked: str, receive: Any) -> tuple[int, Shape]:
+        body = (await receive())["body"].decode()
+        asked = f"{asked}?{body}" if body else asked
+        self.changed.append(asked)
+        if asked not in self.answers:
+            return 404, MISSING
+        self.write(self.answers[asked])
+        return 200, self.answers[asked]
 
     def _answer(self, path: str, query: str) -> tuple[int, Shape]:
         if self.down:
@@ -135,7 +154,7 @@ class Book:
                 return 200, _page(self.undelivered, query)
             case [_, name] if name in self.objects:
                 return 200, self.objects[name]
-        return 404, {"error": {"type": "invalid_request_error", "code": "resource_missing", "message": "no"}}
+        return 404, MISSING
 
 
 def _page(shapes: list[Shape], query: str) -> Shape:

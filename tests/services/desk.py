@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 import stripe
 
-from adapters.payments.sdk import API_VERSION, Wire
+from adapters.payments import API_VERSION
+from adapters.payments.sdk import Wire
 from adapters.payments.simulated import Rules, SimulatedStripe
 from tests.clock import START, ManualClock
 from tests.services.stripe import KEY

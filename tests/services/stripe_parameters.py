@@ -39,6 +39,7 @@ ACTIONS = {
     "mark_uncollectible": "MarkUncollectible",
     "create_preview": "CreatePreview",
     "discount": "DeleteDiscount",
+    "line_items": "ListLineItems",
 }
 
 
