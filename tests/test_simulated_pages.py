@@ -490,6 +490,11 @@ async def test_a_portal_of_the_shops_own(browser: Browser) -> None:
     told = await browser.api("GET", path)
     assert (told["active"], told["features"]["subscription_cancel"]["enabled"]) == (False, True)
     await browser.api("POST", "billing_portal/configurations", 400, name="Nothing")
+    for name in ("return_url", "default_return_url"):
+        where = "billing_portal/sessions" if name == "return_url" else path
+        more = {"customer": subscription["customer"]} if name == "return_url" else {}
+        refused = await browser.api("POST", where, 400, **more, **{name: "javascript:alert(1)"})
+        assert refused["error"]["param"] == name
     await portal_of(browser, subscription)
     for filters, count in (({}, 2), ({"is_default": "true"}, 1), ({"active": "false"}, 1)):
         assert len((await browser.api("GET", "billing_portal/configurations", **filters))["data"]) == count

@@ -112,8 +112,8 @@ async def filled(porchlight: Porchlight, email: str) -> Person:
             )  # fmt: skip
         await CheckoutAttempt.create(**named, key="k", expires_at=START + LIFETIME)
         await WebhookEvent.create(
-            event_id=f"evt_{person.user_id}", type="invoice.paid", customer_id=f"cus_{person.user_id}", payload=email, created_at=START,
-            received_at=START, state=WebhookState.PARKED,
+            event_id=f"evt_{person.user_id}", type="invoice.paid", customer_id=f"cus_{person.user_id}", payload=email,
+            created_at=START, received_at=START, state=WebhookState.PARKED,
         )  # fmt: skip
     return person
 

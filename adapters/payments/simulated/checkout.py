@@ -199,14 +199,14 @@ def _subscription(docs: Docs, data: Form) -> Document:
 def _around(docs: Docs, form: Form) -> Document:
     """Where the page leads, how long it works, and what the caller notes. Raises StripeFault."""
     return {
-        "cancel_url": _address(form, "cancel_url"),
+        "cancel_url": address_in(form, "cancel_url"),
         "client_reference_id": form.text("client_reference_id"),
         "customer_email": form.text("customer_email"),
         "expires_at": _expiry(docs, form),
         "locale": form.text("locale"),
         "metadata": form.metadata(),
-        "payment_method_collection": form.choice("payment_method_collection", "always", "if_required") or "always",
-        "success_url": _address(form, "success_url", needed=True),
+        "payment_method_collection": form.choice("payment_method_collection", "always") or "always",
+        "success_url": address_in(form, "success_url", needed=True),
     }
 
 
@@ -226,7 +226,8 @@ def _expiry(docs: Docs, form: Form) -> int:
     return expires_at
 
 
-def _address(form: Form, name: str, *, needed: bool = False) -> str | None:
+def address_in(form: Form, name: str, *, needed: bool = False) -> str | None:
+    """Where a page leads. Raises StripeFault for what is no address of the web."""
     address = form.need(name) if needed else form.text(name)
     if address is not None and not re.fullmatch(r"https?://[\x21-\x7e]{1,5000}", address):
         raise faults.bad_request("That is no address of a page.", "url_invalid", name)

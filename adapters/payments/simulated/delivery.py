@@ -110,16 +110,16 @@ class Deliveries:
                 " ORDER BY deliveries.due, deliveries.seq LIMIT ?",
                 (now, MOST),
             ).fetchall()
-            due = [
-                (seq, attempts, content)
+            arriving = [
+                (since + (0 if attempts else self._lateness(seq)), seq, attempts, content)
                 for seq, since, attempts, content in rows
-                if attempts or since + self._lateness(seq) <= now
             ]
+            due = sorted(each for each in arriving if each[0] <= now)
             docs.connection.executemany(
                 "UPDATE deliveries SET due = ?, attempts = attempts + 1 WHERE seq = ?",
-                [(now + LEASE, seq) for seq, _, _ in due],
+                [(now + LEASE, seq) for _, seq, _, _ in due],
             )
-        return [{**json.loads(content), "_delivery": seq, "_attempt": attempts} for seq, attempts, content in due]
+        return [{**json.loads(content), "_delivery": seq, "_attempt": attempts} for _, seq, attempts, content in due]
 
     def _lateness(self, delivery: int) -> float:
         return Random(delivery).uniform(0, self.weather.late)  # ruff: ignore[suspicious-non-cryptographic-random-usage] -- weather

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 
 from adapters.payments.simulated import faults
+from adapters.payments.simulated.checkout import address_in
 from adapters.payments.simulated.forms import Form
 from adapters.payments.simulated.routing import Ask, route
 from adapters.payments.simulated.store import Docs, Document
@@ -36,7 +37,7 @@ def create(ask: Ask) -> Document:
         flow=None,
         locale=form.text("locale"),
         on_behalf_of=None,
-        return_url=form.text("return_url") or settings["default_return_url"],
+        return_url=address_in(form, "return_url") or settings["default_return_url"],
         url=f"{docs.rules.public_url}/simulated-stripe/portal/{secret}",
         _secret=secret,
         _card=None,
@@ -126,9 +127,10 @@ def _new(docs: Docs, *, standard: bool) -> Document:
 
 
 def _write(form: Form, settings: Document) -> None:
-    for name in ("default_return_url", "name"):
-        if form.has(name):
-            settings[name] = form.text(name)
+    if form.has("default_return_url"):
+        settings["default_return_url"] = address_in(form, "default_return_url")
+    if form.has("name"):
+        settings["name"] = form.text("name")
     if (active := form.flag("active")) is not None:
         settings["active"] = active
     profile = form.child("business_profile")
