@@ -1,5 +1,6 @@
 """Pairs of sign-ups: what an earlier trial has in common with the present one, how long ago it began, how rare."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from services.fraud.crowd import Earlier, Passing
 from services.fraud.features import Features
 from services.fraud.gathering import gather
 from services.fraud.keys import Kind, SignUp, keys_of
+from services.fraud.signals import SIGNALS
 from services.fraud.ties import QUIET, RARE, SMALL, UNIQUE, Ties
 from services.sessions import Client
 from tests.porchlight import Porchlight
@@ -63,7 +65,8 @@ def test_the_closest_tie_counts(shared: tuple[Kind, ...], feature: str | None) -
 )
 def test_it_counts_how_long_ago_a_trial_began(days: float, when: str) -> None:
     """From three days before the end of a trial of two weeks to five days after it, it has just ended."""
-    assert ties(earlier(Kind.DEVICE, days=days)) == {f"device_{when}": 1}
+    chain = {"whole_chain": 1} if when in {"at_once", "ended"} else {}
+    assert ties(earlier(Kind.DEVICE, days=days)) == {f"device_{when}": 1} | chain
 
 
 def test_what_many_share_ties_nobody() -> None:
@@ -82,6 +85,65 @@ def test_what_many_share_ties_nobody() -> None:
     assert ties(*household) == {"address_late": 1, "address_alike": 1}
     assert ties(*household, hidden=True) == ties(*household, earlier(Kind.NETWORK)) == {}
     assert ties(*household[:1] * (SMALL + 1)) == {}
+
+
+def test_an_office_is_no_household() -> None:
+    """Where somebody of the same organisation has come from the address, others there are colleagues too."""
+    stranger, colleague = earlier(Kind.NETWORK, Kind.ADDRESS), earlier(Kind.NETWORK, Kind.ADDRESS, Kind.DOMAIN)
+    assert ties(stranger) == {"address_late": 1}
+    assert ties(stranger, colleague) == {}
+
+
+def test_a_chain_is_whole_or_none() -> None:
+    """Each sign-up comes at once with the one before or when its trial ended; one that does not breaks the chain."""
+    links = [earlier(Kind.DEVICE, days=days) for days in (42.0, 41.0, 13.0, 28.0)]
+    assert ties(*links)["whole_chain"] == 4
+    assert "whole_chain" not in ties(*links, earlier(Kind.DEVICE, days=70.0))
+    assert "whole_chain" not in ties(earlier(Kind.DEVICE, days=30.0))
+    apart = [earlier(Kind.DOMAIN, days=days) for days in (14.0, 28.0)]
+    for number, each in enumerate(apart):
+        each.keys[Kind.NETWORK].add(f"elsewhere {number}")
+    assert ties(*apart) == {"domain_chain": 2}
+    assert ties(*apart, *[earlier(Kind.DOMAIN, Kind.NETWORK, days=14.0)] * 3) == {}  # they share networks
+
+
+def test_what_was_held_back_is_remembered() -> None:
+    """With a tie, whether a trial came of it or not; once, whatever ties there are; not of strangers."""
+    held = [earlier(Kind.DEVICE, Kind.HELD, granted=False), earlier(Kind.OPERATOR, Kind.HELD), earlier(Kind.DEVICE)]
+    assert ties(*held) == {"held": 1, "device_late": 1}
+
+
+def test_rare_says_little_to_a_young_server() -> None:
+    """What is rare, and how young a domain is, counts by how long sign-ups have been kept."""
+    code = {signal.code: signal.strength for signal in SIGNALS}
+    seen = Features(address_ended=1, browser_late=1, domain_people=1, domain_networks=2, domain_age_days=5.0)
+    for days, rare, young in ((0.0, 0.0, 0.0), (45.0, 0.5, 0.5), (180.0, 1.0, 1.0)):
+        then = replace(seen, history_days=days)
+        assert [code[each](then) for each in ("ADDRESS_REUSED", "ADDRESS_AFTER_TRIAL", "BROWSER_OF_LATE")] == [rare] * 3
+        assert code["YOUNG_DOMAIN"](then) == young
+
+
+@pytest.mark.parametrize(
+    ("seen", "swift"),
+    [
+        (Features(form_seconds=12.0, device_before=1), 1.0),
+        (Features(form_seconds=12.0, domain_people=1), 1.0),
+        (Features(form_seconds=12.0, domain_people=8), 0.0),
+        (Features(form_seconds=12.0), 0.0),
+        (Features(form_seconds=20.0, device_before=1), 0.0),
+        (Features(device_before=1), 0.0),
+    ],
+)
+def test_a_swift_hand_needs_a_tie(seen: Features, swift: float) -> None:
+    """Who fills in a form fast is not suspected for that: a password manager does."""
+    assert next(signal for signal in SIGNALS if signal.code == "SWIFT_HAND").strength(seen) == swift
+
+
+def test_a_relays_addresses_are_no_noise() -> None:
+    """A machine makes them for everybody."""
+    code = {signal.code: signal.strength for signal in SIGNALS}
+    assert code["RANDOM_ADDRESS"](Features(randomness=1.0)) == 1.0
+    assert code["RANDOM_ADDRESS"](Features(randomness=1.0, domain_kind="RELAY")) == 0.0
 
 
 def test_twins_are_told_apart_by_place_and_time() -> None:

@@ -9,15 +9,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.fraud.keys import Keys, Kind
-from services.fraud.ties import AFTER_END, AT_ONCE, BEFORE_END, RARE, follows
+from services.fraud.ties import AFTER_END, APART, AT_ONCE, BEFORE_END, RARE, follows
 
 NEAR = timedelta(days=30)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 OPERATOR_MEMORY = timedelta(days=3)
 CROWDED = 200
 """Sign-ups of one network from which on there may be more than were read."""
-APART = 0.6
-"""Networks for each sign-up of a domain above which its people are no colleagues."""
 
 
 @dataclass
@@ -44,6 +42,8 @@ class Passing:
     """At this domain, with addresses that look made by a machine. The rest is of the operator alone."""
     hasty: int = 0
     """In six hours, with a form that was filled in fast."""
+    begun: datetime | None = None
+    """When the oldest sign-up was that is kept."""
 
     hour: int = 0
     recent: int = 0

@@ -82,6 +82,14 @@ class Features:
     address_before: int = 0
     address_alike: int = 0
     """Those of them with the same browser, system, language and time zone."""
+    whole_chain: int = 0
+    """Sign-ups with any of these ties, if each of them came at once with the one before or when its trial ended."""
+    domain_chain: int = 0
+    """The same of all sign-ups at this domain, where they are few and sit apart."""
+    held: int = 0
+    """Those of both that did not get the whole trial."""
+    history_days: float = 180.0
+    """How long sign-ups have been kept, at most 180 days: what is rare in a week may be common in a year."""
     domain_noisy: int = 0
     """Sign-ups at this domain whose mailbox looks made by a machine."""
     burst_hasty: int = 0

@@ -48,6 +48,7 @@ async def gather(app: App, sign_up: SignUp, keys: Keys) -> Features:
         headers_missing=sum(name not in sign_up.client.headers for name in EXPECTED_HEADERS),
         listed=listed(seen.lists.values()),
         proven=sign_up.proven,
+        history_days=round((now - (seen.passing.begun or now)) / timedelta(days=1), 1),
         **crowd.features(),
         **ties.features(seen.passing),
     )

@@ -45,6 +45,8 @@ class Kind(StrEnum):
     """Browser without its version, system, language and time zone."""
     NOISY = "noisy"
     """The domain again, of an address that looks made by a machine."""
+    HELD = "held"
+    """The mark of a sign-up that did not get the whole trial."""
     HASTY = "hasty"
     """The network operator again, of a form that was filled in fast."""
 

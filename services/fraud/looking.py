@@ -40,7 +40,7 @@ WITH sharing AS (
     {_SHARING}
 ), theirs AS (
     SELECT number, kind, hash, at, granted FROM fraud_identifiers JOIN sharing ON number = assessment_id
-    WHERE kind IN ('device', 'card', 'network') OR hash IN ($1, $4, $5, $6, $8, $21, $22)
+    WHERE kind IN ('device', 'card', 'network', 'held') OR hash IN ($1, $4, $5, $6, $8, $21, $22)
 ), close AS (
     SELECT DISTINCT number FROM theirs WHERE hash IN ($1, $2, $3, $4, $5, $7)
 ), passing AS (
@@ -53,6 +53,7 @@ UNION ALL SELECT count(*), 'twins', CASE WHEN at >= $25 THEN 'at once' ELSE '' E
     WHERE hash = $6 AND at >= $10 AND number NOT IN (SELECT number FROM close) GROUP BY 3
 UNION ALL SELECT count(*), 'noisy', '', min(at), FALSE FROM ({_ROWS(of="hash = $23 AND at >= $9")}) AS noisy
 UNION ALL SELECT count(*), 'hasty', '', min(at), FALSE FROM ({_ROWS(of="hash = $24 AND at >= $26")}) AS hasty
+UNION ALL SELECT 0, 'begun', '', min(at), FALSE FROM fraud_assessments
 UNION ALL SELECT count(*), 'passing',
         CASE WHEN at >= $12 THEN 'hour' WHEN at >= $11 THEN 'recent' ELSE '' END
         || CASE WHEN at >= $13 AND at <= $14 THEN ' ending' ELSE '' END, min(at), granted
@@ -115,6 +116,8 @@ def _seen(rows: list[dict[str, Any]]) -> Seen:
             seen.passing.noisy = number
         elif what == "hasty":
             seen.passing.hasty = number
+        elif what == "begun":
+            seen.passing.begun = _moment(row["at"]) if row["at"] else None
         elif what == "passing":
             seen.passing.count(number, value, _moment(row["at"]), granted=row["granted"])
         elif what == "listed":

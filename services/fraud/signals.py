@@ -13,8 +13,11 @@ SPREAD = 0.6
 """Networks for each sign-up of a domain above which its people do not sit together, as colleagues do."""
 POPULAR = 20
 """Sign-ups with one fingerprint from which on it is that of a common device."""
-QUICK, HASTY = 3.0, 6.0
-"""Seconds in which a program, and in which hardly a person, fills in a form."""
+QUICK, HASTY, SWIFT = 3.0, 6.0, 20.0
+"""Seconds in which a program, in which hardly a person, and in which hardly a newcomer fills in a form."""
+MONTH = 30.0
+FEW = 8
+"""Sign-ups at a domain below which it may be one person's."""
 
 
 class Family(StrEnum):
@@ -69,8 +72,39 @@ def _succession_here(seen: Features) -> float:
 
 
 def _young(seen: Features) -> float:
-    young = seen.domain_age_days is not None and seen.domain_age_days < 30  # ruff: ignore[magic-value-comparison] -- days
-    return _spread(seen) if young else 0.0
+    """To a young server every domain is."""
+    young = seen.domain_age_days is not None and seen.domain_age_days < MONTH
+    return _spread(seen) * min(1.0, max(0.0, seen.history_days - MONTH) / MONTH) if young else 0.0
+
+
+def _known(seen: Features) -> float:
+    """How much it says that something is rare."""
+    return min(1.0, seen.history_days / (3 * MONTH))
+
+
+def _swift(seen: Features) -> bool:
+    if seen.form_seconds is None or seen.form_seconds >= SWIFT:
+        return False
+    ties = _device_of_late(seen) + seen.device_before + _here(seen) + seen.here_before
+    ties += seen.nearby_at_once + seen.nearby_ended + seen.nearby_late + seen.nearby_before
+    ties += _browser_of_late(seen) + seen.browser_before + _address(seen)
+    return ties > 0 or 0 < seen.domain_people < FEW
+
+
+def _device_of_late(seen: Features) -> int:
+    return seen.device_at_once + seen.device_ended + seen.device_late
+
+
+def _here(seen: Features) -> int:
+    return seen.here_at_once + seen.here_ended + seen.here_late
+
+
+def _browser_of_late(seen: Features) -> int:
+    return seen.browser_at_once + seen.browser_ended + seen.browser_late
+
+
+def _address(seen: Features) -> int:
+    return seen.address_at_once + seen.address_ended + seen.address_late + seen.address_before
 
 
 def _fingerprint(seen: Features) -> float:
@@ -114,17 +148,17 @@ SIGNALS: tuple[Signal, ...] = (
     Signal("FINGERPRINT_REUSED", Family.DEVICE, "Trials were begun with the same, rare fingerprint before.",
            _fingerprint),
     Signal("DEVICE_OF_LATE", Family.DEVICE, "Trials were begun on this device within 45 days.",
-           lambda seen: _log(seen.device_at_once + seen.device_ended + seen.device_late)),
+           lambda seen: _log(_device_of_late(seen))),
     Signal("BROWSER_HERE", Family.DEVICE, "Trials with the same fingerprint came from this network.",
-           lambda seen: _log(seen.here_at_once + seen.here_ended + seen.here_late + seen.here_before)),
+           lambda seen: _log(_here(seen) + seen.here_before)),
     Signal("BROWSER_HERE_OF_LATE", Family.DEVICE, "Some of them began within 45 days.",
-           lambda seen: _log(seen.here_at_once + seen.here_ended + seen.here_late)),
+           lambda seen: _log(_here(seen))),
     Signal("BROWSER_NEARBY_OF_LATE", Family.DEVICE,
            "Trials with the same fingerprint came from this network operator within 45 days.",
            lambda seen: _log(seen.nearby_ended + seen.nearby_late)),
     Signal("BROWSER_OF_LATE", Family.DEVICE,
            "Trials with the same fingerprint, which hardly anybody has, were begun within 45 days.",
-           lambda seen: _log(seen.browser_at_once + seen.browser_ended + seen.browser_late)),
+           lambda seen: _known(seen) * _log(_browser_of_late(seen))),
     Signal("LINKED_GROUP", Family.DEVICE, "The sign-up belongs to a group that devices and cards connect.",
            lambda seen: _log(max(0, seen.linked_trials - seen.device_trials - seen.card_trials))),
     Signal("CARD_REUSED", Family.PAYMENT, "Trials were begun with this card before.",
@@ -134,13 +168,19 @@ SIGNALS: tuple[Signal, ...] = (
     Signal("TRIALS_AT_ONCE", Family.HISTORY, "Trials with a link to this one began within two days.",
            lambda seen: _log(seen.bursts)),
     Signal("ADDRESS_REUSED", Family.HISTORY, "Trials were begun at this address before, where few people are.",
-           lambda seen: _log(seen.address_at_once + seen.address_ended + seen.address_late + seen.address_before)),
+           lambda seen: _known(seen) * _log(_address(seen))),
     Signal("ADDRESS_AFTER_TRIAL", Family.HISTORY, "A trial of this address ended just now.",
-           lambda seen: _log(seen.address_ended)),
+           lambda seen: _known(seen) * _log(seen.address_ended)),
     Signal("ADDRESS_AT_ONCE", Family.HISTORY, "Trials were begun at this address within two days.",
-           lambda seen: _log(seen.address_at_once)),
+           lambda seen: _known(seen) * _log(seen.address_at_once)),
     Signal("ADDRESS_ALIKE", Family.HISTORY, "Those of this address had a browser, system and language like this one.",
-           lambda seen: _log(seen.address_alike)),
+           lambda seen: _known(seen) * _log(seen.address_alike)),
+    Signal("WHOLE_CHAIN", Family.HISTORY, "All sign-ups with a tie to this one came at once or trial by trial.",
+           lambda seen: _log(seen.whole_chain)),
+    Signal("DOMAIN_CHAIN", Family.HISTORY, "All sign-ups at this small domain came at once or trial by trial.",
+           lambda seen: _log(seen.domain_chain)),
+    Signal("HELD_BEFORE", Family.HISTORY, "Sign-ups with a tie to this one did not get the whole trial.",
+           lambda seen: _log(seen.held)),
     Signal("FINGERPRINT_NEARBY", Family.DEVICE, "Trials with the same fingerprint came from this network operator.",
            lambda seen: _log(seen.fingerprint_block)),
     Signal("CHAIN_OF_TRIALS", Family.HISTORY, "Trials with a link to this one follow each other, up to now.",
@@ -164,6 +204,8 @@ SIGNALS: tuple[Signal, ...] = (
     Signal("TOR_NETWORK", Family.NETWORK, "The network is an exit of Tor.",
            lambda seen: float(seen.network_kind == "TOR")),
     Signal("QUICK_FORM", Family.BEHAVIOUR, "The form was filled in faster than a person types.", _haste),
+    Signal("SWIFT_HAND", Family.BEHAVIOUR, "With a tie to an earlier trial, the form was filled in as by who knows it.",
+           lambda seen: float(_swift(seen))),
     Signal("HASTY_BURST", Family.BEHAVIOUR, "Several forms of this network operator were filled in fast within hours.",
            lambda seen: _log(seen.burst_hasty)),
     Signal("BARE_CLIENT", Family.BEHAVIOUR, "Headers are missing that every browser sends.",

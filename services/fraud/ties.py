@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 BEFORE_END, AFTER_END = timedelta(days=3), timedelta(days=5)
 """How long before and after the end of one trial the next one of the same operator begins."""
 AT_ONCE, LATE = timedelta(days=2), timedelta(days=45)
+APART = 0.6
+"""Networks for each sign-up of a domain above which its people are no colleagues."""
 RARE, UNIQUE = 20, 4
 """Sign-ups with one fingerprint below which it ties them together, and below which it is hardly a make's."""
 QUIET, SMALL = 1, 8
@@ -68,20 +70,38 @@ class Ties:
         self._earlier = list(earlier)
         alike, network = self._sharing(Kind.FINGERPRINT), self._sharing(Kind.NETWORK)
         here = [each for each in network if self._shares(each, Kind.ADDRESS)]
+        office = any(self._shares(each, Kind.DOMAIN) for each in here)
         self._browsers, self._near, self._mobile = len(alike), len(network), mobile
-        self._quiet = not hidden and len(network) - len(here) <= QUIET and len(here) <= SMALL
+        self._quiet = not (hidden or office) and len(network) - len(here) <= QUIET and len(here) <= SMALL
 
     def features(self, passing: Passing) -> dict[str, int]:
         """How many trials of each tie began when, and how many addresses and forms look like this one's."""
-        counts: Counter[str] = Counter()
-        alike = 0
-        for each in self._earlier:
-            tie = self._tie(each) if each.granted else None
-            if tie:
-                counts[f"{tie}_{self._when(each)}"] += 1
-                alike += tie is Tie.ADDRESS and self._shares(each, Kind.TRAITS)
+        tied = [(each, tie) for each in self._earlier if (tie := self._tie(each))]
+        counts = Counter(f"{tie}_{self._when(each)}" for each, tie in tied if each.granted)
         every = {f"{tie}_{when}": counts[f"{tie}_{when}"] for tie in Tie for when in When}
-        return every | {"address_alike": alike} | self._of_shapes(passing)
+        places = [each for each, tie in tied if tie is Tie.ADDRESS and each.granted]
+        alike = sum(self._shares(each, Kind.TRAITS) for each in places)
+        chains = self._of_chains([each for each, _ in tied])
+        return every | {"address_alike": alike} | chains | self._of_shapes(passing)
+
+    def _of_chains(self, tied: list[Earlier]) -> dict[str, int]:
+        domain = self._sharing(Kind.DOMAIN)
+        networks = {network for each in domain for network in each.keys[Kind.NETWORK]} | {self._keys.get(Kind.NETWORK)}
+        own = domain if len(domain) < SMALL and len(networks) > APART * (len(domain) + 1) else []
+        return {
+            "whole_chain": self._whole_chain(tied),
+            "domain_chain": self._whole_chain(own),
+            "held": sum(bool(each.keys[Kind.HELD]) for each in {id(each): each for each in (*tied, *own)}.values()),
+        }
+
+    def _whole_chain(self, among: list[Earlier]) -> int:
+        """How many there are, if each of them began at once with the one before or when its trial ended; else 0."""
+        at = self._now
+        for each in sorted(among, key=lambda each: each.at, reverse=True):
+            if at - each.at >= AT_ONCE and not follows(at, each, self._trial):
+                return 0
+            at = each.at
+        return len(among)
 
     def _of_shapes(self, passing: Passing) -> dict[str, int]:
         twins = self._sharing(Kind.TWIN)
