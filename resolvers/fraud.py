@@ -15,6 +15,7 @@ from schema.fraud import (
     FraudCase,
     FraudCaseConnection,
     FraudCaseStatus,
+    FraudDecision,
     FraudListEntry,
     FraudListEntryInput,
     ReviewFraudCaseResult,
@@ -47,9 +48,13 @@ class FraudQuery:
             FraudCaseStatus | None,
             strawberry.argument(description="Cases that stand so alone."),
         ] = None,
+        decision: Annotated[
+            FraudDecision | None,
+            strawberry.argument(description="Cases of this decision alone, such as the trials that are smaller."),
+        ] = None,
     ) -> FraudCaseConnection | None:
-        page = page_of(first, after, last, before)
-        return FraudCaseConnection.of(*await cases.page_of_cases(info.context.signed_in.user, page, status=status))
+        page, viewer = page_of(first, after, last, before), info.context.signed_in.user
+        return FraudCaseConnection.of(*await cases.page_of_cases(viewer, page, status=status, decision=decision))
 
     @strawberry.field(
         extensions=guards(Auth(Role.SUPPORT, assurance=2, max_age=FRESH), RateLimit(max=120, window=60)),

@@ -119,7 +119,8 @@ class NodesQuery:
 
     @strawberry.field(
         extensions=guards(Public()),
-        description="An object by its global id; null for an id that is unknown, malformed or somebody else's.",
+        description="An object by its global id; null for an id that is unknown, malformed or somebody else's, and for "
+        "staff who would have to use a second factor first: the lists tell them so.",
     )
     async def node(
         self,

@@ -1,6 +1,7 @@
 """The challenge of a letter: whoever acts for an address shows that they read its mail, with an account or without.
 
-A code is for one action and one address, from whichever network: telephones change theirs while a letter is read.
+A code is for one action and one address, from whichever network: telephones change theirs while a letter is read. The
+network that asked for the letter has tries of its own, which nobody elsewhere can use up.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ CODE = "email-code"
 """What codes are hashed as."""
 LIFETIME = timedelta(minutes=10)
 ATTEMPTS = 5
-"""Tries at one code. With `ANYWHERE`, that is 75 a day against a million codes."""
+"""Tries at one code from the network that asked for it, and as many from all others together.
+
+With `ANYWHERE`, these are 150 a day against a million codes.
+"""
 DEDUPLICATED = 60
 """Seconds in which a second letter for one action to one address is not sent."""
 
@@ -51,7 +55,7 @@ async def require(app: App, action: str, *, client: Client, address: Email, answ
     subject = _subject(action, address.key)
     kept = await one_time_codes.kept(app, CODE, subject)
     if kept is not None and answer is not None and _is_code(answer):
-        left = await one_time_tokens.attempt(app, kept, ATTEMPTS)
+        left = await one_time_tokens.attempt(app, kept, ATTEMPTS, elsewhere=_elsewhere(app, kept, client))
         if left is not None and one_time_codes.is_right(app, kept, CODE, subject, answer):
             if await one_time_tokens.spend(app, kept):
                 return
@@ -60,7 +64,7 @@ async def require(app: App, action: str, *, client: Client, address: Email, answ
         kept = await one_time_codes.kept(app, CODE, subject)
     if await _ask_for_letter(app, action, client, address):
         raise _required(address, app.clock.now() + LIFETIME, ATTEMPTS)
-    raise _of_present(app, address, kept)
+    raise _of_present(app, address, kept, client)
 
 
 async def asked(app: App, action: str, address: Email) -> bool:
@@ -72,8 +76,9 @@ async def send_letter(app: App, payload: dict[str, Any]) -> None:
     """Deliver a new code, which ends the one before. Raises Unavailable, MailRejected."""
     action, address = payload["action"], payload["address"]
     code = one_time_codes.new()
+    subject, asker = _subject(action, address), {"asker": payload.get("asker")}
     await one_time_codes.keep(
-        app, Purpose.EMAIL_CODE, CODE, _subject(action, address), code, address=address, lifetime=LIFETIME
+        app, Purpose.EMAIL_CODE, CODE, subject, code, address=address, lifetime=LIFETIME, data=asker
     )
     await notifications.deliver(
         app,
@@ -93,7 +98,12 @@ async def _ask_for_letter(app: App, action: str, client: Client, address: Email)
     if await Job.exists(dedup_key=dedup_key):
         return False
     await _count_letter(app, client, address)
-    payload = {"action": action, "address": address.key, "written": address.written}
+    payload = {
+        "action": action,
+        "address": address.key,
+        "written": address.written,
+        "asker": _asker(app, client),
+    }
     await jobs.enqueue(app, LETTER, payload, dedup_key=dedup_key)
     await jobs.wake(app)
     return True
@@ -115,12 +125,22 @@ async def _count_letter(app: App, client: Client, address: Email) -> None:
         raise RateLimited(counted.wait)
 
 
-def _of_present(app: App, address: Email, kept: OneTimeToken | None) -> ChallengeRequired:
+def _asker(app: App, client: Client) -> str:
+    """What is kept of the network that asks for a letter."""
+    return app.keys.identity("email-code-asker", network_of(client.ip))[:32]
+
+
+def _elsewhere(app: App, kept: OneTimeToken, client: Client) -> bool:
+    return bool(kept.data.get("asker") != _asker(app, client))
+
+
+def _of_present(app: App, address: Email, kept: OneTimeToken | None, client: Client) -> ChallengeRequired:
     """What is said of a letter of this minute. Its code is not there before the job has run."""
     now = app.clock.now()
     if kept is None or _minute(kept.created_at) < _minute(now):
         return _required(address, now + LIFETIME, ATTEMPTS)
-    left = 0 if kept.used_at else max(0, ATTEMPTS - kept.attempts)
+    tried = kept.attempts_elsewhere if _elsewhere(app, kept, client) else kept.attempts
+    left = 0 if kept.used_at else max(0, ATTEMPTS - tried)
     return _required(address, kept.expires_at, left)
 
 

@@ -48,10 +48,11 @@ async def keep(
         address=address,
         data={"mac": app.keys.mac(label, _hashed(subject, code)).hex(), **(data or {})},
         attempts=0,
+        attempts_elsewhere=0,
         created_at=now,
         expires_at=now + lifetime,
     )
-    renewed = ("user_id", "data", "attempts", "created_at", "expires_at", "used_at")
+    renewed = ("user_id", "data", "attempts", "attempts_elsewhere", "created_at", "expires_at", "used_at")
     await OneTimeToken.bulk_create([row], on_conflict=["key_hash"], update_fields=renewed)
 
 

@@ -53,14 +53,17 @@ async def spend(app: App, row: OneTimeToken) -> bool:
     return bool(await OneTimeToken.filter(id=row.id, used_at=None, expires_at__gt=now).update(used_at=now))
 
 
-async def attempt(app: App, row: OneTimeToken, limit: int) -> int | None:
-    """Count one try at what the token asks for; how many are left after it, or None when there was none left."""
-    now = app.clock.now()
-    open_ = OneTimeToken.filter(id=row.id, used_at=None, expires_at__gt=now, attempts__lt=limit)
-    if not await open_.update(attempts=F("attempts") + 1):
+async def attempt(app: App, row: OneTimeToken, limit: int, *, elsewhere: bool = False) -> int | None:
+    """Count one try at what the token asks for; how many are left after it, or None when there was none left.
+
+    Tries from `elsewhere` than where the token was asked for are counted by themselves.
+    """
+    now, counter = app.clock.now(), "attempts_elsewhere" if elsewhere else "attempts"
+    open_ = OneTimeToken.filter(id=row.id, used_at=None, expires_at__gt=now, **{f"{counter}__lt": limit})
+    if not await open_.update(**{counter: F(counter) + 1}):
         return None
-    fresh = await OneTimeToken.get(id=row.id)
-    return max(0, limit - fresh.attempts)
+    tried: int = getattr(await OneTimeToken.get(id=row.id), counter)
+    return max(0, limit - tried)
 
 
 async def void(app: App, user_id: int, *purposes: Purpose) -> None:

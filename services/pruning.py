@@ -76,10 +76,13 @@ async def prune_usage(app: App, _: dict[str, Any]) -> None:
 
 
 async def prune_fraud(app: App, _: dict[str, Any]) -> None:
-    """Forget sign-ups that the check no longer looks at, but those with an open case, and addresses of the refused."""
+    """Forget sign-ups that the check no longer looks at, but those with an open case, and addresses of the refused.
+
+    The case of a smaller trial waits for nobody, and goes with the others.
+    """
     now = app.clock.now()
     old = FraudAssessment.filter(at__lt=now - FRAUD_KEPT)
-    await old.filter(Q(case__id__isnull=True) | ~Q(case__status="OPEN")).delete()
+    await old.filter(Q(case__id__isnull=True) | ~Q(case__status="OPEN") | Q(decision="LIMIT")).delete()
     refused = FraudAssessment.filter(user_id__isnull=True, email__isnull=False, at__lt=now - REFUSED_KEPT)
     waiting = FraudCase.filter(status="OPEN").only("assessment_id")
     await refused.exclude(id__in=Subquery(waiting)).update(email=None)

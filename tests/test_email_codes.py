@@ -146,6 +146,17 @@ async def test_tries_that_come_at_once_are_counted(app: App) -> None:
         assert (await OneTimeToken.get()).attempts == 5
 
 
+async def test_nobody_elsewhere_uses_up_the_tries(app: App) -> None:
+    """Other networks have five among them, one try each here; the network that asked has its own five all the same."""
+    code = await code_of(app)
+    guessers = [Client(ip=f"198.51.{number}.7") for number in range(6)]
+    left = [(await asked(app, wrong(code), client=guesser))["attemptsLeft"] for guesser in guessers]
+    assert left == [4, 3, 2, 1, 0, 0]
+    assert (await asked(app, code, client=THERE))["attemptsLeft"] == 0
+    assert [(await asked(app, wrong(code)))["attemptsLeft"] for _ in range(4)] == [4, 3, 2, 1]
+    assert await asked(app, code) is None
+
+
 async def test_what_is_no_code_is_no_try(app: App) -> None:
     """Such as the answer to another challenge, or digits of another script."""
     code = await code_of(app)
@@ -254,8 +265,9 @@ async def test_codes_stand_nowhere(app: App) -> None:
     assert code not in str(row["data"])
     assert (job["kind"], job["payload"]) == (
         email_codes.LETTER,
-        {"action": challenges.REGISTER, "address": ADA, "written": ADA},
+        {"action": challenges.REGISTER, "address": ADA, "written": ADA, "asker": row["data"]["asker"]},
     )
+    assert str(HERE.ip) not in str(row["data"])
 
 
 async def test_how_many_statements_it_takes(app: App) -> None:

@@ -2,15 +2,17 @@
 
 import asyncio
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
+from adapters.database.database import POOL_SIZE
 from core.emails import parse_email
 from core.setting_values import networks
 from models import Session, Trial, TrialClaim, User
 from models.fraud import FraudAssessment, FraudIdentifier
 from services import fraud
+from services.app import SIGN_UPS_AT_ONCE
 from services.sessions import Client
 from tests.challenges import easy, solved
 from tests.clock import ManualClock
@@ -18,7 +20,7 @@ from tests.conftest import Start
 from tests.mailbox import code_in, letters_to, text_of
 from tests.plans import limits
 from tests.porchlight import PASSWORD, Porchlight
-from tests.sign_ups import STEPS, cases, evidence, judge, kinds, refused, sign_up
+from tests.sign_ups import SIGN_UP, STEPS, cases, evidence, judge, kinds, refused, sign_up
 
 ADA, GRACE, MARIE = "ada@example.com", "grace@example.org", "marie@example.net"
 TAGGED = "ada+tag@example.com"
@@ -58,7 +60,7 @@ async def test_a_doubtful_sign_up_gets_a_smaller_trial(porchlight: Porchlight) -
     with porchlight.app.database.bound():
         assert (await Trial.get()).quota_percent == 10
     assert await evidence(porchlight) == [("LIMIT", True, ["TAGGED_ADDRESS"])]
-    assert await cases(porchlight) == []
+    assert [case.status for case in await cases(porchlight)] == ["OPEN"]
 
 
 async def test_proof_of_work_opens(porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,6 +92,32 @@ async def test_a_code_by_mail_opens_where_the_address_is_doubted(porchlight: Por
     with porchlight.app.database.bound():
         row = await FraudAssessment.filter(decision="ALLOW").get()
     assert row.features["proven"] == ["EMAIL_CODE"]
+
+
+async def test_the_challenge_that_is_asked_for_is_answered(
+    porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Work opens nothing where a letter is to be read; guesses at codes nobody asked for send no letter."""
+    easy(monkeypatch)
+    judge(porchlight)
+    assert (await sign_up(porchlight, MARIE, challengeAnswer="123456"))["__typename"] == "RegisterSuccess"
+    judge(porchlight, BARE_CLIENT=STEPS["CHALLENGE"])
+    work = (await sign_up(porchlight, TAGGED))["parameters"]
+    judge(porchlight, TAGGED_ADDRESS=STEPS["CHALLENGE"])
+    assert (await sign_up(porchlight, TAGGED, challengeAnswer=solved(work)))["kind"] == "EMAIL_CODE"
+    assert await letters_to(porchlight, MARIE, "Your code") == []
+    assert len(await letters_to(porchlight, TAGGED, "Your code")) == 1
+
+
+async def test_an_error_of_the_card_spends_no_code(porchlight: Porchlight) -> None:
+    """The same answer opens, once the card is right."""
+    judge(porchlight, TAGGED_ADDRESS=STEPS["CHALLENGE"])
+    await sign_up(porchlight, TAGGED)
+    (letter,) = await letters_to(porchlight, TAGGED)
+    given = {"email": TAGGED, "password": PASSWORD, "challengeAnswer": code_in(text_of(letter))}
+    wrong = {"input": {**given, "paymentMethod": "pm_unknown"}}
+    assert await porchlight.codes(SIGN_UP, wrong) == ["BAD_USER_INPUT"]
+    assert (await porchlight.ask(SIGN_UP, {"input": given}))["register"]["__typename"] == "RegisterSuccess"
 
 
 async def test_a_sign_up_that_is_reviewed_has_an_account_and_waits(porchlight: Porchlight) -> None:
@@ -240,6 +268,30 @@ async def test_of_sign_ups_at_once_with_one_device_none_passes(porchlight: Porch
     emails = [f"{name}@{name}.example" for name in ("grace", "marie", "emmy")]
     found = await asyncio.gather(*[sign_up(porchlight, email, device=device(token)) for email in emails])
     assert [each["__typename"] for each in found] == ["FraudSuspected"] * 3
+
+
+class Turns(asyncio.Semaphore):
+    """Turns that tell when one is waited for."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.wanted = asyncio.Event()
+
+    async def acquire(self) -> Literal[True]:
+        self.wanted.set()
+        return await super().acquire()
+
+
+async def test_who_waits_for_a_turn_holds_no_connection(porchlight: Porchlight) -> None:
+    """However many wait, the database serves others; then it is their turn, and they give it back."""
+    assert 1 < SIGN_UPS_AT_ONCE < POOL_SIZE
+    turns = porchlight.app.sign_ups = Turns()
+    waiting = [asyncio.create_task(sign_up(porchlight, f"p{number}@example.com")) for number in range(2)]
+    await asyncio.wait_for(turns.wanted.wait(), 5)
+    async with porchlight.app.database.transaction():
+        assert not await User.exists()
+    turns.release()
+    assert [(await each)["__typename"] for each in waiting] == ["RegisterSuccess"] * 2
 
 
 async def test_of_one_person_at_once_one_has_a_trial(porchlight: Porchlight) -> None:

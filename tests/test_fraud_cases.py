@@ -10,9 +10,11 @@ import pytest
 from core.errors import Forbidden
 from models import OneTimeToken, Role, Trial, User
 from models.audit import AuditEvent
-from models.fraud import FraudAssessment, FraudCase, FraudListEntry
+from models.fraud import FraudAssessment, FraudCase, FraudIdentifier, FraudListEntry
 from services.fraud import cases as fraud_cases
 from services.fraud import lists
+from services.fraud.keys import Kind
+from services.fraud.lists import ListKind, ListVerdict
 from services.pages import page_of
 from services.sessions import Client
 from tests.clock import ManualClock
@@ -22,8 +24,8 @@ from tests.sign_ups import STEPS, cases, codes, judge, refused, sign_up
 from tests.staff import promote, staff
 
 CASES = """
-query Cases($first: Int, $after: String, $status: FraudCaseStatus) {
-  fraudCases(first: $first, after: $after, status: $status) {
+query Cases($first: Int, $after: String, $status: FraudCaseStatus, $decision: FraudDecision) {
+  fraudCases(first: $first, after: $after, status: $status, decision: $decision) {
     totalCount
     pageInfo { hasNextPage endCursor }
     edges { node {
@@ -173,13 +175,17 @@ async def test_linked_users_share_a_strong_key(porchlight: Porchlight) -> None:
 
 
 async def test_dismissing_begins_the_trial_that_was_held_back(porchlight: Porchlight) -> None:
-    """A whole one, from now on; the audit log says who decided, and about whom."""
+    """A whole one, from now on, which counts for later sign-ups; the audit log says who decided, and about whom."""
     result = await held_back(porchlight)
     viewer = await staff(porchlight, Role.SUPPORT)
+    with porchlight.app.database.bound():
+        assert await FraudIdentifier.filter(kind=Kind.HELD).count() == 1
     answer = await review(porchlight, viewer, await only(porchlight, viewer), confirm=False, note="An honest mistake.")
     assert (answer["case"]["status"], answer["case"]["note"]) == ("DISMISSED", "An honest mistake.")
     with porchlight.app.database.bound():
         trial = await Trial.get(user_id=result["user"]["databaseId"])
+        assert {row.granted for row in await FraudIdentifier.filter(assessment__decision="REVIEW")} == {True}
+        assert not await FraudIdentifier.exists(kind=Kind.HELD)  # it no longer speaks against who comes later
     assert (trial.quota_percent, trial.started_at) == (100, porchlight.clock.now())
     (event,) = await reviewed(porchlight)
     assert (event.actor_id, event.user_id) == (viewer.user_id, result["user"]["databaseId"])
@@ -195,24 +201,26 @@ async def test_confirming_keeps_what_was_held_back(porchlight: Porchlight) -> No
     with porchlight.app.database.bound():
         assert not await Trial.exists(user_id=result["user"]["databaseId"])
         assert not await FraudListEntry.exists()
+        assert await FraudIdentifier.exists(kind=Kind.HELD)
 
 
-async def test_dismissing_raises_a_smaller_trial(porchlight: Porchlight) -> None:
-    """To all of its quotas, where a trial has begun by then."""
-    result = await held_back(porchlight)
-    person = result["user"]["databaseId"]
-    viewer = await staff(porchlight, Role.SUPPORT)
+async def test_smaller_trials_can_be_listed_and_raised(porchlight: Porchlight) -> None:
+    """Their cases wait for nobody: the staff asks for them by the decision."""
     judge(porchlight, TAGGED_ADDRESS=STEPS["LIMIT"])
-    limited = (await sign_up(porchlight, "grace+tag@example.org"))["user"]["databaseId"]
-    with porchlight.app.database.bound():
-        await Trial.filter(user_id=limited).update(user_id=person)
-    await review(porchlight, viewer, await only(porchlight, viewer), confirm=False)
+    person = (await sign_up(porchlight, TAGGED))["user"]["databaseId"]
+    await refused(porchlight, "grace@example.org")
+    viewer = await staff(porchlight, Role.SUPPORT)
+    assert (await seen(porchlight, viewer))["totalCount"] == 2
+    found = await seen(porchlight, viewer, decision="LIMIT", status="OPEN")
+    (case,) = [edge["node"] for edge in found["edges"]]
+    assert (case["email"], case["decision"], found["totalCount"]) == (TAGGED, "LIMIT", 1)
+    await review(porchlight, viewer, case, confirm=False)
     with porchlight.app.database.bound():
         assert (await Trial.get(user_id=person)).quota_percent == 100
 
 
 async def test_dismissing_lets_in_who_was_refused(porchlight: Porchlight) -> None:
-    """A letter says so, an entry lets the address pass for 30 days, and then it counts no more."""
+    """A letter says so, an entry lets the address pass once within 30 days, and the audit log has it."""
     await refused(porchlight)
     judge(porchlight, TAGGED_ADDRESS=2.2, BARE_CLIENT=2.4)
     assert (await sign_up(porchlight, "grace+tag@example.org"))["__typename"] == "FraudSuspected"
@@ -226,7 +234,48 @@ async def test_dismissing_lets_in_who_was_refused(porchlight: Porchlight) -> Non
     judge(porchlight, TAGGED_ADDRESS=2.2, BARE_CLIENT=2.4)
     result = await sign_up(porchlight, TAGGED)
     assert (result["__typename"], result["trial"]["status"]) == ("RegisterSuccess", "ACTIVE")
-    assert (await sign_up(porchlight, "grace+tag@example.org"))["__typename"] == "FraudSuspected"
+    for other in ("ada+other@example.com", "grace+tag@example.org"):
+        assert (await sign_up(porchlight, other))["__typename"] == "FraudSuspected"
+    assert await changes(porchlight) == [("put", "ALLOW", None)]
+
+
+async def changes(porchlight: Porchlight) -> list[tuple[str, str, str | None]]:
+    """What the audit log says of the lists: what was done, the verdict, and which one stood there before."""
+    with porchlight.app.database.bound():
+        events = await AuditEvent.filter(action="fraud.list_changed").order_by("id")
+    return [(event.data["act"], event.data["verdict"], event.data.get("before")) for event in events]
+
+
+async def test_what_the_staff_said_of_an_address(porchlight: Porchlight) -> None:
+    """A DENY gives way to a dismissed case, and that is written down; a later one stands; an ALLOW is not shortened."""
+    viewer = await staff(porchlight, Role.SUPPORT)
+    with porchlight.app.database.bound():
+        actor = await User.get(id=viewer.user_id)
+
+    async def put(email: str, verdict: ListVerdict) -> None:
+        with porchlight.app.database.bound():
+            await lists.put(
+                porchlight.app, kind=ListKind.PERSON, value=email, verdict=verdict, reason="Seen.", days=300,
+                actor=actor, client=Client(),
+            )  # fmt: skip
+
+    names = ("ada", "grace", "marie")
+    for name in names:
+        await refused(porchlight, f"{name}@{name}.example")
+    await put("ada@ada.example", ListVerdict.DENY)
+    await put("marie@marie.example", ListVerdict.ALLOW)
+    for edge in (await seen(porchlight, viewer))["edges"]:
+        await review(porchlight, viewer, edge["node"], confirm=False)
+    await put("grace@grace.example", ListVerdict.DENY)
+    judge(porchlight, DENY_LISTED=50.0, TAGGED_ADDRESS=50.0)
+    found = [(await sign_up(porchlight, f"{name}+tag@{name}.example"))["__typename"] for name in names]
+    assert found == ["RegisterSuccess", "FraudSuspected", "RegisterSuccess"]
+    with porchlight.app.database.bound():
+        assert [row.verdict for row in await FraudListEntry.all().order_by("hint")] == ["DENY", "ALLOW"]
+    assert await changes(porchlight) == [
+        *[("put", "DENY", None), ("put", "ALLOW", None)],
+        *[("put", "ALLOW", None), ("put", "ALLOW", "DENY"), ("put", "DENY", None)],
+    ]
 
 
 async def test_a_case_is_decided_once(porchlight: Porchlight) -> None:

@@ -16,7 +16,7 @@ from models.audit import AuditEvent
 from models.fraud import FraudAssessment, FraudCase, FraudIdentifier, FraudKey, FraudListEntry
 from services import fraud, pruning
 from services.accounts.held import sign_up_checks
-from services.fraud import RulesError, granting, read_rules
+from services.fraud import RulesError, appeals, granting, read_rules
 from services.fraud.replay import replay
 from services.fraud.rules import RULES_FILE
 from tests.clock import START, ManualClock
@@ -64,6 +64,7 @@ async def names(porchlight: Porchlight, actor: Person) -> list[tuple[str, str, s
     [
         ("PERSON", "Ada+tag@example.com", "a…@example.com", ADA),
         ("DOMAIN", "@Example.com", "example.com", ADA),
+        ("DOMAIN", "example.co.uk", "example.co.uk", "ada@mail.example.co.uk"),
         ("NETWORK", "8.8.8.0/24", "8.8.8.0/24", ADA),
     ],
 )
@@ -275,8 +276,10 @@ async def test_evidence_is_forgotten_in_time(porchlight: Porchlight, clock: Manu
     await put(porchlight, actor, "DOMAIN", "example.edu", days=1)
     await refused(porchlight, ADA)
     await refused(porchlight, GRACE)
+    judge(porchlight, TAGGED_ADDRESS=STEPS["LIMIT"])
+    await sign_up(porchlight, "marie+tag@example.net")
     before = await counts(porchlight)
-    assert (before[0], before[2], before[4]) == (3, 2, 1)
+    assert (before[0], before[2], before[4]) == (4, 3, 1)
     await prune(porchlight)
     assert await counts(porchlight) == before
     await clock.advance(DAY + timedelta(seconds=1))
@@ -292,7 +295,7 @@ async def test_evidence_is_forgotten_in_time(porchlight: Porchlight, clock: Manu
     assert (emails[0], None in emails) == (actor.email, False)
     await prune(porchlight)
     with porchlight.app.database.bound():
-        assert [row.email for row in await FraudAssessment.all().order_by("id")] == [emails[0], None, emails[2]]
+        assert [row.email for row in await FraudAssessment.all().order_by("id")] == [emails[0], None, *emails[2:]]
     await clock.advance(90 * DAY)
     await prune(porchlight)
     rows, keys, cases, _, entries = await counts(porchlight)
@@ -310,6 +313,23 @@ async def test_deletion_parts_the_evidence_from_the_account(porchlight: Porchlig
     assert (row.user_id, row.email) == (None, None)
     assert (await sign_up(porchlight, GRACE, paymentMethod="pm_card_x"))["__typename"] == "FraudSuspected"
     assert [each[1] for each in await evidence(porchlight)] == [False, False]
+
+
+async def test_deletion_reaches_what_was_refused_before(porchlight: Porchlight) -> None:
+    """Sign-ups with the address that led to no account: their address, their appeal and the reviewer's note go."""
+    token = await refused(porchlight, ADA)
+    await refused(porchlight, GRACE)
+    with porchlight.app.database.bound():
+        await appeals.appeal(porchlight.app, token, "It was me.")
+        assert await FraudCase.filter(appeal_message="It was me.").count() == 1
+    judge(porchlight)
+    result = await sign_up(porchlight, "ada+tag@example.com")
+    with porchlight.app.database.bound():
+        await FraudCase.all().update(note="For us alone.")
+        await fraud.forget(await User.get(id=result["user"]["databaseId"]))
+        rows = await FraudCase.all().order_by("id").select_related("assessment")
+    told: list[Any] = [(row.assessment.email, row.appeal_message, row.note) for row in rows]
+    assert told == [(None, None, None), ("grace+tag@example.org", None, "For us alone.")]
 
 
 async def test_the_export_has_what_the_check_saw(porchlight: Porchlight) -> None:

@@ -8,11 +8,13 @@ import pytest
 from core.clock import SystemClock
 from core.emails import parse_email
 from models.fraud import FraudAssessment, FraudIdentifier
+from services.app import App
 from services.devices import Description
 from services.fraud.crowd import Earlier, Passing
 from services.fraud.features import Features
 from services.fraud.gathering import gather
 from services.fraud.keys import Kind, SignUp, keys_of
+from services.fraud.looking import look
 from services.fraud.signals import SIGNALS
 from services.fraud.ties import QUIET, RARE, SMALL, UNIQUE, Ties
 from services.sessions import Client
@@ -160,6 +162,12 @@ def sign_up(email: str, agent: str, seconds: float) -> SignUp:
     )
 
 
+async def features_of(app: App, each: SignUp) -> Features:
+    """As the check sees it."""
+    keys = keys_of(app, each)
+    return await gather(app, each, keys, await look(app, each, keys))
+
+
 async def test_the_database_tells_the_same(porchlight: Porchlight) -> None:
     """Marks and ties are written with a sign-up and found with the next: one look back tells all of them."""
     app = porchlight.app
@@ -172,7 +180,7 @@ async def test_the_database_tells_the_same(porchlight: Porchlight) -> None:
         )
         for kind, value in keys_of(app, first).items():
             await FraudIdentifier.create(assessment_id=row.id, kind=kind, hash=value, at=app.clock.now(), granted=True)
-        seen, other = [await gather(app, each, keys_of(app, each)) for each in (again, slow)]
+        seen, other = [await features_of(app, each) for each in (again, slow)]
     assert (seen.domain_noisy, seen.burst_hasty, seen.twins_here, seen.twins_at_once) == (1, 1, 1, 1)
     assert (seen.here_at_once, seen.address_at_once) == (0, 0)  # at one domain they may be colleagues
     assert (other.domain_noisy, other.burst_hasty, other.twins_here, other.twins_at_once) == (0, 0, 0, 0)

@@ -302,11 +302,14 @@ async def told(porchlight: Porchlight, person: Person, name: str) -> Trial:
 
 
 async def test_billing_converts_a_trial_once(porchlight: Porchlight) -> None:
-    """The second time changes nothing."""
+    """The second time changes nothing. Who pays gets all of the plan, though the trial was a smaller one."""
     person = await porchlight.register()
+    with porchlight.app.database.bound():
+        await Trial.filter(user_id=person.user_id).update(quota_percent=10)
     for _ in range(2):
         trial = await told(porchlight, person, "convert")
         assert (trial.converted_at, trial.due_at, trial.version) == (START, None, 2)
+    assert (await stored(porchlight, person)).quota_percent == 100
     assert await written(porchlight, person) == (["STARTED", "CONVERTED"], ["trial.started", "trial.converted"], 2)
     with porchlight.app.database.bound(), pytest.raises(NotFound):
         await trials.convert(porchlight.app, 999)
@@ -327,6 +330,17 @@ async def test_a_charge_that_fails_brings_grace(porchlight: Porchlight, clock: M
     await clock.advance(DAY)
     assert (await told(porchlight, person, "charge_failed")).charge_failed_at == clock.now() - DAY
     assert trial_status(await told(porchlight, person, "convert"), clock.now()) is TrialStatus.CONVERTED
+
+
+async def test_a_payment_method_counts_once(porchlight: Porchlight, clock: ManualClock) -> None:
+    """When it comes after the end, too: the second one is no change."""
+    person = await porchlight.register()
+    await clock.advance(15 * DAY)
+    first = clock.now()
+    for _ in range(2):
+        assert (await told(porchlight, person, "payment_method_added")).billable_at == first
+        await clock.advance(DAY)
+    assert (await written(porchlight, person))[0].count("PAYMENT_METHOD_ADDED") == 1
 
 
 async def test_countdowns_hear_of_each_change(start: Start) -> None:

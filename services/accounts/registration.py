@@ -55,10 +55,11 @@ async def register(
     address = parse_email(email)
     name = cleaned_name(name)
     good = await accepted(app, password, email=address.written, name=name, has_factor=False)
+    # The provider may take seconds, so before the transaction; and an error before the answer, which is spent.
+    card = await cards.card_behind(app, payment_method)
     proven = await fraud.proven(app, client=client, address=address, answer=challenge_answer)
     if not proven:
         await challenges.require_of_busy(app, challenges.REGISTER, client=client, address=address.key, answer=None)
-    card = await cards.card_behind(app, payment_method)  # before the transaction: the provider may take seconds
     sign_up = fraud.SignUp(
         address=address, client=client, device=device, card=card, form_seconds=form_seconds, proven=proven
     )
@@ -101,7 +102,7 @@ async def _make_account(
         user = await _create_user(app, sign_up.address, password_hash, name)
         signed_in = await begin_session(app, user, sign_up.device, sign_up.client, PASSWORD)
         trial = await _begin_trial(app, user, checked, signed_in.device_token)
-        await _tell_of(app, user, sign_up.client)
+        await audit.record(app, Action.REGISTERED, actor=user, client=sign_up.client)
     return signed_in, trial
 
 
@@ -118,14 +119,15 @@ async def _create_user(app: App, address: Email, password_hash: str, name: str |
 
 
 async def _begin_trial(app: App, user: User, checked: fraud.Checked, device_token: str) -> Trial | None:
-    """The trial that the check gives: a full one, a smaller one, or none until somebody has looked."""
-    trial = None
+    """The trial that the check gives: a full one, a smaller one, or none until somebody has looked.
+
+    The letter that welcomes the user is written with it, or by itself.
+    """
+    trial, letters = None, [notifications.welcome(app, user)]
     if checked.gives_trial:
-        trial = await trials.begin(app, user, checked.sign_up.address, quota_percent=checked.quota_percent)
+        address, percent = checked.sign_up.address, checked.quota_percent
+        trial = await trials.begin(app, user, address, quota_percent=percent, letters=letters)
+    if trial is None:
+        await jobs.enqueue_all(letters)
     await fraud.keep(app, checked, user_id=user.id, device_token=device_token, granted=trial is not None)
     return trial
-
-
-async def _tell_of(app: App, user: User, client: Client) -> None:
-    await notifications.welcome(app, user)
-    await audit.record(app, Action.REGISTERED, actor=user, client=client)

@@ -13,6 +13,7 @@ from services.access import Permission
 from services.audit import Action
 from services.fraud import granting
 from services.fraud.keys import STRONG
+from services.fraud.scoring import Decision
 from services.pages import Page, Rows, newest_first
 
 if TYPE_CHECKING:
@@ -37,10 +38,13 @@ class CaseAlreadyClosed(Refusal):
     message = "This case has been decided."
 
 
-async def page_of_cases(actor: User, page: Page, *, status: CaseStatus | None) -> tuple[Rows[FraudCase], int]:
+async def page_of_cases(
+    actor: User, page: Page, *, status: CaseStatus | None, decision: Decision | None = None
+) -> tuple[Rows[FraudCase], int]:
     """A page of cases, the newest first, and how many there are in all. Two queries. Raises Forbidden."""
     _require(actor)
-    found = FraudCase.all() if status is None else FraudCase.filter(status=status)
+    wanted = {"status": status, "assessment__decision": decision}
+    found = FraudCase.filter(**{name: value for name, value in wanted.items() if value is not None})
     return await newest_first(found.select_related("assessment"), page), await found.count()
 
 
@@ -75,7 +79,7 @@ async def review(app: App, case_id: int, *, confirm: bool, note: str | None, act
             raise NotFound
         if not decided:
             raise CaseAlreadyClosed
-        await granting.settle(app, case, confirmed=confirm, reviewer=actor)
+        await granting.settle(app, case, confirmed=confirm, reviewer=actor, client=client)
         await audit.record(
             app,
             Action.FRAUD_CASE_REVIEWED,

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from tortoise.expressions import Q, Subquery
 
-from models.fraud import FraudAssessment, FraudCase, FraudIdentifier
+from models.fraud import FraudAssessment, FraudCase, FraudIdentifier, FraudListEntry
 from services.fraud.cases import CaseStatus
 from services.fraud.features import Features
 from services.fraud.gathering import gather
 from services.fraud.keys import LOCKED, Keys, Kind, SignUp, hashed, keys_of
+from services.fraud.looking import look
 from services.fraud.scoring import Decision, Verdict, evaluate
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ _LOCK = """
 INSERT INTO fraud_keys (hash, touched_at) VALUES {rows}
 ON CONFLICT (hash) DO UPDATE SET touched_at = excluded.touched_at
 """
+CASES = frozenset({Decision.LIMIT, Decision.REVIEW, Decision.BLOCK})
+"""What people may want to look at: less than a whole trial. A challenge opens by itself."""
 STOPPING = frozenset({Decision.BLOCK, Decision.CHALLENGE})
 
 
@@ -40,6 +43,8 @@ class Checked:
     shadow: Verdict | None
     quota_percent: int
     """How much of the plan's quotas a trial gives."""
+    passes: tuple[int, ...]
+    """Entries of the lists that an account uses up."""
 
     @property
     def gives_trial(self) -> bool:
@@ -64,12 +69,13 @@ async def check(app: App, sign_up: SignUp) -> Checked:
     """Judge a sign-up, inside the caller's transaction and as its first statement. Raises Stopped."""
     keys = keys_of(app, sign_up)
     await _lock(app, keys)
-    features = await gather(app, sign_up, keys)
+    seen = await look(app, sign_up, keys)
+    features = await gather(app, sign_up, keys, seen)
     verdict = evaluate(features, app.fraud_rules)
     shadow = evaluate(features, app.shadow_rules) if app.shadow_rules else None
     app.metrics.fraud_decisions.labels(verdict.decision).inc()
     quota = app.fraud_rules.limited_quota if verdict.decision is Decision.LIMIT else 100
-    checked = Checked(sign_up, keys, features, verdict, shadow, quota)
+    checked = Checked(sign_up, keys, features, verdict, shadow, quota, tuple(seen.passes))
     if verdict.decision in STOPPING:
         raise Stopped(checked)
     return checked
@@ -104,7 +110,9 @@ async def keep(
             FraudIdentifier(assessment_id=row.id, kind=kind, hash=value, at=now, granted=granted)
             for kind, value in sorted(keys)
         )
-    if verdict.decision in {Decision.REVIEW, Decision.BLOCK}:
+    if checked.passes and user_id is not None:
+        await FraudListEntry.filter(id__in=checked.passes, case_id__not_isnull=True).delete()
+    if verdict.decision in CASES:
         await FraudCase.create(assessment_id=row.id, status=CaseStatus.OPEN, created_at=now)
     return row
 
@@ -124,4 +132,4 @@ async def _lock(app: App, keys: Keys) -> None:
     now = app.clock.now()
     values = sorted(keys[kind] for kind in LOCKED if kind in keys)
     rows = ", ".join(f"(${number}, $1)" for number in range(2, len(values) + 2))
-    await app.database.execute(_LOCK.format(rows=rows), [now, *values])
+    await app.database.rows(_LOCK.format(rows=rows), [now, *values])

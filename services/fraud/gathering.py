@@ -1,4 +1,4 @@
-"""From keys to features: a query over the sign-ups of the last 180 days, bounded however many there are."""
+"""From what was seen of earlier sign-ups to features."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from services.fraud.crowd import Crowd, Earlier
 from services.fraud.features import Features
 from services.fraud.keys import Keys, Kind, SignUp
 from services.fraud.listing import listed
-from services.fraud.looking import MEMORY, MOST, Sightings, look
+from services.fraud.looking import MEMORY, MOST, Seen, Sightings
 from services.fraud.mailboxes import domain_kind, randomness
 from services.fraud.places import NetworkKind, network_kind
 from services.fraud.ties import Ties
@@ -26,10 +26,9 @@ OF_PHONES = ("Mobile", "Android", "iPhone", "iPad")
 EXPECTED_HEADERS = ("user-agent", "accept", "accept-language", "accept-encoding")
 
 
-async def gather(app: App, sign_up: SignUp, keys: Keys) -> Features:
-    """What is known of a sign-up whose keys are locked. One query; a second where devices or cards are shared."""
+async def gather(app: App, sign_up: SignUp, keys: Keys, seen: Seen) -> Features:
+    """What is known of a sign-up, by what was seen. One query where devices or cards are shared, otherwise none."""
     now = app.clock.now()
-    seen = await look(app, sign_up, keys)
     person = keys[Kind.PERSON]
     others = {number: each for number, each in seen.earlier.items() if person not in each.keys[Kind.PERSON]}
     trial = timedelta(days=app.catalogue.trial_plan.trial_days)
@@ -46,7 +45,7 @@ async def gather(app: App, sign_up: SignUp, keys: Keys) -> Features:
         network_kind=network.name,
         form_seconds=sign_up.form_seconds,
         headers_missing=sum(name not in sign_up.client.headers for name in EXPECTED_HEADERS),
-        listed=listed(seen.lists.values()),
+        listed=listed(seen.lists),
         proven=sign_up.proven,
         history_days=round((now - (seen.passing.begun or now)) / timedelta(days=1), 1),
         **crowd.features(),

@@ -9,19 +9,20 @@ from models.accounts import User
 from models.fraud import FraudCase, FraudIdentifier
 from models.trials import Trial
 from services import jobs, trials
+from services.fraud import lists
 from services.fraud.keys import Kind
-from services.fraud.lists import ListKind, ListVerdict, keep, normalised
 from services.notifications.letters import deliver
 
 if TYPE_CHECKING:
     from services.app import App
+    from services.sessions import Client
 
 CLEARED = "mail.fraud_cleared"
 CLEARED_DAYS = 30
-"""How long somebody who was refused by mistake is let pass."""
+"""How long somebody who was refused by mistake may register."""
 
 
-async def settle(app: App, case: FraudCase, *, confirmed: bool, reviewer: User) -> None:
+async def settle(app: App, case: FraudCase, *, confirmed: bool, reviewer: User, client: Client) -> None:
     """Do what the decision says, inside the caller's transaction. A confirmed case stays as it is."""
     if confirmed:
         return
@@ -31,7 +32,9 @@ async def settle(app: App, case: FraudCase, *, confirmed: bool, reviewer: User) 
     if user is not None:
         await _grant(app, case, user, reviewer)
     elif user_id is None and case.assessment.email:
-        await _let_in(app, case, case.assessment.email, reviewer)
+        email = case.assessment.email
+        await lists.let_pass(app, email, case.id, days=CLEARED_DAYS, actor=reviewer, client=client)
+        await jobs.enqueue(app, CLEARED, {"case": case.id}, dedup_key=f"{CLEARED}:{case.id}")
 
 
 async def tell(app: App, case: FraudCase) -> None:
@@ -68,18 +71,3 @@ async def _grant(app: App, case: FraudCase, user: User, reviewer: User) -> None:
         await trials.raise_quota(app, user.id, actor=reviewer)
     elif await trials.begin(app, user, parse_email(case.assessment.email or user.email)):
         await FraudIdentifier.filter(assessment_id=case.assessment_id).update(granted=True)
-
-
-async def _let_in(app: App, case: FraudCase, email: str, reviewer: User) -> None:
-    named, hint = normalised(ListKind.PERSON, email)
-    await keep(
-        app,
-        kind=ListKind.PERSON,
-        named=named,
-        hint=hint,
-        verdict=ListVerdict.ALLOW,
-        reason=f"Case {case.id} was dismissed.",
-        days=CLEARED_DAYS,
-        owner_id=reviewer.id,
-    )
-    await jobs.enqueue(app, CLEARED, {"case": case.id}, dedup_key=f"{CLEARED}:{case.id}")

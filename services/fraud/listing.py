@@ -9,7 +9,7 @@ from services.fraud.lists import ListKind, ListVerdict, value_hash
 from services.fraud.mailboxes import registrable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Sequence
 
     from services.app import App
     from services.fraud.keys import SignUp
@@ -26,6 +26,6 @@ def hashes_of(app: App, sign_up: SignUp) -> tuple[str, str, str, str]:
     )
 
 
-def listed(verdicts: Collection[str]) -> int:
+def listed(verdicts: Sequence[str]) -> int:
     """How many deny lists name a sign-up; -1 when an allow list does, which goes before them."""
     return -1 if ListVerdict.ALLOW in verdicts else len(verdicts)

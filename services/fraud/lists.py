@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from enum import StrEnum
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.emails import InvalidEmail, parse_email
 from core.errors import BadUserInput, Forbidden
@@ -68,6 +68,30 @@ async def put(
     return row
 
 
+async def let_pass(app: App, email: str, case_id: int, *, days: int, actor: User, client: Client) -> None:
+    """Let somebody who was refused by mistake pass once, inside the caller's transaction, and write it down.
+
+    What the staff had said of the address gives way, so that a DENY does not refuse them again; an ALLOW stays.
+    """
+    named, hint = normalised(ListKind.PERSON, email)
+    hashed, now = value_hash(app, ListKind.PERSON, named), app.clock.now()
+    before = await FraudListEntry.get_or_none(kind=ListKind.PERSON, value_hash=hashed, expires_at__gt=now)
+    if before is not None and before.verdict == ListVerdict.ALLOW and before.case_id is None:
+        return
+    row = await keep(
+        app,
+        kind=ListKind.PERSON,
+        named=named,
+        hint=hint,
+        verdict=ListVerdict.ALLOW,
+        reason=f"Case {case_id} was dismissed.",
+        days=days,
+        owner_id=actor.id,
+        case_id=case_id,
+    )
+    await _record(app, row, "put", actor, client, before=before.verdict if before else None)
+
+
 async def keep(
     app: App,
     *,
@@ -78,8 +102,12 @@ async def keep(
     reason: str,
     days: int,
     owner_id: int,
+    case_id: int | None = None,
 ) -> FraudListEntry:
-    """Write an entry inside the caller's transaction. One statement decides between two who write the same one."""
+    """Write an entry inside the caller's transaction. One statement decides between two who write the same one.
+
+    That of a dismissed case is used up by one sign-up.
+    """
     now = app.clock.now()
     row = FraudListEntry(
         kind=kind,
@@ -88,13 +116,14 @@ async def keep(
         verdict=verdict,
         reason=reason,
         owner_id=owner_id,
+        case_id=case_id,
         created_at=now,
         expires_at=now + timedelta(days=days),
     )
     await FraudListEntry.bulk_create(
         [row],
         on_conflict=["kind", "value_hash"],
-        update_fields=["hint", "verdict", "reason", "owner_id", "created_at", "expires_at"],
+        update_fields=["hint", "verdict", "reason", "owner_id", "case_id", "created_at", "expires_at"],
     )
     return await FraudListEntry.get(kind=kind, value_hash=row.value_hash)
 
@@ -140,7 +169,7 @@ def normalised(kind: ListKind, value: str) -> tuple[str, str]:
     return (email.person, f"{local[:1]}…@{domain}") if kind is ListKind.PERSON else (domain, domain)
 
 
-async def _record(app: App, row: FraudListEntry, act: str, actor: User, client: Client) -> None:
+async def _record(app: App, row: FraudListEntry, act: str, actor: User, client: Client, **more: Any) -> None:
     await audit.record(
         app,
         Action.FRAUD_LIST_CHANGED,
@@ -151,6 +180,7 @@ async def _record(app: App, row: FraudListEntry, act: str, actor: User, client: 
         kind=row.kind,
         verdict=row.verdict,
         reason=row.reason,
+        **more,
     )
 
 

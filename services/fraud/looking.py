@@ -46,7 +46,6 @@ WITH sharing AS (
 ), passing AS (
     {_RECENT}
     UNION {_ENDING}
-    UNION SELECT number, at, granted FROM theirs WHERE hash = $8
 )
 SELECT number, kind AS what, hash AS value, at, granted FROM theirs WHERE number IN (SELECT number FROM close)
 UNION ALL SELECT count(*), 'twins', CASE WHEN at >= $25 THEN 'at once' ELSE '' END, min(at), FALSE FROM theirs
@@ -58,7 +57,7 @@ UNION ALL SELECT count(*), 'passing',
         CASE WHEN at >= $12 THEN 'hour' WHEN at >= $11 THEN 'recent' ELSE '' END
         || CASE WHEN at >= $13 AND at <= $14 THEN ' ending' ELSE '' END, min(at), granted
     FROM passing WHERE number NOT IN (SELECT number FROM close) GROUP BY 3, 5
-UNION ALL SELECT id, 'listed', verdict, expires_at, FALSE FROM fraud_list_entries
+UNION ALL SELECT id, 'listed', verdict, expires_at, case_id IS NOT NULL FROM fraud_list_entries
     WHERE kind IN ('PERSON', 'DOMAIN', 'NETWORK') AND value_hash IN ($15, $16, $17, $18) AND expires_at > $19
 UNION ALL SELECT 0, 'claimed', person_hash, claimed_at, TRUE FROM trial_claims WHERE person_hash = $20
 """  # ruff: ignore[hardcoded-sql-expression] -- words of ours
@@ -73,11 +72,13 @@ Sightings = dict[int, Earlier]
 
 @dataclass
 class Seen:
-    """What was found. `lists` are the verdicts of the entries that name the sign-up, by the number of the entry."""
+    """What was found. `lists` are the verdicts of the entries that name the sign-up."""
 
     earlier: Sightings = field(default_factory=dict)
     passing: Passing = field(default_factory=Passing)
-    lists: dict[int, str] = field(default_factory=dict)
+    lists: list[str] = field(default_factory=list)
+    passes: list[int] = field(default_factory=list)
+    """Those entries of which one sign-up may make use, as it was refused by mistake before."""
     claimed: bool = False
     """Whether the person has had a trial."""
 
@@ -121,7 +122,8 @@ def _seen(rows: list[dict[str, Any]]) -> Seen:
         elif what == "passing":
             seen.passing.count(number, value, _moment(row["at"]), granted=row["granted"])
         elif what == "listed":
-            seen.lists[number] = value
+            seen.lists.append(value)
+            seen.passes += [number] if row["granted"] else []
         elif what == "claimed":
             seen.claimed = True
         else:

@@ -36,11 +36,11 @@ async def proven(app: App, *, client: Client, address: Email, answer: str | None
     return (ChallengeKind.PROOF_OF_WORK,)
 
 
-async def ask(app: App, *, client: Client, address: Email, by_mail: bool) -> None:
-    """Ask for work or, where it is the address that is doubted, for a code that is mailed to it.
+async def ask(app: App, *, client: Client, address: Email, kind: ChallengeKind) -> None:
+    """Ask for work, or for a code that is mailed to the address.
 
     Raises ChallengeRequired, RateLimited.
     """
-    if by_mail:
+    if kind is ChallengeKind.EMAIL_CODE:
         await email_codes.require(app, challenges.REGISTER, client=client, address=address, answer=None)
     await challenges.require(app, challenges.REGISTER, client=client, address=address.key, answer=None)

@@ -9,10 +9,10 @@ from core.errors import Refusal
 from models.fraud import FraudAssessment, FraudCase
 from models.one_time_tokens import Purpose
 from services import one_time_tokens
+from services.challenges import ChallengeKind
 from services.fraud import proving
 from services.fraud.checking import Checked, keep
-from services.fraud.scoring import NOTABLE, Decision
-from services.fraud.signals import Family
+from services.fraud.scoring import NOTABLE, Decision, asked_for
 
 if TYPE_CHECKING:
     from services.app import App
@@ -42,8 +42,8 @@ async def refuse(app: App, checked: Checked) -> NoReturn:
         row = await keep(app, checked, user_id=None)
         token = await _appeal_token(app, row)
     if checked.verdict.decision is Decision.CHALLENGE:
-        sign_up, by_mail = checked.sign_up, _doubts_mailbox(checked)
-        await proving.ask(app, client=sign_up.client, address=sign_up.address, by_mail=by_mail)
+        sign_up, kind = checked.sign_up, ChallengeKind(asked_for(checked.verdict.reasons))
+        await proving.ask(app, client=sign_up.client, address=sign_up.address, kind=kind)
     families = {reason.signal.family for reason in checked.verdict.reasons if reason.weight >= NOTABLE}
     raise FraudSuspected(sorted(family.name for family in families), token)
 
@@ -54,9 +54,3 @@ async def _appeal_token(app: App, row: FraudAssessment) -> str | None:
     if case is None:
         return None
     return await one_time_tokens.issue(app, Purpose.APPEAL, lifetime=APPEAL_LIFETIME, data={"case": case.id})
-
-
-def _doubts_mailbox(checked: Checked) -> bool:
-    """Whether it is the address, more than anything else, that speaks against the sign-up."""
-    reasons = checked.verdict.reasons
-    return bool(reasons) and reasons[0].signal.family is Family.IDENTITY

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -85,9 +86,16 @@ def _decide(
         return Decision.REVIEW
     if log_odds >= steps.limit:
         return Decision.LIMIT
-    if log_odds >= steps.challenge and not features.proven:
+    if log_odds >= steps.challenge and asked_for(reasons) not in features.proven:
         return Decision.CHALLENGE
     return Decision.ALLOW
+
+
+def asked_for(reasons: Iterable[Reason]) -> str:
+    """The challenge that fits: a code by mail where it is the address, more than anything else, that is doubted."""
+    against = [reason for reason in reasons if reason.weight > 0]
+    doubted = max(against, key=lambda reason: reason.weight).signal.family if against else None
+    return "EMAIL_CODE" if doubted is Family.IDENTITY else "PROOF_OF_WORK"
 
 
 def _may_block(families: dict[Family, float], reasons: list[Reason]) -> bool:

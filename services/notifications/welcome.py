@@ -13,6 +13,7 @@ from services.notifications.letters import deliver
 from services.notifications.links import link
 
 if TYPE_CHECKING:
+    from models.jobs import Job
     from services.app import App
 
 WELCOME = "mail.welcome"
@@ -20,9 +21,9 @@ VERIFICATION_LIFETIME = timedelta(hours=24)
 """Of a link that only proves that somebody reads an address."""
 
 
-async def welcome(app: App, user: User) -> None:
-    """Write the job of the welcome letter, inside the caller's transaction."""
-    await jobs.enqueue(app, WELCOME, {"user_id": user.id}, dedup_key=f"{WELCOME}:{user.id}")
+def welcome(app: App, user: User) -> Job:
+    """The job of the welcome letter, not stored yet."""
+    return jobs.job(app, WELCOME, {"user_id": user.id}, dedup_key=f"{WELCOME}:{user.id}")
 
 
 async def send_welcome(app: App, payload: dict[str, Any]) -> None:

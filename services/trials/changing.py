@@ -14,10 +14,11 @@ from services.trials.reminders import reminders
 from services.trials.status import TrialStatus, next_end, trial_status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from models.analytics import Event
+    from models.jobs import Job
     from services.app import App
 
 Facts = dict[str, Any]
@@ -88,9 +89,9 @@ async def apply(
     return True
 
 
-async def remind(app: App, trial: Trial, user: User) -> None:
-    """Write the jobs of the reminders of a trial's present end, inside the caller's transaction."""
-    await jobs.enqueue_all(reminders(app, trial, user.timezone))
+async def remind(app: App, trial: Trial, user: User, letters: Sequence[Job] = ()) -> None:
+    """Write the jobs of the reminders of a trial's present end, and others, inside the caller's transaction."""
+    await jobs.enqueue_all([*reminders(app, trial, user.timezone), *letters])
 
 
 async def tell_of(app: App, trial: Trial) -> None:

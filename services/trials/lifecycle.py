@@ -16,16 +16,22 @@ from services.trials.countdown import SLOTS
 from services.trials.status import NOTHING, TrialStatus, trial_status
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
     from datetime import datetime
 
     from core.emails import Email
     from models.accounts import User
+    from models.jobs import Job
     from services.app import App
     from services.sessions import Client
     from services.trials.changing import Facts
     from services.trials.status import Tick
 
+_BEGIN = """
+INSERT INTO trials (user_id, person_key, plan_key, end_policy, revert_to, started_at, ends_at, due_at, version,
+    quota_percent)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING RETURNING id
+"""
 _CLAIM = """
 INSERT INTO trial_claims (person_hash, user_id, claimed_at) VALUES ($1, $2, $3)
 ON CONFLICT (person_hash) DO UPDATE SET user_id = trial_claims.user_id RETURNING user_id
@@ -43,10 +49,13 @@ class TrialNotExtendable(Refusal):
     message = "This trial has been converted or canceled, or its charge is under way."
 
 
-async def begin(app: App, user: User, email: Email, *, quota_percent: int = 100) -> Trial | None:
+async def begin(
+    app: App, user: User, email: Email, *, quota_percent: int = 100, letters: Sequence[Job] = ()
+) -> Trial | None:
     """Begin the trial of a new user, inside the caller's transaction. None when the person has had one.
 
-    `quota_percent` is how much of the plan's quotas the trial gives.
+    `quota_percent` is how much of the plan's quotas the trial gives; `letters` are written with its reminders, if it
+    begins.
 
     The unique keys of claims and trials decide, not a look beforehand: two registrations of one person give one trial.
     The claim is there for good, also when account and trial have been deleted.
@@ -67,13 +76,16 @@ async def begin(app: App, user: User, email: Email, *, quota_percent: int = 100)
         version=1,
         quota_percent=quota_percent,
     )
-    await Trial.bulk_create([trial], ignore_conflicts=True)
-    begun = await Trial.get_or_none(user_id=user.id)
-    if begun is not None:
-        await history(begun, now, TrialChangeKind.STARTED, None, actor=user).save()
-        await event(begun, now, TrialChangeKind.STARTED).save()
-        await remind(app, begun, user)
-    return begun
+    policy = (trial.plan_key, trial.end_policy, trial.revert_to)
+    times = (trial.started_at, trial.ends_at, trial.due_at)
+    stored = await app.database.rows(_BEGIN, [user.id, trial.person_key, *policy, *times, trial.version, quota_percent])
+    if not stored:
+        return None
+    trial.id = stored[0]["id"]
+    await history(trial, now, TrialChangeKind.STARTED, None, actor=user).save()
+    await event(trial, now, TrialChangeKind.STARTED).save()
+    await remind(app, trial, user, letters)
+    return trial
 
 
 async def claim(app: App, user_id: int, person: str) -> int:
