@@ -10,7 +10,7 @@ from core.emails import parse_email
 from models.fraud import FraudAssessment, FraudIdentifier
 from services.app import App
 from services.devices import Description
-from services.fraud.crowd import Earlier, Passing
+from services.fraud.crowd import Crowd, Earlier, Passing
 from services.fraud.features import Features
 from services.fraud.gathering import gather
 from services.fraud.keys import Kind, SignUp, keys_of
@@ -113,6 +113,20 @@ def test_what_was_held_back_is_remembered() -> None:
     """With a tie, whether a trial came of it or not; once, whatever ties there are; not of strangers."""
     held = [earlier(Kind.DEVICE, Kind.HELD, granted=False), earlier(Kind.OPERATOR, Kind.HELD), earlier(Kind.DEVICE)]
     assert ties(*held) == {"held": 1, "device_late": 1}
+
+
+def test_a_large_domain_is_of_one_only_when_most_were_held() -> None:
+    """Of many colleagues some begin when the trial of another one ends; a farm at its own domain has been seen."""
+    many = [earlier(Kind.DOMAIN, days=14.0) for _ in range(SMALL)]
+    for number, each in enumerate(many):
+        each.keys[Kind.NETWORK].add(f"elsewhere {number}")
+    assert ties(*many) == {}
+    assert Crowd(OWN, many, NOW, TRIAL).features()["successions"] == 0
+    assert Crowd(OWN, many[1:], NOW, TRIAL).features()["successions"] == SMALL - 1
+    for each in many[: SMALL // 2 + 1]:
+        each.keys[Kind.HELD].add("held")
+    assert ties(*many)["held"] == SMALL // 2 + 1
+    assert Crowd(OWN, many, NOW, TRIAL).features()["successions"] == SMALL
 
 
 def test_rare_says_little_to_a_young_server() -> None:

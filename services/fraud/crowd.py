@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.fraud.keys import Keys, Kind
-from services.fraud.ties import AFTER_END, APART, AT_ONCE, BEFORE_END, RARE, follows
+from services.fraud.ties import AFTER_END, APART, AT_ONCE, BEFORE_END, RARE, follows, is_of_one
 
 NEAR = timedelta(days=30)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -81,6 +81,7 @@ class Crowd:
         networks = {network for each in self._domain for network in each.keys[Kind.NETWORK]}
         self._networks = len(networks | ({keys[Kind.NETWORK]} if Kind.NETWORK in keys else set()))
         self._rare = len(self._sharing(Kind.FINGERPRINT)) < RARE
+        self._own = is_of_one(self._domain, keys)
         self._apart = self._networks > APART * (len(self._domain) + 1)
 
     def features(self) -> dict[str, Any]:
@@ -159,7 +160,7 @@ class Crowd:
         if self._shares(each, Kind.DEVICE) or self._shares(each, Kind.CARD):
             return True
         if self._shares(each, Kind.DOMAIN):
-            return self._apart and not self._alike(each)
+            return self._own and not self._alike(each)
         return self._alike(each) and (self._rare or self._shares(each, Kind.NETWORK))
 
     def _alike(self, each: Earlier) -> bool:

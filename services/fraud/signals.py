@@ -180,7 +180,7 @@ SIGNALS: tuple[Signal, ...] = (
     Signal("DOMAIN_CHAIN", Family.HISTORY, "All sign-ups at this small domain came at once or trial by trial.",
            lambda seen: _log(seen.domain_chain)),
     Signal("HELD_BEFORE", Family.HISTORY, "Sign-ups with a tie to this one did not get the whole trial.",
-           lambda seen: _log(seen.held)),
+           lambda seen: float(seen.held > 0)),
     Signal("FINGERPRINT_NEARBY", Family.DEVICE, "Trials with the same fingerprint came from this network operator.",
            lambda seen: _log(seen.fingerprint_block)),
     Signal("CHAIN_OF_TRIALS", Family.HISTORY, "Trials with a link to this one follow each other, up to now.",

@@ -57,6 +57,16 @@ def follows(at: datetime, each: Earlier, trial: timedelta) -> bool:
     return -BEFORE_END <= at - (each.at + trial) <= AFTER_END
 
 
+def is_of_one(domain: list[Earlier], keys: Keys) -> bool:
+    """Whether one person may stand behind the sign-ups at a domain: they sit apart, and are few or were mostly held.
+
+    Colleagues share networks, or are many. Some of many begin by chance when the trial of another one ends.
+    """
+    networks = {network for each in domain for network in each.keys[Kind.NETWORK]} | {keys.get(Kind.NETWORK)}
+    held = sum(bool(each.keys[Kind.HELD]) for each in domain)
+    return len(networks) > APART * (len(domain) + 1) and (len(domain) < SMALL or 2 * held > len(domain))
+
+
 class Ties:
     """The earlier sign-ups of other people, as pairs with the present one."""
 
@@ -86,8 +96,7 @@ class Ties:
 
     def _of_chains(self, tied: list[Earlier]) -> dict[str, int]:
         domain = self._sharing(Kind.DOMAIN)
-        networks = {network for each in domain for network in each.keys[Kind.NETWORK]} | {self._keys.get(Kind.NETWORK)}
-        own = domain if len(domain) < SMALL and len(networks) > APART * (len(domain) + 1) else []
+        own = domain if is_of_one(domain, self._keys) else []
         return {
             "whole_chain": self._whole_chain(tied),
             "domain_chain": self._whole_chain(own),
