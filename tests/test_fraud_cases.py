@@ -13,6 +13,7 @@ from models.audit import AuditEvent
 from models.fraud import FraudAssessment, FraudCase, FraudIdentifier, FraudListEntry
 from services.fraud import cases as fraud_cases
 from services.fraud import lists
+from services.fraud.keys import Kind
 from services.fraud.lists import ListKind, ListVerdict
 from services.pages import page_of
 from services.sessions import Client
@@ -177,11 +178,14 @@ async def test_dismissing_begins_the_trial_that_was_held_back(porchlight: Porchl
     """A whole one, from now on, which counts for later sign-ups; the audit log says who decided, and about whom."""
     result = await held_back(porchlight)
     viewer = await staff(porchlight, Role.SUPPORT)
+    with porchlight.app.database.bound():
+        assert await FraudIdentifier.filter(kind=Kind.HELD).count() == 1
     answer = await review(porchlight, viewer, await only(porchlight, viewer), confirm=False, note="An honest mistake.")
     assert (answer["case"]["status"], answer["case"]["note"]) == ("DISMISSED", "An honest mistake.")
     with porchlight.app.database.bound():
         trial = await Trial.get(user_id=result["user"]["databaseId"])
         assert {row.granted for row in await FraudIdentifier.filter(assessment__decision="REVIEW")} == {True}
+        assert not await FraudIdentifier.exists(kind=Kind.HELD)  # it no longer speaks against who comes later
     assert (trial.quota_percent, trial.started_at) == (100, porchlight.clock.now())
     (event,) = await reviewed(porchlight)
     assert (event.actor_id, event.user_id) == (viewer.user_id, result["user"]["databaseId"])
@@ -208,6 +212,7 @@ async def test_confirming_keeps_what_was_held_back(porchlight: Porchlight) -> No
     with porchlight.app.database.bound():
         assert not await Trial.exists(user_id=result["user"]["databaseId"])
         assert not await FraudListEntry.exists()
+        assert await FraudIdentifier.exists(kind=Kind.HELD)
 
 
 async def test_smaller_trials_can_be_listed_and_raised(porchlight: Porchlight) -> None:

@@ -14,7 +14,7 @@ from core.emails import parse_email
 from models.fraud import FraudAssessment, FraudIdentifier
 from services.app import App
 from services.devices import Description
-from services.fraud.crowd import AFTER_END, BEFORE_END, DAY, HOUR, NEAR, OPERATOR_MEMORY, Crowd, Earlier, Passing
+from services.fraud.crowd import DAY, HOUR, NEAR, OPERATOR_MEMORY, Crowd, Earlier, Passing
 from services.fraud.features import Features
 from services.fraud.gathering import gather
 from services.fraud.keys import Kind, SignUp, keys_of
@@ -22,6 +22,7 @@ from services.fraud.looking import MEMORY, MOST, look
 from services.fraud.rules import read_rules
 from services.fraud.scoring import NOTABLE, Decision, Reason, asked_for, evaluate
 from services.fraud.signals import SIGNALS, Family
+from services.fraud.ties import AFTER_END, BEFORE_END
 from services.sessions import Client
 from tests.porchlight import Porchlight
 

@@ -104,6 +104,7 @@ async def keep(
         keys = {
             *checked.keys.items(),
             *([(Kind.DEVICE, hashed(app, Kind.DEVICE, device_token))] if device_token else []),
+            *([(Kind.HELD, hashed(app, Kind.HELD, "held"))] if verdict.decision is not Decision.ALLOW else []),
         }
         await FraudIdentifier.bulk_create(
             FraudIdentifier(assessment_id=row.id, kind=kind, hash=value, at=now, granted=granted)

@@ -9,19 +9,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.fraud.keys import Keys, Kind
+from services.fraud.ties import AFTER_END, APART, AT_ONCE, BEFORE_END, RARE, follows, is_of_one
 
 NEAR = timedelta(days=30)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 OPERATOR_MEMORY = timedelta(days=3)
-BEFORE_END, AFTER_END = timedelta(days=3), timedelta(days=5)
-"""How long before and after the end of one trial the next one of the same operator begins."""
-AT_ONCE = timedelta(days=2)
-RARE = 20
-"""Sign-ups with one fingerprint below which it ties them together."""
 CROWDED = 200
 """Sign-ups of one network from which on there may be more than were read."""
-APART = 0.6
-"""Networks for each sign-up of a domain above which its people are no colleagues."""
 
 
 @dataclass
@@ -41,7 +35,15 @@ class Passing:
     """
 
     twins: int = 0
-    """In 90 days; the rest is of the operator alone."""
+    """In 90 days."""
+    twins_at_once: int = 0
+    """Those of them in two days."""
+    noisy: int = 0
+    """At this domain, with addresses that look made by a machine. The rest is of the operator alone."""
+    hasty: int = 0
+    """In six hours, with a form that was filled in fast."""
+    begun: datetime | None = None
+    """When the oldest sign-up was that is kept."""
 
     hour: int = 0
     recent: int = 0
@@ -79,6 +81,7 @@ class Crowd:
         networks = {network for each in self._domain for network in each.keys[Kind.NETWORK]}
         self._networks = len(networks | ({keys[Kind.NETWORK]} if Kind.NETWORK in keys else set()))
         self._rare = len(self._sharing(Kind.FINGERPRINT)) < RARE
+        self._own = is_of_one(self._domain, keys)
         self._apart = self._networks > APART * (len(self._domain) + 1)
 
     def features(self) -> dict[str, Any]:
@@ -134,22 +137,18 @@ class Crowd:
         there = [each for each in self._sharing(Kind.OPERATOR) if each.granted and not self._colleague(each)]
         recent = len(self._since(there, OPERATOR_MEMORY)) + self._passing.granted
         return {
-            "successions": sum(self._follows(self._now, each) for each in tied),
+            "successions": sum(follows(self._now, each, self._trial) for each in tied),
             "chain": self._chain(tied),
-            "operator_successions": sum(self._follows(self._now, each) for each in there) + self._passing.ended,
+            "operator_successions": sum(follows(self._now, each, self._trial) for each in there) + self._passing.ended,
             "operator_expected": round(recent * (BEFORE_END + AFTER_END) / OPERATOR_MEMORY, 3),
             "bursts": len(self._since(tied, AT_ONCE)),
         }
-
-    def _follows(self, at: datetime, each: Earlier) -> bool:
-        """Whether a sign-up at this moment comes when the trial of `each` ends."""
-        return -BEFORE_END <= at - (each.at + self._trial) <= AFTER_END
 
     def _chain(self, tied: list[Earlier]) -> int:
         """How many trials in a row lead up to now, each begun when the one before had ended."""
         length, at = 0, self._now
         for each in sorted(tied, key=lambda each: each.at, reverse=True):
-            if self._follows(at, each):
+            if follows(at, each, self._trial):
                 length, at = length + 1, each.at
         return length
 
@@ -161,7 +160,7 @@ class Crowd:
         if self._shares(each, Kind.DEVICE) or self._shares(each, Kind.CARD):
             return True
         if self._shares(each, Kind.DOMAIN):
-            return self._apart and not self._alike(each)
+            return self._own and not self._alike(each)
         return self._alike(each) and (self._rare or self._shares(each, Kind.NETWORK))
 
     def _alike(self, each: Earlier) -> bool:

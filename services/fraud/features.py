@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-VERSION = 1
+VERSION = 2
 """Grows when a feature changes its meaning; replay passes over rows of another version."""
 
 
@@ -55,6 +55,49 @@ class Features:
     """Trials with a link to this sign-up that ended, or were to end, within days of it."""
     bursts: int = 0
     """Trials with a link to this sign-up that began within two days of it."""
+    device_at_once: int = 0
+    """Trials on this device that began within two days, ended just now, began within 45 days, or before that."""
+    device_ended: int = 0
+    device_late: int = 0
+    device_before: int = 0
+    here_at_once: int = 0
+    """The same of trials with this fingerprint from this network, outside the organisation."""
+    here_ended: int = 0
+    here_late: int = 0
+    here_before: int = 0
+    nearby_at_once: int = 0
+    """The same of those from elsewhere at this network operator."""
+    nearby_ended: int = 0
+    nearby_late: int = 0
+    nearby_before: int = 0
+    browser_at_once: int = 0
+    """The same of those from other operators, where hardly anybody has the fingerprint."""
+    browser_ended: int = 0
+    browser_late: int = 0
+    browser_before: int = 0
+    address_at_once: int = 0
+    """The same of trials with another fingerprint at this address, in a network that few come from."""
+    address_ended: int = 0
+    address_late: int = 0
+    address_before: int = 0
+    address_alike: int = 0
+    """Those of them with the same browser, system, language and time zone."""
+    whole_chain: int = 0
+    """Sign-ups with any of these ties, if each of them came at once with the one before or when its trial ended."""
+    domain_chain: int = 0
+    """The same of all sign-ups at this domain, where they are few and sit apart."""
+    held: int = 0
+    """Those of both that did not get the whole trial."""
+    history_days: float = 180.0
+    """How long sign-ups have been kept, at most 180 days: what is rare in a week may be common in a year."""
+    domain_noisy: int = 0
+    """Sign-ups at this domain whose mailbox looks made by a machine."""
+    burst_hasty: int = 0
+    """Where the form was filled in fast: sign-ups of this network operator in six hours whose form was as well."""
+    twins_here: int = 0
+    """Twins that came from this network."""
+    twins_at_once: int = 0
+    """Twins of the last two days."""
     network_kind: str = "UNKNOWN"
     network_hour: int = 0
     network_day: int = 0

@@ -12,7 +12,8 @@ from services.fraud.keys import Keys, Kind, SignUp
 from services.fraud.listing import listed
 from services.fraud.looking import MEMORY, MOST, Seen, Sightings
 from services.fraud.mailboxes import domain_kind, randomness
-from services.fraud.places import network_kind
+from services.fraud.places import NetworkKind, network_kind
+from services.fraud.ties import Ties
 
 if TYPE_CHECKING:
     from services.app import App
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 MOST_TIES = 24
 """Devices and cards of a group that are followed: a larger group is a crowd, not an operator."""
 TIES = (Kind.DEVICE, Kind.CARD)
+OF_PHONES = ("Mobile", "Android", "iPhone", "iPad")
+"""Words in the user agents of phones and tablets, which are like all others of their make."""
 EXPECTED_HEADERS = ("user-agent", "accept", "accept-language", "accept-encoding")
 
 
@@ -30,6 +33,8 @@ async def gather(app: App, sign_up: SignUp, keys: Keys, seen: Seen) -> Features:
     others = {number: each for number, each in seen.earlier.items() if person not in each.keys[Kind.PERSON]}
     trial = timedelta(days=app.catalogue.trial_plan.trial_days)
     crowd = Crowd(keys, others.values(), now, trial, seen.passing)
+    network, mobile = network_kind(sign_up.client.ip), _is_mobile(sign_up.client.user_agent)
+    ties = Ties(keys, others.values(), now, trial, hidden=network is not NetworkKind.UNKNOWN, mobile=mobile)
     mailbox, written = (text.rpartition("@")[0] for text in (sign_up.address.person, sign_up.address.key))
     return Features(
         domain_kind=domain_kind(sign_up.domain).name,
@@ -37,13 +42,19 @@ async def gather(app: App, sign_up: SignUp, keys: Keys, seen: Seen) -> Features:
         randomness=round(randomness(mailbox), 3),
         person_trials=int(seen.claimed),
         linked_trials=await _linked_trials(keys, others, now),
-        network_kind=network_kind(sign_up.client.ip).name,
+        network_kind=network.name,
         form_seconds=sign_up.form_seconds,
         headers_missing=sum(name not in sign_up.client.headers for name in EXPECTED_HEADERS),
         listed=listed(seen.lists),
         proven=sign_up.proven,
+        history_days=round((now - (seen.passing.begun or now)) / timedelta(days=1), 1),
         **crowd.features(),
+        **ties.features(seen.passing),
     )
+
+
+def _is_mobile(agent: str | None) -> bool:
+    return any(word in (agent or "") for word in OF_PHONES)
 
 
 async def _linked_trials(keys: Keys, others: Sightings, now: datetime) -> int:

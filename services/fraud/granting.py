@@ -10,6 +10,7 @@ from models.fraud import FraudCase, FraudIdentifier
 from models.trials import Trial
 from services import jobs, trials
 from services.fraud import lists
+from services.fraud.keys import Kind
 from services.notifications.letters import deliver
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ async def settle(app: App, case: FraudCase, *, confirmed: bool, reviewer: User, 
     """Do what the decision says, inside the caller's transaction. A confirmed case stays as it is."""
     if confirmed:
         return
+    await FraudIdentifier.filter(assessment_id=case.assessment_id, kind=Kind.HELD).delete()
     user_id = case.assessment.user_id
     user = await User.get_or_none(id=user_id) if user_id is not None else None
     if user is not None:

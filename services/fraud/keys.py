@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from core.networks import block_of, network_of
-from services.fraud.mailboxes import DomainKind, domain_kind, registrable, skeleton
+from services.fraud.mailboxes import DomainKind, domain_kind, randomness, registrable, skeleton
 from services.fraud.places import provider_of
 
 if TYPE_CHECKING:
@@ -19,10 +20,15 @@ if TYPE_CHECKING:
 
 OF_THE_WAY = frozenset({"host", "content-length", "authorization", "cookie", "x-forwarded-for", "x-request-id"})
 """Headers that tell of the way of a request, and not of who sends it."""
+VERSION = re.compile(r"[0-9]+")
+NOISE = 0.5
+"""`randomness` above which an address counts as one that a machine made."""
+HASTE = 10.0
+"""Seconds in which few people fill in a form."""
 
 
 class Kind(StrEnum):
-    """What a key is of. The last five are weak: strangers may share them."""
+    """What a key is of. Those after the fingerprint are weak: strangers may share them."""
 
     PERSON = "person"
     DEVICE = "device"
@@ -33,6 +39,16 @@ class Kind(StrEnum):
     NETWORK = "network"
     OPERATOR = "operator"
     PROFILE = "profile"
+    ADDRESS = "address"
+    """The very address, of IPv6 its /64."""
+    TRAITS = "traits"
+    """Browser without its version, system, language and time zone."""
+    NOISY = "noisy"
+    """The domain again, of an address that looks made by a machine."""
+    HELD = "held"
+    """The mark of a sign-up that did not get the whole trial."""
+    HASTY = "hasty"
+    """The network operator again, of a form that was filled in fast."""
 
 
 STRONG = (Kind.PERSON, Kind.DEVICE, Kind.CARD)
@@ -70,10 +86,16 @@ def keys_of(app: App, sign_up: SignUp) -> Keys:
         Kind.DOMAIN: registrable(sign_up.domain) if domain_kind(sign_up.domain) is DomainKind.OTHER else None,
         Kind.TWIN: f"{skeleton(local)}@{mailbox_domain}",
         Kind.PROFILE: profile(sign_up.client),
+        Kind.TRAITS: _traits(said, sign_up.client) if said else None,
         **_of_network(sign_up.client.ip),
     }
     keys = {kind: hashed(app, kind, text) for kind, text in plain.items() if text}
-    return keys | ({Kind.CARD: sign_up.card} if sign_up.card else {})
+    return keys | ({Kind.CARD: sign_up.card} if sign_up.card else {}) | _marks(app, sign_up, keys)
+
+
+def noisy(app: App, sign_up: SignUp) -> str:
+    """The key of machine-made addresses at the domain of a sign-up, whatever its own looks like."""
+    return hashed(app, Kind.NOISY, registrable(sign_up.domain))
 
 
 def hashed(app: App, kind: Kind, text: str) -> str:
@@ -87,8 +109,28 @@ def profile(client: Client) -> str:
     return f"{client.user_agent or ''}|{names}"
 
 
+def _traits(said: Description, client: Client) -> str:
+    """How a browser appears, whichever version it is."""
+    return f"{VERSION.sub('', client.user_agent or '')}|{said.platform}|{said.locale}|{said.timezone}"
+
+
+def _marks(app: App, sign_up: SignUp, keys: Keys) -> Keys:
+    """A domain and a network operator once more, for sign-ups that look made by a program."""
+    marks: Keys = {}
+    if Kind.DOMAIN in keys and randomness(sign_up.address.person.rpartition("@")[0]) > NOISE:
+        marks[Kind.NOISY] = noisy(app, sign_up)
+    if Kind.OPERATOR in keys and sign_up.form_seconds is not None and sign_up.form_seconds < HASTE:
+        marks[Kind.HASTY] = hashed(app, Kind.HASTY, keys[Kind.OPERATOR])
+    return marks
+
+
 def _of_network(ip: str | None) -> dict[Kind, str | None]:
-    """Network and operator of a public address: one that is private tells of our own proxies."""
+    """Network, operator and the address itself where it is public: one that is private tells of our own proxies."""
     if ip is None or not ip_address(ip).is_global:
         return {}
-    return {Kind.NETWORK: network_of(ip), Kind.OPERATOR: provider_of(ip) or block_of(ip)}
+    network = network_of(ip)
+    return {
+        Kind.NETWORK: network,
+        Kind.OPERATOR: provider_of(ip) or block_of(ip),
+        Kind.ADDRESS: network if ":" in ip else ip,
+    }

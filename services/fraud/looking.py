@@ -8,9 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from services import trials
-from services.fraud.crowd import AFTER_END, BEFORE_END, HOUR, NEAR, OPERATOR_MEMORY, Earlier, Passing
-from services.fraud.keys import STRONG, Keys, Kind
+from services.fraud.crowd import HOUR, NEAR, OPERATOR_MEMORY, Earlier, Passing
+from services.fraud.keys import STRONG, Keys, Kind, noisy
 from services.fraud.listing import hashes_of
+from services.fraud.ties import AFTER_END, AT_ONCE, BEFORE_END
 
 if TYPE_CHECKING:
     from services.app import App
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 MEMORY = timedelta(days=180)
 MOST = 300
 """Sign-ups of one key, the newest: what more than these share is a crowd, and the first hundreds tell so."""
+BURST = timedelta(hours=6)
+"""How far forms that are filled in fast are looked for."""
 COMPARED = (*STRONG, Kind.FINGERPRINT, Kind.DOMAIN, Kind.TWIN, Kind.NETWORK, Kind.OPERATOR)
 """The kinds that are looked for, in the order of the statement's placeholders."""
 NOBODY = ""
@@ -37,7 +40,7 @@ WITH sharing AS (
     {_SHARING}
 ), theirs AS (
     SELECT number, kind, hash, at, granted FROM fraud_identifiers JOIN sharing ON number = assessment_id
-    WHERE kind IN ('device', 'card', 'network') OR hash IN ($1, $4, $5, $6, $8)
+    WHERE kind IN ('device', 'card', 'network', 'held') OR hash IN ($1, $4, $5, $6, $8, $21, $22)
 ), close AS (
     SELECT DISTINCT number FROM theirs WHERE hash IN ($1, $2, $3, $4, $5, $7)
 ), passing AS (
@@ -45,8 +48,11 @@ WITH sharing AS (
     UNION {_ENDING}
 )
 SELECT number, kind AS what, hash AS value, at, granted FROM theirs WHERE number IN (SELECT number FROM close)
-UNION ALL SELECT count(*), 'twins', '', min(at), FALSE FROM theirs
-    WHERE hash = $6 AND at >= $10 AND number NOT IN (SELECT number FROM close)
+UNION ALL SELECT count(*), 'twins', CASE WHEN at >= $25 THEN 'at once' ELSE '' END, min(at), FALSE FROM theirs
+    WHERE hash = $6 AND at >= $10 AND number NOT IN (SELECT number FROM close) GROUP BY 3
+UNION ALL SELECT count(*), 'noisy', '', min(at), FALSE FROM ({_ROWS(of="hash = $23 AND at >= $9")}) AS noisy
+UNION ALL SELECT count(*), 'hasty', '', min(at), FALSE FROM ({_ROWS(of="hash = $24 AND at >= $26")}) AS hasty
+UNION ALL SELECT 0, 'begun', '', min(at), FALSE FROM fraud_assessments
 UNION ALL SELECT count(*), 'passing',
         CASE WHEN at >= $12 THEN 'hour' WHEN at >= $11 THEN 'recent' ELSE '' END
         || CASE WHEN at >= $13 AND at <= $14 THEN ' ending' ELSE '' END, min(at), granted
@@ -90,6 +96,11 @@ async def look(app: App, sign_up: SignUp, keys: Keys) -> Seen:
             *hashes_of(app, sign_up),
             now,
             trials.person_hash(app, sign_up.address.person),
+            *(keys.get(kind, NOBODY) for kind in (Kind.ADDRESS, Kind.TRAITS)),
+            noisy(app, sign_up) if Kind.DOMAIN in keys else NOBODY,
+            keys.get(Kind.HASTY, NOBODY),
+            now - AT_ONCE,
+            now - BURST,
         ],
     )
     return _seen(rows)
@@ -100,7 +111,14 @@ def _seen(rows: list[dict[str, Any]]) -> Seen:
     for row in rows:
         number, what, value = row["number"], row["what"], row["value"]
         if what == "twins":
-            seen.passing.twins = number
+            seen.passing.twins += number
+            seen.passing.twins_at_once += number if value else 0
+        elif what == "noisy":
+            seen.passing.noisy = number
+        elif what == "hasty":
+            seen.passing.hasty = number
+        elif what == "begun":
+            seen.passing.begun = _moment(row["at"]) if row["at"] else None
         elif what == "passing":
             seen.passing.count(number, value, _moment(row["at"]), granted=row["granted"])
         elif what == "listed":

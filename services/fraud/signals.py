@@ -13,8 +13,11 @@ SPREAD = 0.6
 """Networks for each sign-up of a domain above which its people do not sit together, as colleagues do."""
 POPULAR = 20
 """Sign-ups with one fingerprint from which on it is that of a common device."""
-QUICK, HASTY = 3.0, 6.0
-"""Seconds in which a program, and in which hardly a person, fills in a form."""
+QUICK, HASTY, SWIFT = 3.0, 6.0, 20.0
+"""Seconds in which a program, in which hardly a person, and in which hardly a newcomer fills in a form."""
+MONTH = 30.0
+FEW = 8
+"""Sign-ups at a domain below which it may be one person's."""
 
 
 class Family(StrEnum):
@@ -56,7 +59,12 @@ def _spread(seen: Features) -> float:
 
 
 def _random(seen: Features) -> float:
-    return max(0.0, seen.randomness - 0.6) / 0.4
+    """A relay's addresses are made by a machine for everybody: that says nothing."""
+    return 0.0 if seen.domain_kind == "RELAY" else max(0.0, seen.randomness - 0.5) / 0.5
+
+
+def _hosted(seen: Features) -> bool:
+    return seen.network_kind == "HOSTING"
 
 
 def _succession_here(seen: Features) -> float:
@@ -64,8 +72,39 @@ def _succession_here(seen: Features) -> float:
 
 
 def _young(seen: Features) -> float:
-    young = seen.domain_age_days is not None and seen.domain_age_days < 30  # ruff: ignore[magic-value-comparison] -- days
-    return _spread(seen) if young else 0.0
+    """To a young server every domain is."""
+    young = seen.domain_age_days is not None and seen.domain_age_days < MONTH
+    return _spread(seen) * min(1.0, max(0.0, seen.history_days - MONTH) / MONTH) if young else 0.0
+
+
+def _known(seen: Features) -> float:
+    """How much it says that something is rare."""
+    return min(1.0, seen.history_days / (3 * MONTH))
+
+
+def _swift(seen: Features) -> bool:
+    if seen.form_seconds is None or seen.form_seconds >= SWIFT:
+        return False
+    ties = _device_of_late(seen) + seen.device_before + _here(seen) + seen.here_before
+    ties += seen.nearby_at_once + seen.nearby_ended + seen.nearby_late + seen.nearby_before
+    ties += _browser_of_late(seen) + seen.browser_before + _address(seen)
+    return ties > 0 or 0 < seen.domain_people < FEW
+
+
+def _device_of_late(seen: Features) -> int:
+    return seen.device_at_once + seen.device_ended + seen.device_late
+
+
+def _here(seen: Features) -> int:
+    return seen.here_at_once + seen.here_ended + seen.here_late
+
+
+def _browser_of_late(seen: Features) -> int:
+    return seen.browser_at_once + seen.browser_ended + seen.browser_late
+
+
+def _address(seen: Features) -> int:
+    return seen.address_at_once + seen.address_ended + seen.address_late + seen.address_before
 
 
 def _fingerprint(seen: Features) -> float:
@@ -93,6 +132,12 @@ SIGNALS: tuple[Signal, ...] = (
     Signal("RANDOM_ADDRESS", Family.IDENTITY, "The name of the mailbox looks made by a machine.", _random),
     Signal("TWIN_ADDRESSES", Family.IDENTITY, "Addresses that differ in their digits alone signed up before.",
            lambda seen: _log(seen.twins)),
+    Signal("TWINS_HERE", Family.IDENTITY, "Addresses that differ in their digits alone came from this network.",
+           lambda seen: _log(seen.twins_here)),
+    Signal("TWINS_AT_ONCE", Family.IDENTITY, "Addresses that differ in their digits alone came within two days.",
+           lambda seen: _log(seen.twins_at_once)),
+    Signal("NOISY_DOMAIN", Family.IDENTITY, "Mailboxes at this domain look made by a machine.",
+           lambda seen: _log(seen.domain_noisy)),
     Signal("DOMAIN_SPREAD", Family.IDENTITY,
            "Several people of one small domain signed up within a month, each from somewhere else.",
            lambda seen: _log(seen.domain_burst) * _spread(seen)),
@@ -102,6 +147,18 @@ SIGNALS: tuple[Signal, ...] = (
            lambda seen: _log(seen.device_trials), strong=True),
     Signal("FINGERPRINT_REUSED", Family.DEVICE, "Trials were begun with the same, rare fingerprint before.",
            _fingerprint),
+    Signal("DEVICE_OF_LATE", Family.DEVICE, "Trials were begun on this device within 45 days.",
+           lambda seen: _log(_device_of_late(seen))),
+    Signal("BROWSER_HERE", Family.DEVICE, "Trials with the same fingerprint came from this network.",
+           lambda seen: _log(_here(seen) + seen.here_before)),
+    Signal("BROWSER_HERE_OF_LATE", Family.DEVICE, "Some of them began within 45 days.",
+           lambda seen: _log(_here(seen))),
+    Signal("BROWSER_NEARBY_OF_LATE", Family.DEVICE,
+           "Trials with the same fingerprint came from this network operator within 45 days.",
+           lambda seen: _log(seen.nearby_ended + seen.nearby_late)),
+    Signal("BROWSER_OF_LATE", Family.DEVICE,
+           "Trials with the same fingerprint, which hardly anybody has, were begun within 45 days.",
+           lambda seen: _known(seen) * _log(_browser_of_late(seen))),
     Signal("LINKED_GROUP", Family.DEVICE, "The sign-up belongs to a group that devices and cards connect.",
            lambda seen: _log(max(0, seen.linked_trials - seen.device_trials - seen.card_trials))),
     Signal("CARD_REUSED", Family.PAYMENT, "Trials were begun with this card before.",
@@ -110,6 +167,20 @@ SIGNALS: tuple[Signal, ...] = (
            lambda seen: _log(seen.successions)),
     Signal("TRIALS_AT_ONCE", Family.HISTORY, "Trials with a link to this one began within two days.",
            lambda seen: _log(seen.bursts)),
+    Signal("ADDRESS_REUSED", Family.HISTORY, "Trials were begun at this address before, where few people are.",
+           lambda seen: _known(seen) * _log(_address(seen))),
+    Signal("ADDRESS_AFTER_TRIAL", Family.HISTORY, "A trial of this address ended just now.",
+           lambda seen: _known(seen) * _log(seen.address_ended)),
+    Signal("ADDRESS_AT_ONCE", Family.HISTORY, "Trials were begun at this address within two days.",
+           lambda seen: _known(seen) * _log(seen.address_at_once)),
+    Signal("ADDRESS_ALIKE", Family.HISTORY, "Those of this address had a browser, system and language like this one.",
+           lambda seen: _known(seen) * _log(seen.address_alike)),
+    Signal("WHOLE_CHAIN", Family.HISTORY, "All sign-ups with a tie to this one came at once or trial by trial.",
+           lambda seen: _log(seen.whole_chain)),
+    Signal("DOMAIN_CHAIN", Family.HISTORY, "All sign-ups at this small domain came at once or trial by trial.",
+           lambda seen: _log(seen.domain_chain)),
+    Signal("HELD_BEFORE", Family.HISTORY, "Sign-ups with a tie to this one did not get the whole trial.",
+           lambda seen: float(seen.held > 0)),
     Signal("FINGERPRINT_NEARBY", Family.DEVICE, "Trials with the same fingerprint came from this network operator.",
            lambda seen: _log(seen.fingerprint_block)),
     Signal("CHAIN_OF_TRIALS", Family.HISTORY, "Trials with a link to this one follow each other, up to now.",
@@ -123,12 +194,20 @@ SIGNALS: tuple[Signal, ...] = (
     Signal("OPERATOR_BURST", Family.NETWORK, "Far more sign-ups than usual came from this network operator.",
            lambda seen: _beyond_usual(seen.operator_hour, seen.operator_usual)),
     Signal("HOSTING_NETWORK", Family.NETWORK, "The network is that of a hosting company.",
-           lambda seen: float(seen.network_kind == "HOSTING")),
+           lambda seen: float(_hosted(seen))),
+    Signal("HOSTED_NOISE", Family.NETWORK, "From a hosting company, with a mailbox that looks made by a machine.",
+           lambda seen: _random(seen) * _hosted(seen)),
+    Signal("HOSTED_HASTE", Family.NETWORK, "From a hosting company, faster than a person types.",
+           lambda seen: _haste(seen) * _hosted(seen)),
     Signal("VPN_NETWORK", Family.NETWORK, "The network is that of a VPN.",
            lambda seen: float(seen.network_kind == "VPN")),
     Signal("TOR_NETWORK", Family.NETWORK, "The network is an exit of Tor.",
            lambda seen: float(seen.network_kind == "TOR")),
     Signal("QUICK_FORM", Family.BEHAVIOUR, "The form was filled in faster than a person types.", _haste),
+    Signal("SWIFT_HAND", Family.BEHAVIOUR, "With a tie to an earlier trial, the form was filled in as by who knows it.",
+           lambda seen: float(_swift(seen))),
+    Signal("HASTY_BURST", Family.BEHAVIOUR, "Several forms of this network operator were filled in fast within hours.",
+           lambda seen: _log(seen.burst_hasty)),
     Signal("BARE_CLIENT", Family.BEHAVIOUR, "Headers are missing that every browser sends.",
            lambda seen: float(min(seen.headers_missing, 3))),
     Signal("DENY_LISTED", Family.LISTS, "The staff has put it on the deny list.",
