@@ -1,14 +1,16 @@
 """What webhooks do to the mirror of purchases, to the trial and to access, in every order and with every fault."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from datetime import timedelta
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from datetime import datetime, timedelta
+from functools import partial
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from adapters.payments import subscription_of
+from adapters.payments import invoice_of, subscription_of
 from core.settings import Settings
 from models import (
     BillingCustomer,
@@ -17,6 +19,7 @@ from models import (
     InvoiceStatus,
     Job,
     PlanSubscription,
+    PlanSubscriptionStatus,
     Trial,
     TrialChange,
     User,
@@ -24,8 +27,9 @@ from models import (
 )
 from models import WebhookState as State
 from services import entitlements, usage
-from services.billing import letters
-from services.billing.applying import apply_subscription
+from services.billing import applying, letters, standing, working
+from services.billing.applying import apply_invoice, apply_subscription
+from services.billing.standing import Phase
 from services.trials import TrialStatus, trial_status
 from tests.clock import START, ManualClock
 from tests.mailbox import outbox
@@ -36,6 +40,12 @@ from tests.shop import Shop, opened_shop
 
 DAY, HOUR, MINUTE, SECOND = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
 PRO, FREE = 100_000, 1_000
+NOTHING: dict[str, Any] = {
+    "cancel_at_period_end": False,
+    "period_end": START,
+    "applied_at": START,
+    "provider_created_at": START,
+}
 LIFE: dict[str, Shape] = {
     "created": event("customer.subscription.created", subscription(status="incomplete")),
     "updated": event("customer.subscription.updated", subscription()),
@@ -331,3 +341,78 @@ async def test_live_streams_hear_of_a_purchase(shop: Shop) -> None:
         await lapse
         assert (await change).limit == FREE
     await meters.aclose()
+
+
+# ── races ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def overtaken(monkeypatch: pytest.MonkeyPatch, first: Callable[[], Awaitable[object]]) -> None:
+    """Let something happen after the next write has read its row, and before it writes."""
+    once = applying._once
+
+    async def late(app: Any, user_id: int, put: Any) -> Any:
+        monkeypatch.setattr(applying, "_once", once)
+        await first()
+        return await once(app, user_id, put)
+
+    monkeypatch.setattr(applying, "_once", late)
+
+
+async def test_who_is_overtaken_looks_again(shop: Shop, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether a row was made or changed meanwhile: the newer answer stays, the older one is not written."""
+    await shop.buyer()
+    app, ended = shop.porchlight.app, subscription_of(subscription(cancel_at_period_end=True))
+    plain, unpaid, paid = subscription_of(subscription()), invoice_of(invoice(status="open")), invoice_of(invoice())
+    for _ in range(2):
+        earlier, later = clock.now(), clock.now() + SECOND
+        await clock.advance(2 * SECOND)
+        overtaken(monkeypatch, partial(apply_subscription, app, ended, at=later))
+        row = await apply_subscription(app, plain, at=earlier)
+        assert row is not None
+        assert row.cancel_at_period_end
+        overtaken(monkeypatch, partial(apply_invoice, app, paid, at=later))
+        bill = await apply_invoice(app, unpaid, at=earlier)
+        assert bill is not None
+        assert bill.status is InvoiceStatus.PAID
+    assert (await PlanSubscription.all().count(), await Invoice.all().count()) == (1, 1)
+    assert await TrialChange.filter(kind="CONVERTED").count() == 1
+
+
+async def test_who_goes_meanwhile_has_bought_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user is deleted between our look and our write: nothing is written, and nothing is tried for ever."""
+    await shop.buyer()
+    app = shop.porchlight.app
+    overtaken(monkeypatch, lambda: User.all().delete())
+    assert await apply_subscription(app, subscription_of(subscription()), at=START) is None
+    await shop.buyer("grace@example.com")
+    overtaken(monkeypatch, lambda: User.all().delete())
+    assert await apply_invoice(app, invoice_of(invoice()), at=START) is None
+    assert (await PlanSubscription.all().count(), await Invoice.all().count()) == (0, 0)
+    await working.apply(app, {"event": "evt_gone"})
+
+
+@pytest.mark.parametrize(
+    ("facts", "phase", "changes"),
+    [
+        ({"status": "ACTIVE"}, Phase.PAID, None),
+        ({"status": "ACTIVE", "cancel_at_period_end": True}, Phase.PAID, START + 7 * DAY),
+        ({"status": "ACTIVE", "cancel_at_period_end": True, "period_end": START - 7 * DAY}, Phase.LAPSED, None),
+        ({"status": "PAST_DUE"}, Phase.GRACE, START + 7 * DAY),
+        ({"status": "PAST_DUE", "past_due_since": START - DAY}, Phase.GRACE, START + 6 * DAY),
+        ({"status": "PAST_DUE", "past_due_since": START - 7 * DAY}, Phase.LAPSED, None),
+        ({"status": "UNPAID"}, Phase.LAPSED, None),
+        ({"status": "CANCELED"}, Phase.LAPSED, None),
+        ({"status": "INCOMPLETE"}, Phase.NONE, None),
+        ({"status": "TRIALING"}, Phase.NONE, None),
+        ({"status": "PAUSED"}, Phase.NONE, None),
+    ],
+)
+def test_what_a_subscription_gives(facts: dict[str, Any], phase: Phase, changes: datetime | None) -> None:
+    """By its row and the clock alone; of several the one that gives access counts, then one that is not over."""
+    status = PlanSubscriptionStatus(facts.pop("status"))
+    row = PlanSubscription(id=1, status=status, **{**NOTHING, **facts})
+    found = (standing.phase(row, START), standing.next_change(row, START))
+    assert found == (phase, changes)
+    over = PlanSubscription(id=2, status=PlanSubscriptionStatus.CANCELED, **NOTHING)
+    assert standing.purchase_of([over, row], START) is (over if status in standing.OVER else row)
+    assert standing.purchase_of([], START) is None

@@ -127,7 +127,8 @@ async def test_the_provider_is_down_for_an_hour(shop: Shop, clock: ManualClock) 
     checkout = event(
         "checkout.session.completed", {"object": "checkout.session", "id": "cs_1", "subscription": "sub_1"}
     )
-    await shop.deliver(updated(1), updated(2, status="past_due"), unreadable, checkout)
+    odd = event("invoice.paid", invoice(total=19.5), id="evt_odd_invoice")
+    await shop.deliver(updated(1), updated(2, status="past_due"), unreadable, checkout, odd)
     await shop.work()
     assert (await shop.bought())[0] == "PAST_DUE"
     for _ in range(4):
@@ -135,12 +136,12 @@ async def test_the_provider_is_down_for_an_hour(shop: Shop, clock: ManualClock) 
         await shop.work()
     assert {state for _, state, _ in await rows()} == {State.RECEIVED}
     shop.book.down = False
-    shop.book.write(subscription())
+    shop.book.write(subscription(), invoice())
     asked = len(shop.book.asked)
     await clock.advance(HOUR)
     await shop.work()
     assert {state for _, state, _ in await rows()} == {State.DONE}
-    assert shop.book.asked[asked:] == ["/v1/subscriptions/sub_1"]
+    assert sorted(shop.book.asked[asked:]) == ["/v1/invoices/in_1", "/v1/subscriptions/sub_1"]
     assert (await shop.bought())[0] == "ACTIVE"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tortoise.exceptions import IntegrityError
@@ -17,7 +18,7 @@ from services import jobs
 from services.billing import following
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from adapters.payments import InvoiceSnapshot, SubscriptionSnapshot
     from models.trials import Trial
@@ -88,7 +89,7 @@ async def write_subscription(app: App, snapshot: SubscriptionSnapshot, stamp: St
         if row is not None and not _is_newer(app, row, status, stamp):
             return row
         facts = _subscription_facts(app, snapshot, row, stamp)
-        written = await _once(app, user_id, _put_subscription(app, row, user_id, facts, snapshot))
+        written = await _once(app, user_id, partial(_put_subscription, app, row, user_id, facts, snapshot))
         if written is not None:
             return written
     return None
@@ -102,7 +103,7 @@ async def write_invoice(app: App, snapshot: InvoiceSnapshot, stamp: Stamp) -> In
         if row is not None and not _is_newer(app, row, status, stamp):
             return row
         facts = _invoice_facts(snapshot, status, row, stamp)
-        written = await _once(app, user_id, _put_invoice(app, row, user_id, facts, snapshot))
+        written = await _once(app, user_id, partial(_put_invoice, app, row, user_id, facts, snapshot))
         if written is not None:
             return written
     return None
@@ -217,11 +218,11 @@ async def _require(changing: Awaitable[int]) -> None:
         raise _OvertakenError
 
 
-async def _once(app: App, user_id: int, put: Awaitable[tuple[Row, Trial | None]]) -> Row | None:
+async def _once(app: App, user_id: int, put: Callable[[], Awaitable[tuple[Row, Trial | None]]]) -> Row | None:
     """The row that `put` has written in one transaction; None when somebody else was faster, or the user has gone."""
     try:
         async with app.database.transaction():
-            written, trial = await put
+            written, trial = await put()
     except (IntegrityError, _OvertakenError):
         return None
     await following.tell_of(app, user_id, trial)
