@@ -115,18 +115,16 @@ def test_what_was_held_back_is_remembered() -> None:
     assert ties(*held) == {"held": 1, "device_late": 1}
 
 
-def test_a_large_domain_is_of_one_only_when_most_were_held() -> None:
-    """Of many colleagues some begin when the trial of another one ends; a farm at its own domain has been seen."""
+def test_a_large_domain_is_an_organisations() -> None:
+    """Of many colleagues some begin when the trial of another ends, and what was held of one says nothing of all."""
     many = [earlier(Kind.DOMAIN, days=14.0) for _ in range(SMALL)]
     for number, each in enumerate(many):
         each.keys[Kind.NETWORK].add(f"elsewhere {number}")
     assert ties(*many) == {}
     assert Crowd(OWN, many, NOW, TRIAL).features()["successions"] == 0
     assert Crowd(OWN, many[1:], NOW, TRIAL).features()["successions"] == SMALL - 1
-    for each in many[: SMALL // 2 + 1]:
-        each.keys[Kind.HELD].add("held")
-    assert ties(*many)["held"] == SMALL // 2 + 1
-    assert Crowd(OWN, many, NOW, TRIAL).features()["successions"] == SMALL
+    many[0].keys[Kind.HELD].add("held")
+    assert ties(*many) == {}
 
 
 def test_rare_says_little_to_a_young_server() -> None:

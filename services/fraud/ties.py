@@ -58,13 +58,12 @@ def follows(at: datetime, each: Earlier, trial: timedelta) -> bool:
 
 
 def is_of_one(domain: list[Earlier], keys: Keys) -> bool:
-    """Whether one person may stand behind the sign-ups at a domain: they sit apart, and are few or were mostly held.
+    """Whether one person may stand behind the sign-ups at a domain: they are few, and sit apart.
 
     Colleagues share networks, or are many. Some of many begin by chance when the trial of another one ends.
     """
     networks = {network for each in domain for network in each.keys[Kind.NETWORK]} | {keys.get(Kind.NETWORK)}
-    held = sum(bool(each.keys[Kind.HELD]) for each in domain)
-    return len(networks) > APART * (len(domain) + 1) and (len(domain) < SMALL or 2 * held > len(domain))
+    return len(domain) < SMALL and len(networks) > APART * (len(domain) + 1)
 
 
 class Ties:
