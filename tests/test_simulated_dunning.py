@@ -230,7 +230,8 @@ async def test_the_bank_asks_at_the_start(desk: Desk, *, passed: bool) -> None:
     """3-D Secure: the intent leads to a page; who passes has paid, who does not may try another card."""
     customer, price = await desk.customer("pm_card_authenticationRequired"), await desk.price(1_900)
     desk.told()
-    subscription = await desk.subscribed(customer, price)
+    saves = {"payment_settings": {"save_default_payment_method": "on_subscription"}}
+    subscription = await desk.subscribed(customer, price, 1, **saves)
     told = desk.kinds()
     assert told[-2:] == ["invoice.payment_failed", "invoice.payment_action_required"]
     assert "payment_intent.requires_action" in told
@@ -241,7 +242,7 @@ async def test_the_bank_asks_at_the_start(desk: Desk, *, passed: bool) -> None:
     now = await desk.api.subscriptions.retrieve_async(subscription.id)
     assert now.status == ("active" if passed else "incomplete")
     if passed:
-        assert now.default_payment_method == customer.invoice_settings.default_payment_method
+        assert now.default_payment_method == customer.invoice_settings.default_payment_method == intent.payment_method
         assert "invoice.paid" in desk.kinds()
         return
     assert desk.kinds() == ["payment_intent.payment_failed", "invoice.payment_failed"]

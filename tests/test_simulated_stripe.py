@@ -11,13 +11,14 @@ import httpx
 import pytest
 import stripe
 
-from adapters.payments.simulated import SimulatedStripe, Store, Trouble
+from adapters.payments.simulated import SimulatedStripe, Store, Trouble, views
 from adapters.payments.simulated.forms import Form, nested
 from adapters.payments.simulated.resources import MODULES
 from adapters.payments.simulated.routing import ROUTES
 from tests.clock import START, ManualClock, settle
 from tests.services.desk import Desk, at_the_desk
 from tests.services.stripe_parameters import parameters_of, unknown
+from tests.services.stripe_shapes import differences
 
 
 @pytest.fixture
@@ -269,6 +270,29 @@ async def test_expansion(desk: Desk) -> None:
     assert await refused(wrong) == (400, "parameter_invalid", "expand: payer")
     deep = api.subscriptions.list_async({"expand": ["data.items.data.price.product"]})
     assert await refused(deep) == (400, "property_expansion_max_depth", "expand")
+
+
+async def test_all_that_is_told_has_the_shape_that_the_sdk_knows(desk: Desk) -> None:
+    """No field too many, and each that is always there: of what is kept, and of all events."""
+    api = desk.api
+    customer = await desk.customer("pm_card_authenticationRequiredOnSetup")
+    low = await desk.price(3_000, currency_options={"usd": {"unit_amount": 3}})
+    coupon = await api.coupons.create_async({"percent_off": 5, "duration": "forever"})
+    await api.promotion_codes.create_async({"promotion": {"type": "coupon", "coupon": coupon.id}})
+    subscription = await desk.subscribed(customer, low, 1, discounts=[{"coupon": coupon.id}])
+    await desk.wait(days=1)
+    other = await desk.subscribed(await desk.customer(), low, 1, discounts=[{"coupon": coupon.id}])
+    await desk.changed(other, await desk.price(9_000))
+    await api.setup_intents.create_async({"customer": customer.id})
+    back = {"success_url": "https://example.com/", "customer": customer.id}
+    await api.checkout.sessions.create_async({**back, "mode": "subscription", "line_items": [{"price": low.id}]})
+    await api.billing_portal.sessions.create_async({"customer": customer.id, "return_url": "https://example.com/"})
+    assert subscription.status == "incomplete"
+    with desk.site.store.change(desk.site.now()) as docs:
+        kept = docs.connection.execute("SELECT content FROM documents").fetchall()
+        told = [views.told(json.loads(row[0]), docs.find) for row in kept]
+    assert len({document["object"] for document in told}) >= 15
+    assert set(differences([*told, *desk.told()])) == set()
 
 
 async def test_one_idempotency_key_is_one_request(desk: Desk) -> None:

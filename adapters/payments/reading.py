@@ -54,9 +54,8 @@ class Reading:
         params: Any = {"delivery_success": False, "created": {"gte": int(since.timestamp())}, "limit": PAGE}
         page = await self._client.v1.events.list_async(params | _from(after))
         # The SDK makes Decimals of amounts that Stripe writes as texts.
-        return [json.dumps(each.to_dict(), default=str) for each in page.data], page.data[
-            -1
-        ].id if page.has_more else None
+        events = [json.dumps(each.to_dict(), default=str) for each in page.data]
+        return events, page.data[-1].id if page.has_more else None
 
 
 def _from(after: str | None) -> Any:

@@ -125,6 +125,8 @@ def _fit(docs: Docs, subscription: Document, *, restart: bool) -> None:
         end = following(docs.now, recurring, docs.now)
         for item in items:
             item.update(current_period_start=docs.now, current_period_end=end)
+        if subscription["cancel_at_period_end"]:
+            subscription["cancel_at"] = end
         prorating.note_billed(docs, subscription)
 
 
@@ -168,10 +170,11 @@ def _defer(docs: Docs, subscription: Document, before: Document, invoice: Docume
     subscription["_pending"] = {"invoice": invoice["id"], "items": items, "anchor": anchor}
     subscription["items"]["data"] = before["items"]["data"]
     subscription["billing_cycle_anchor"] = before["billing_cycle_anchor"]
+    subscription["cancel_at"] = before["cancel_at"]
     subscription["pending_update"] = {
         "billing_cycle_anchor": None if anchor == before["billing_cycle_anchor"] else anchor,
         "discounts": None,
-        "expires_at": docs.now + renewing.INCOMPLETE,
+        "expires_at": min(docs.now + renewing.INCOMPLETE, before["items"]["data"][0]["current_period_end"]),
         "subscription_items": items,
         "trial_end": None,
         "trial_from_plan": None,

@@ -103,15 +103,15 @@ def end(docs: Docs, subscription: Document, reason: str) -> Document:
 
 
 def _paid_for(docs: Docs, subscription: Document, invoice: Document) -> None:
-    first = invoice["billing_reason"] == "subscription_create"
-    if first and invoice["_intent"] and not subscription["default_payment_method"]:
+    if subscription["payment_settings"]["save_default_payment_method"] == "on_subscription" and invoice["_intent"]:
         used = docs.get("payment_intent", invoice["_intent"])["payment_method"]
-        held = used and wallets.method_of(docs, used, "payment_method")["customer"]
-        subscription["default_payment_method"] = used if held == subscription["customer"] else None
+        subscription["default_payment_method"] = used or subscription["default_payment_method"]
     pending = subscription.get("_pending")
     if pending and pending["invoice"] == invoice["id"]:
         subscription["items"]["data"] = pending["items"]
         subscription.update(billing_cycle_anchor=pending["anchor"], pending_update=None, _pending=None)
+        if subscription["cancel_at_period_end"]:
+            subscription["cancel_at"] = pending["items"][0]["current_period_end"]
         docs.update(subscription, UPDATED)
         docs.emit("customer.subscription.pending_update_applied", subscription)
     if subscription["status"] == "paused":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from adapters.payments.simulated.store import DUE, Docs, Document, Due
+from adapters.payments.simulated.store import DUE, NOBODY, Docs, Document, Due
 
 Step = Callable[[Docs, Document], None]
 
@@ -29,12 +29,13 @@ def moves(kind: str, due: Due) -> Callable[[Step], Step]:
 
 def advance(docs: Docs, now: int) -> int:
     """Do all that was due by `now`, each at its own second, and tell how many steps that were."""
-    present, steps = docs.now, 0
+    present, request, steps = docs.now, docs.request, 0
+    docs.request = NOBODY
     while found := docs.next_due(now):
         steps += 1
         assert steps < MOST_STEPS, f"{found[1]['id']} never comes to rest."
         due, document = found
         docs.now = due
         STEPS[document["object"]](docs, document)
-    docs.now = present
+    docs.now, docs.request = present, request
     return steps

@@ -124,6 +124,7 @@ def line(entry: Entry, invoice_item: str | None = None) -> Document:
         "pretax_credit_amounts": [],
         "pricing": priced(entry.price, entry.currency),
         "quantity": entry.quantity,
+        "quantity_decimal": str(entry.quantity),
         "subscription": entry.subscription,
         "subtotal": entry.amount,
         "taxes": [],

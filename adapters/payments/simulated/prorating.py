@@ -84,6 +84,7 @@ def new_invoice_item(docs: Docs, customer: str, entry: Entry) -> Document:
         proration=entry.proration,
         proration_details={"credited_items": None, "discount_amounts": []} if entry.proration else None,
         quantity=entry.quantity,
+        quantity_decimal=str(entry.quantity),
         tax_rates=[],
         test_clock=None,
         _pending=True,

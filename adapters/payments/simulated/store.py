@@ -33,6 +33,11 @@ CREATE TABLE IF NOT EXISTS idempotency (
     key TEXT PRIMARY KEY, created INTEGER NOT NULL, asked TEXT NOT NULL, status INTEGER NOT NULL, answer TEXT NOT NULL);
 """
 
+NOBODY: dict[str, str | None] = {"id": None, "idempotency_key": None}
+"""What has caused an event that time has caused."""
+UNTOLD = {"discount": ("created", "livemode"), "invoiceitem": ("created",)}
+"""Fields that all of Stripe's objects have but these."""
+
 Document = dict[str, Any]
 Due = Callable[[Document], "int | None"]
 
@@ -71,7 +76,7 @@ class Store:
         connection = self._opened()
         connection.execute("BEGIN IMMEDIATE")
         try:
-            yield Docs(connection, self.rules, now, request or {"id": None, "idempotency_key": None})
+            yield Docs(connection, self.rules, now, request or NOBODY)
         except BaseException:
             connection.execute("ROLLBACK")
             raise
@@ -126,10 +131,12 @@ class Docs:
         given = content.pop("id", None)
         base = {"id": given or new_id(prefix), "object": kind, "created": self.now, "livemode": False}
         document: Document = {**base, **content}
+        for field in UNTOLD.get(kind, ()):
+            del document[field]
         text = json.dumps(document)
         self.connection.execute(
             "INSERT INTO documents (id, kind, created, due, content) VALUES (?, ?, ?, ?, ?)",
-            (document["id"], kind, document["created"], _due(document), text),
+            (document["id"], kind, self.now, _due(document), text),
         )
         return self._known(text, document)
 

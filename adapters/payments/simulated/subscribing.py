@@ -57,7 +57,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Wish:
-    """What a subscription is to be. `missing` says what follows a trial without a card; times are Unix time."""
+    """What a subscription is to be. `missing` says what follows a trial without a card; times are Unix time.
+
+    `saves_card` makes the card that pays an invoice the subscription's own.
+    """
 
     customer: Document
     parts: list[Part]
@@ -69,6 +72,7 @@ class Wish:
     metadata: Document = field(default_factory=dict)
     behavior: str = "allow_incomplete"
     description: str | None = None
+    saves_card: bool = False
 
 
 def begin(docs: Docs, wish: Wish) -> Document:
@@ -246,6 +250,7 @@ def _blank(docs: Docs, wish: Wish) -> dict[str, Any]:
         **dict.fromkeys(UNKNOWN),
         "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
         "billing_cycle_anchor": docs.now,
+        "billing_schedules": [],
         "billing_mode": {"flexible": {"proration_discounts": "included"}, "type": "flexible"},
         "cancel_at_period_end": False,
         "cancellation_details": {"comment": None, "feedback": None, "reason": None},
@@ -262,7 +267,7 @@ def _blank(docs: Docs, wish: Wish) -> dict[str, Any]:
         "payment_settings": {
             "payment_method_options": None,
             "payment_method_types": None,
-            "save_default_payment_method": "off",
+            "save_default_payment_method": "on_subscription" if wish.saves_card else "off",
         },
         "start_date": docs.now,
         "status": "incomplete",

@@ -31,8 +31,7 @@ def create(ask: Ask) -> Document:
     form.choice("collection_method", "charge_automatically")
     form.flag("off_session")
     settings = form.child("payment_settings")
-    if settings:
-        settings.choice("save_default_payment_method", "off", "on_subscription")
+    saves = settings.choice("save_default_payment_method", "off", "on_subscription") if settings else None
     wish = subscribing.Wish(
         customer=customer,
         parts=parts,
@@ -44,6 +43,7 @@ def create(ask: Ask) -> Document:
         metadata=form.metadata(),
         behavior=form.choice("payment_behavior", *subscribing.BEHAVIORS) or "allow_incomplete",
         description=form.text("description"),
+        saves_card=saves == "on_subscription",
     )
     form.choice("proration_behavior", *changing.PRORATIONS)
     subscription = subscribing.begin(docs, wish)
