@@ -294,6 +294,14 @@ async def test_a_server_hears_from_its_stripe(porchlight: Porchlight) -> None:
         await until(heard)
 
 
+async def test_a_server_below_a_path_hears_too(start: Any) -> None:
+    """PUBLIC_URL may be a folder of a bigger site."""
+    porchlight = await start(public_url="https://shop.example/porch")
+    endpoint = porchlight.stripe.deliveries.endpoint
+    assert endpoint is not None
+    assert endpoint.url == "https://shop.example/webhooks/stripe"
+
+
 def test_webhooks_of_a_server_have_stripes_weather(tmp_path: Path) -> None:
     """Who runs it meets them late and twice; with Stripe itself, nothing of ours sends any."""
     from adapters.payments import simulated_behind

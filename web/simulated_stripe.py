@@ -10,6 +10,7 @@ from starlette.routing import Mount
 
 from adapters.payments import simulated_behind
 from adapters.payments.simulated import PREFIX, Endpoint
+from core.setting_values import origin
 from services.billing import inbox
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ async def delivering(app: App, site: ASGIApp) -> AsyncGenerator[None]:
     if stripe is None:
         yield
         return
-    stripe.deliveries.endpoint = Endpoint(f"{app.settings.public_url}{WEBHOOKS}", inbox.secrets_of(app)[0], site)
+    stripe.deliveries.endpoint = Endpoint(
+        f"{origin(app.settings.public_url)}{WEBHOOKS}", inbox.secrets_of(app)[0], site
+    )
     task = asyncio.create_task(stripe.deliveries.keep_delivering())
     try:
         yield

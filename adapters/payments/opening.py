@@ -1,5 +1,6 @@
 """Which payment provider a URL names."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from adapters.payments.port import Payments
@@ -35,7 +36,7 @@ def open_payments(
         return StripePayments(api_key, base=api_base or None)
     if scheme == "simulated" and separator:
         site = SimulatedStripe(clock, store=Store(Path(rest or SIMULATED_FILE)), rules=Rules(public_url))
-        site.deliveries.weather = LIKE_STRIPES
+        site.deliveries.weather = replace(LIKE_STRIPES)
         return StripePayments(SIMULATED_KEY, base=SIMULATED_BASE, site=site)
     raise ValueError("Payments are stripe://, with nothing behind it, or simulated:// and perhaps a file.")
 

@@ -128,7 +128,7 @@ class Deliveries:
         """Send an event, and write down what came of it; whether it was taken."""
         delivery, attempt = event.pop("_delivery"), event.pop("_attempt")
         body = json.dumps(event, indent=2).encode()
-        again = Random(-delivery).random() < self.weather.repeated  # ruff: ignore[suspicious-non-cryptographic-random-usage] -- weather
+        again = Random(f"again {delivery}").random() < self.weather.repeated  # ruff: ignore[suspicious-non-cryptographic-random-usage] -- weather
         answers = [await self._posted(body) for _ in range(1 + again)]
         problem = answers[-1]
         now = self._site.clock.now().timestamp()
