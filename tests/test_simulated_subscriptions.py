@@ -343,3 +343,48 @@ async def test_drafts_and_open_invoices_are_closed(desk: Desk) -> None:
         "invoice.paid",
         "invoice.payment_succeeded",
     ]
+
+
+async def test_changes_at_the_edges(desk: Desk) -> None:
+    """One that changes nothing bills nothing; one from nothing gives nothing back; an end moves with its period."""
+    customer = await desk.customer()
+    free, paid, yearly = await desk.price(0), await desk.price(3_100), await desk.price(31_000, interval="year")
+    subscription = await desk.subscribed(customer, free)
+    first = subscription.latest_invoice
+    same = await desk.changed(subscription, free)
+    assert same.latest_invoice.id == first
+    await desk.wait(days=1)
+    # 30 of 31 days of 3100.
+    assert amounts((await desk.changed(subscription, paid)).latest_invoice) == [3_000]
+    end = {"cancel_at_period_end": True, "payment_behavior": "pending_if_incomplete"}
+    year = NOW + 366 * DAY
+    ending = await desk.changed(subscription, yearly, **end)
+    assert (ending.pending_update, ending.cancel_at, ending["items"].data[0].current_period_end) == (None, year, year)
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        await desk.subscribed(await desk.customer(), paid, 1, currency="usd")
+    assert caught.value.param == "currency"
+
+
+async def test_invoices_at_the_edges(desk: Desk) -> None:
+    """A subscription's draft is not deleted, and nothing is collected of who was deleted."""
+    api = desk.api
+    customer = await desk.customer()
+    subscription = await desk.subscribed(customer, await desk.price(1_900))
+    await desk.wait(days=31)
+    renewed = await api.subscriptions.retrieve_async(subscription.id)
+    with pytest.raises(stripe.InvalidRequestError):
+        await api.invoices.delete_async(renewed.latest_invoice)
+    for asked in (
+        api.invoices.line_items.list_async(renewed.latest_invoice, {"starting_after": "il_no"}),
+        api.customers.retrieve_async("cus_no"),
+    ):
+        with pytest.raises(stripe.InvalidRequestError) as caught:
+            await asked
+        assert caught.value.code == "resource_missing"
+    new = {"customer": customer.id, "currency": "eur"}
+    await api.invoice_items.create_async({**new, "amount": 10})
+    manual = await api.invoices.create_async({**new, "pending_invoice_items_behavior": "include", "auto_advance": True})
+    await api.customers.delete_async(customer.id)
+    await desk.wait(days=60)
+    found = [await api.invoices.retrieve_async(name) for name in (manual.id, renewed.latest_invoice)]
+    assert [(invoice.status, invoice.auto_advance) for invoice in found] == [("draft", False)] * 2
