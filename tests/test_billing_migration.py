@@ -40,10 +40,9 @@ async def test_up_down_up_over_rows(empty_database_url: str) -> None:
     assert await shapes_of(url) == whole
     assert await count(url, "users", *TABLES) == [2, 0, 0, 0, 0, 0]
     await bought(url)
-    async with opened(url) as database:
-        async with database.transaction():
-            await database.execute("DELETE FROM users")
-            assert await Invoice.all().values_list("user_id", flat=True) == [None, None]
+    async with opened(url) as database, database.transaction():
+        await database.execute("DELETE FROM users")
+        assert await Invoice.all().values_list("user_id", flat=True) == [None, None]
     assert await count(url, *TABLES) == [0, 0, 2, 0, 2]
 
 
