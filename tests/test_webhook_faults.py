@@ -179,7 +179,9 @@ async def test_the_night_compares_all_that_lives(shop: Shop, clock: ManualClock)
     shop.book.hidden = {"sub_3"}
     shop.book.write(subscription(id="sub_3", status="canceled"))
     del shop.book.objects["sub_4"]
+    overtaken = await PlanSubscription.get(provider_id="sub_4")
     await nightly(shop)
+    await reconciling._vanished(shop.porchlight.app, overtaken)
     assert drift(shop) == {"missing": 4, "cancel_at_period_end": 1, "status": 2, "vanished": 1}
     found = [
         (row.provider_id, row.status, row.cancel_at_period_end) for row in await PlanSubscription.all().order_by("id")
