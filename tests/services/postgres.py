@@ -24,6 +24,9 @@ from adapters.database.addresses import parse
 from adapters.database.migrating import migrate
 
 DIALECTS = ("sqlite", "postgres")
+MEMORY = Path("/dev/shm")  # ruff: ignore[hardcoded-temp-file] -- folders there get names of their own
+ROOM = 2 * 1024**3
+"""Bytes that must be free there."""
 
 
 @dataclass(frozen=True)
@@ -72,12 +75,12 @@ def finished(work: Coroutine[Any, Any, Any]) -> Any:
 
 
 @contextmanager
-def running(options: str = "") -> Generator[PostgresServer]:
-    """A server. `options` are for the one of Debian, whose settings are ours to choose."""
+def running(options: str = "", folder: Path | None = None) -> Generator[PostgresServer]:
+    """A server. `options` and the place of its data are for the one of Debian, whose settings are ours to choose."""
     if url := os.environ.get("TEST_DATABASE_URL"):
         yield PostgresServer(url)
     elif binaries := sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
-        with _debian(binaries[-1].parent, options) as url:
+        with _debian(binaries[-1].parent, options, folder) as url:
             yield PostgresServer(url)
     else:
         with _embedded() as url:
@@ -86,8 +89,12 @@ def running(options: str = "") -> Generator[PostgresServer]:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Generator[PostgresServer]:
-    """One server for the tests of this process. It need not outlive a crash of the machine."""
-    with running("-c fsync=off -c synchronous_commit=off") as server:
+    """One server for the tests of this process. It need not outlive a crash of the machine.
+
+    Its data is in memory where there is room: each test copies a database, in 30 ms there and in 50 to 400 on a disk.
+    """
+    in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
+    with running("-c fsync=off -c synchronous_commit=off", MEMORY if in_memory else None) as server:
         yield server
 
 
@@ -152,8 +159,8 @@ def empty_database_url(request: pytest.FixtureRequest) -> str:
 
 
 @contextmanager
-def _debian(binaries: Path, more: str) -> Generator[str]:
-    folder = Path(tempfile.mkdtemp(prefix="porchlight-postgres-"))
+def _debian(binaries: Path, more: str, where: Path | None) -> Generator[str]:
+    folder = Path(tempfile.mkdtemp(prefix="porchlight-postgres-", dir=where))
     as_user = []
     if os.geteuid() == 0:  # The server refuses to run as root.
         shutil.chown(folder, "postgres", "postgres")
