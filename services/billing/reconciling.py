@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from adapters.payments import event_of
-from models.billing import BillingCustomer, PlanSubscription, PlanSubscriptionStatus, WebhookEvent, WebhookState
+from models.billing import BillingCustomer, PlanSubscription, WebhookEvent, WebhookState
 from models.jobs import Job
 from services import jobs
 from services.billing import inbox
-from services.billing.applying import Stamp, write_subscription
-from services.billing.following import tell_of
+from services.billing.applying import Stamp, write_subscription, write_vanished
 from services.billing.standing import OVER
 
 if TYPE_CHECKING:
@@ -64,52 +63,61 @@ async def reconcile_subscriptions(app: App, payload: dict[str, Any]) -> None:
     begun = payload.get("begun", app.clock.now().isoformat())
     at = app.clock.now()
     rows, further = await app.payments.live_subscriptions(payload.get("after"))
-    for snapshot in rows:
-        await _compare(app, snapshot, at)
-    await _go_on(app, SUBSCRIPTIONS, further, begun)
+    ours = [await _compare(app, snapshot, at) for snapshot in rows]
+    seen = payload.get("seen", False) or any(ours)
+    await _go_on(app, SUBSCRIPTIONS, further, begun, seen=seen)
     if further is None:
-        await _go_on(app, UNSEEN, "0", begun)
+        await _go_on(app, UNSEEN, "0", begun, seen=seen)
 
 
 async def reconcile_unseen(app: App, payload: dict[str, Any]) -> None:
-    """Ask for our subscriptions that the comparison has not seen: they are over, or were never. Raises Unavailable."""
+    """Ask for our subscriptions that the comparison has not seen: they are over, or were never. Raises Unavailable.
+
+    A provider that tells of nothing of ours, or knows none of several, is rather another account's than right: a wrong
+    key looks like that. Then nothing is written.
+    """
     begun = datetime.fromisoformat(payload["begun"])
     ours = PlanSubscription.filter(applied_at__lt=begun, id__gt=int(payload["after"])).exclude(status__in=OVER)
     rows = await ours.order_by("id").limit(BATCH)
+    vanished: list[tuple[PlanSubscription, datetime]] = []
     for row in rows:
         at = app.clock.now()
         snapshot = await app.payments.subscription(row.provider_id)
         if snapshot is None:
-            await _vanished(app, row)
+            vanished.append((row, at))
         else:
             await _compare(app, snapshot, at)
+    seen = payload.get("seen", False)
+    believed = seen and (len(rows) == 1 or len(vanished) < len(rows))
+    for row, at in vanished:
+        await _vanished(app, row, at, believed=believed)
     further = str(rows[-1].id) if len(rows) == BATCH else None
-    await _go_on(app, UNSEEN, further, payload["begun"])
+    await _go_on(app, UNSEEN, further, payload["begun"], seen=seen)
 
 
-async def _compare(app: App, snapshot: SubscriptionSnapshot, at: datetime) -> None:
-    """Apply an answer, and count what it has mended."""
+async def _compare(app: App, snapshot: SubscriptionSnapshot, at: datetime) -> bool:
+    """Apply an answer, and count what it has mended; whether it is about somebody here."""
     before = await PlanSubscription.get_or_none(provider_id=snapshot.id)
     old = {} if before is None else {name: getattr(before, name) for name in COMPARED}
     row = await write_subscription(app, snapshot, Stamp(at))
     if row is None:
-        return
+        return False
     if not old:
         _drifted(app, "missing", row.provider_id)
-        return
+        return True
     differing = [name for name in COMPARED if getattr(row, name) != old[name]]
     if differing:
         was, now = str(old[differing[0]]), str(getattr(row, differing[0]))
         _drifted(app, differing[0], row.provider_id, was=was, now=now)
+    return True
 
 
-async def _vanished(app: App, row: PlanSubscription) -> None:
+async def _vanished(app: App, row: PlanSubscription, at: datetime, *, believed: bool) -> None:
     """The provider knows nothing of it, as when its test data was deleted: nobody pays for it."""
-    canceled = PlanSubscriptionStatus.CANCELED
-    held = PlanSubscription.filter(id=row.id, version=row.version)
-    if await held.update(status=canceled, canceled_at=app.clock.now(), version=row.version + 1):
+    if not believed:
+        _drifted(app, "vanished_refused", row.provider_id)
+    elif await write_vanished(app, row, at):
         _drifted(app, "vanished", row.provider_id)
-        await tell_of(app, row.user_id, None)
 
 
 async def _bury(app: App) -> None:
@@ -122,10 +130,11 @@ async def _bury(app: App) -> None:
             _drifted(app, "stuck", event.event_id)
 
 
-async def _go_on(app: App, kind: str, after: str | None, begun: str) -> None:
+async def _go_on(app: App, kind: str, after: str | None, begun: str, **more: bool) -> None:
     """Write the job of the next page, if there is one: it may take more time than one job has."""
     if after is not None:
-        await jobs.enqueue(app, kind, {"after": after, "begun": begun}, dedup_key=f"{kind}:{begun}:{after}"[:200])
+        payload = {"after": after, "begun": begun, **more}
+        await jobs.enqueue(app, kind, payload, dedup_key=f"{kind}:{begun}:{after}"[:200])
         await jobs.wake(app)
 
 
