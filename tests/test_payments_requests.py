@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from adapters.payments import Payments, StripePayments
+from adapters.payments import Payments, StripePayments, SubscriptionPage
 from adapters.payments.selling import PlanChange, Price, Product, Purchase, SubscriptionOver
 from adapters.payments.simulated import SimulatedStripe
 from adapters.payments.simulated.subscribing import Part, Wish, begin
@@ -81,7 +81,7 @@ async def test_what_was_sold_is_asked_for_in_the_sdks_words(site: SimulatedStrip
     assert found
     assert found.latest_invoice_id
     assert await payments.invoice(found.latest_invoice_id)
-    assert await payments.live_subscriptions(None) == ([found], None)
+    assert await payments.live_subscriptions(None) == SubscriptionPage([found], None)
     events, _ = await payments.undelivered_events(START - timedelta(days=1), None)
     assert "customer.subscription.updated" in [json.loads(event)["type"] for event in events]
     assert (await payments.cancel(name, key="cancel")).status == "canceled"

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from structlog.contextvars import bound_contextvars
 
 from adapters.payments.pace import Pace
 from core.cursors import encode_id
@@ -230,6 +231,22 @@ async def test_a_whole_batch_never_vanishes(shop: Shop, clock: ManualClock, monk
     assert drift(shop) == {"missing": 4, "vanished_refused": 2, "vanished": 1, "status": 1}
 
 
+async def test_what_cannot_be_read_costs_nothing_else(shop: Shop, clock: ManualClock) -> None:
+    """A foreign shape in a list or alone, a status of a later version: the others are compared, nobody is blamed."""
+    await shop.buyer()
+    shop.book.write(*(subscription(id=f"sub_{number}") for number in range(6)))
+    await nightly(shop)
+    await clock.advance(DAY)
+    foreign = [subscription(id=f"sub_{number}", items={"data": []}) for number in (0, 1, 2, 5)]
+    later = subscription(id="sub_3", status="of a later version")
+    shop.book.write(*foreign, later, subscription(id="sub_4", cancel_at_period_end=True))
+    await nightly(shop)
+    assert drift(shop) == {"missing": 6, "unreadable": 10, "cancel_at_period_end": 1}
+    assert {row.status for row in await PlanSubscription.all()} == {"ACTIVE"}
+    assert await Job.filter(kind=reconciling.UNSEEN, due_at__not_isnull=True).count() == 0
+    assert not shop.porchlight.app.payments.degraded
+
+
 async def test_what_vanishes_is_not_charged(shop: Shop, clock: ManualClock) -> None:
     """The trial hears of it, so that its end charges nobody, and so does the user."""
     person = await shop.buyer()
@@ -285,6 +302,25 @@ async def test_what_died_with_its_workers_is_shown(shop: Shop, clock: ManualCloc
     await reconciling.reconcile_events(shop.porchlight.app, {})
     assert await rows() == [("evt_1", State.DEAD, 0), ("evt_2", State.RECEIVED, 0)]
     assert drift(shop) == {"stuck": 1}
+
+
+async def test_what_is_stuck_is_looked_for_in_batches(shop: Shop, clock: ManualClock) -> None:
+    """However many wait, one job reads a few of them, by two statements and one for each that it gives up."""
+    await shop.buyer()
+    shop.book.down = True
+    await shop.deliver(*(updated(name=str(number), id=f"sub_{number}") for number in range(41)))
+    for odd in range(1, 41, 2):
+        await Job.filter(dedup_key__startswith=f"{inbox.APPLY}:evt_{odd}:").update(due_at=None, dead_at=START)
+    await Job.filter(kind=inbox.APPLY, due_at__not_isnull=True).update(due_at=START + 9 * DAY)
+    await clock.advance(2 * DAY + MINUTE)
+    with bound_contextvars(request_id="night"), shop.porchlight.counting_queries() as statements:
+        await reconciling.bury(shop.porchlight.app, {"after": "0", "begun": clock.now().isoformat()})
+    assert len([each for each in statements if each.startswith("SELECT")]) == 2, statements
+    assert drift(shop) == {"stuck": 10}
+    await shop.work()
+    assert drift(shop) == {"stuck": 20}
+    found = {number: state for number, (_, state, _) in enumerate(await rows())}
+    assert found == {number: State.DEAD if number % 2 else State.RECEIVED for number in range(41)}
 
 
 # ── the clock ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from tortoise.expressions import Q
 
-from adapters.payments import event_of
+from adapters.payments import Unreadable, event_of
 from models.billing import BillingCustomer, PlanSubscription, WebhookEvent, WebhookState
 from models.jobs import Job
 from services import jobs
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
 EVENTS = "billing.reconcile_events"
 SUBSCRIPTIONS = "billing.reconcile_subscriptions"
 UNSEEN = "billing.reconcile_unseen"
+BURY = "billing.bury"
 LOOKS_BACK = timedelta(days=4)
 """For events that were not delivered: the provider itself tries for three days."""
 PATIENCE = timedelta(days=2)
 """After which an event without a job is a dead letter: the ladder takes a day."""
 BATCH = 20
-"""Subscriptions of ours that one job asks for, one by one."""
+"""Subscriptions of ours that one job asks for, one by one, and events of which it looks for jobs."""
 COMPARED = ("status", "plan_key", "cancel_at_period_end", "period_end")
 """What is called drift when it differs; the first one that does gives it its name."""
 
@@ -44,7 +46,7 @@ async def reconcile_events(app: App, payload: dict[str, Any]) -> None:
         return
     begun, after = payload.get("begun", app.clock.now().isoformat()), payload.get("after")
     if after is None:
-        await _bury(app)
+        await bury(app, {"after": "0", "begun": begun})
     texts, further = await app.payments.undelivered_events(app.clock.now() - LOOKS_BACK, after)
     for text in texts:
         event = event_of(json.loads(text))
@@ -62,11 +64,13 @@ async def reconcile_subscriptions(app: App, payload: dict[str, Any]) -> None:
         return
     begun = payload.get("begun", app.clock.now().isoformat())
     at = app.clock.now()
-    rows, further = await app.payments.live_subscriptions(payload.get("after"))
-    ours = [await _compare(app, snapshot, at) for snapshot in rows]
+    page = await app.payments.live_subscriptions(payload.get("after"))
+    if page.unreadable:
+        app.metrics.drift.labels("unreadable").inc(page.unreadable)
+    ours = [await _compare(app, snapshot, at) for snapshot in page.rows]
     seen = payload.get("seen", False) or any(ours)
-    await _go_on(app, SUBSCRIPTIONS, further, begun, seen=seen)
-    if further is None:
+    await _go_on(app, SUBSCRIPTIONS, page.further, begun, seen=seen)
+    if page.further is None:
         await _go_on(app, UNSEEN, "0", begun, seen=seen)
 
 
@@ -82,7 +86,11 @@ async def reconcile_unseen(app: App, payload: dict[str, Any]) -> None:
     vanished: list[tuple[PlanSubscription, datetime]] = []
     for row in rows:
         at = app.clock.now()
-        snapshot = await app.payments.subscription(row.provider_id)
+        try:
+            snapshot = await app.payments.subscription(row.provider_id)
+        except Unreadable:
+            _drifted(app, "unreadable", row.provider_id)
+            continue
         if snapshot is None:
             vanished.append((row, at))
         else:
@@ -95,11 +103,32 @@ async def reconcile_unseen(app: App, payload: dict[str, Any]) -> None:
     await _go_on(app, UNSEEN, further, payload["begun"], seen=seen)
 
 
+async def bury(app: App, payload: dict[str, Any]) -> None:
+    """Show as dead what was received and has no job any more: each attempt had ended with its worker. By batches."""
+    before = datetime.fromisoformat(payload["begun"]) - PATIENCE
+    old = WebhookEvent.filter(state=WebhookState.RECEIVED, received_at__lt=before, id__gt=int(payload["after"]))
+    events = await old.order_by("id").limit(BATCH)
+    begins = {event.id: f"{inbox.APPLY}:{event.event_id}:" for event in events}
+    wanted = Q(*(Q(dedup_key__startswith=begin) for begin in begins.values()), join_type=Q.OR)
+    keys = await Job.filter(wanted, due_at__not_isnull=True).values_list("dedup_key", flat=True) if events else []
+    for event in events:
+        if any(str(key).startswith(begins[event.id]) for key in keys):
+            continue
+        held = WebhookEvent.filter(id=event.id, state=WebhookState.RECEIVED)
+        if await held.update(state=WebhookState.DEAD, error=event.error or "Each attempt ended with its worker."):
+            _drifted(app, "stuck", event.event_id)
+    await _go_on(app, BURY, str(events[-1].id) if len(events) == BATCH else None, payload["begun"])
+
+
 async def _compare(app: App, snapshot: SubscriptionSnapshot, at: datetime) -> bool:
     """Apply an answer, and count what it has mended; whether it is about somebody here."""
     before = await PlanSubscription.get_or_none(provider_id=snapshot.id)
     old = {} if before is None else {name: getattr(before, name) for name in COMPARED}
-    row = await write_subscription(app, snapshot, Stamp(at))
+    try:
+        row = await write_subscription(app, snapshot, Stamp(at))
+    except KeyError:  # of a status that came after this version of ours
+        _drifted(app, "unreadable", snapshot.id)
+        return True
     if row is None:
         return False
     if not old:
@@ -118,16 +147,6 @@ async def _vanished(app: App, row: PlanSubscription, at: datetime, *, believed: 
         _drifted(app, "vanished_refused", row.provider_id)
     elif await write_vanished(app, row, at):
         _drifted(app, "vanished", row.provider_id)
-
-
-async def _bury(app: App) -> None:
-    """Show as dead what was received and has no job any more: each attempt had ended with its worker."""
-    old = await WebhookEvent.filter(state=WebhookState.RECEIVED, received_at__lt=app.clock.now() - PATIENCE)
-    for event in old:
-        if not await Job.exists(dedup_key__startswith=f"{inbox.APPLY}:{event.event_id}:", due_at__not_isnull=True):
-            held = WebhookEvent.filter(id=event.id, state=WebhookState.RECEIVED)
-            await held.update(state=WebhookState.DEAD, error=event.error or "Each attempt ended with its worker.")
-            _drifted(app, "stuck", event.event_id)
 
 
 async def _go_on(app: App, kind: str, after: str | None, begun: str, **more: bool) -> None:
