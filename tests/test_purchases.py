@@ -282,6 +282,17 @@ async def test_letters_tell_what_is_so_when_they_are_sent(shop: Shop, clock: Man
     assert len(subjects(shop)) == count + 3
 
 
+async def test_an_end_that_the_portal_has_set(shop: Shop, clock: ManualClock) -> None:
+    """It names the moment and leaves the flag; what is to end in a later period is renewed until then."""
+    person, end = await shop.buyer(), START + MONTH
+    for moment, ends in ((end, True), (None, False), (end + SECOND, False), (end - DAY, True)):
+        await told(shop, subscription(end=end, cancel_at=moment and seconds(moment)))
+        assert await shop.bought() == ("ACTIVE", "pro-monthly", ends)
+    await Trial.all().delete()
+    await clock.advance(MONTH + 7 * DAY)
+    assert await shop.limit(person) == FREE
+
+
 async def test_a_receipt_is_sent_once(shop: Shop) -> None:
     """Also when an invoice is told of again after the job of its receipt has been forgotten."""
     person = await shop.buyer()
