@@ -58,7 +58,7 @@ class Metrics:
         self.drift = self._counter(
             "porchlight_billing_drift_total",
             "What reconciliation has mended: event, missing, status, plan_key, cancel_at_period_end, period_end, "
-            "vanished, stuck.",
+            "vanished, vanished_refused, unreadable, stuck.",
             "what",
         )
 

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from adapters.payments import Payments, StripePayments
+from adapters.payments import Payments, StripePayments, SubscriptionPage
 from adapters.payments.selling import PlanChange, Price, Product, Purchase, SubscriptionOver
-from adapters.payments.simulated import SimulatedStripe
+from adapters.payments.simulated import SimulatedStripe, purchasing
 from adapters.payments.simulated.subscribing import Part, Wish, begin
 from adapters.payments.simulated.wallets import attach
 from tests.clock import START, ManualClock
@@ -77,11 +77,19 @@ async def test_what_was_sold_is_asked_for_in_the_sdks_words(site: SimulatedStrip
     assert (await payments.next_quote(change)).total == 4_900
     assert (await payments.change_plan(change, key="change")).price_id == high.id
     assert (await payments.end_with_period(name, ends=True, key="end")).cancel_at_period_end
+    assert not (await payments.end_with_period(name, ends=False, key="go on")).cancel_at_period_end
+    with site.store.change(site.now()) as docs:
+        purchasing.cancel(docs, docs.get("subscription", name))
     found = await payments.subscription(name)
     assert found
+    assert found.cancel_at_period_end
+    assert not (await payments.end_with_period(name, ends=False, key="go on after all")).cancel_at_period_end
+    found = await payments.subscription(name)
+    assert found
+    assert not found.cancel_at_period_end
     assert found.latest_invoice_id
     assert await payments.invoice(found.latest_invoice_id)
-    assert await payments.live_subscriptions(None) == ([found], None)
+    assert await payments.live_subscriptions(None) == SubscriptionPage([found], None)
     events, _ = await payments.undelivered_events(START - timedelta(days=1), None)
     assert "customer.subscription.updated" in [json.loads(event)["type"] for event in events]
     assert (await payments.cancel(name, key="cancel")).status == "canceled"

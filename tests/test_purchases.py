@@ -121,8 +121,8 @@ async def test_two_updates_of_one_second_reversed(shop: Shop, clock: ManualClock
 
 
 @pytest.mark.parametrize("down", [False, True])
-async def test_what_is_deleted_stays_so(shop: Shop, down: bool) -> None:  # ruff: ignore[boolean-type-hint-positional-argument] -- a parameter of the test
-    """A late `active`, however new it says it is, brings nothing back; nor does a late `incomplete` undo anything."""
+async def test_what_is_deleted_stays_so(shop: Shop, clock: ManualClock, down: bool) -> None:  # ruff: ignore[boolean-type-hint-positional-argument] -- a parameter of the test
+    """A late `active`, however new it says it is, brings nothing back; the provider's own later word does."""
     person = await shop.buyer()
     gone = updated(9, "deleted", status="canceled", canceled_at=seconds(START))
     shop.book.write(gone["data"]["object"])
@@ -136,12 +136,15 @@ async def test_what_is_deleted_stays_so(shop: Shop, down: bool) -> None:  # ruff
         await shop.deliver(each)
         await shop.work()
         assert await shop.bought() == ("CANCELED", "pro-monthly", False)
-    shop.book.down = False
-    shop.book.write(subscription())
-    await shop.deliver(updated(100, name="back"))
-    await shop.work()
-    assert await shop.bought() == ("CANCELED", "pro-monthly", False)
     assert await shop.limit(person) == PRO  # by the trial
+    shop.book.down = False
+    shop.book.write(gone["data"]["object"])
+    await clock.advance(MINUTE)
+    await shop.work()
+    row = await PlanSubscription.get()
+    for moment, then in ((row.applied_at, "CANCELED"), (row.applied_at + SECOND, "ACTIVE")):
+        await apply_subscription(shop.porchlight.app, subscription_of(subscription()), at=moment)
+        assert await shop.bought() == (then, "pro-monthly", False)
 
 
 async def test_older_answers_and_events_never_overwrite_newer_ones(shop: Shop, clock: ManualClock) -> None:
@@ -277,6 +280,29 @@ async def test_letters_tell_what_is_so_when_they_are_sent(shop: Shop, clock: Man
     await clock.advance(MINUTE)
     await shop.work()
     assert len(subjects(shop)) == count + 3
+
+
+async def test_an_end_that_the_portal_has_set(shop: Shop, clock: ManualClock) -> None:
+    """It names the moment and leaves the flag; what is to end in a later period is renewed until then."""
+    person, end = await shop.buyer(), START + MONTH
+    for moment, ends in ((end, True), (None, False), (end + SECOND, False), (end - DAY, True)):
+        await told(shop, subscription(end=end, cancel_at=moment and seconds(moment)))
+        assert await shop.bought() == ("ACTIVE", "pro-monthly", ends)
+    await Trial.all().delete()
+    await clock.advance(MONTH + 7 * DAY)
+    assert await shop.limit(person) == FREE
+
+
+async def test_a_receipt_is_sent_once(shop: Shop) -> None:
+    """Also when an invoice is told of again after the job of its receipt has been forgotten."""
+    person = await shop.buyer()
+    await told(shop, subscription(), invoice())
+    converted = (await shop.trial(person)).converted_at
+    await Job.all().delete()
+    await told(shop, invoice(number="A-0002"))
+    assert await Job.filter(kind=letters.LETTER).count() == 0
+    assert subjects(shop).count("Your payment has arrived") == 1
+    assert (await shop.trial(person)).converted_at == converted
 
 
 async def test_nobody_reads_letters_of_what_is_gone(shop: Shop) -> None:

@@ -335,7 +335,8 @@ async def test_the_portal(browser: Browser) -> None:
     assert 'href="https://shop.example/account"' in browser.answer.text
     assert portal.endswith(await browser.send(portal, do="cancel", subscription=subscription["id"]))
     told = await browser.api("GET", f"subscriptions/{subscription['id']}")
-    assert (told["cancel_at_period_end"], told["status"]) == (True, "active")
+    end = told["items"]["data"][0]["current_period_end"]
+    assert (told["cancel_at_period_end"], told["cancel_at"], told["status"]) == (False, end, "active")
     assert "Ends on 2 April 2026." in await browser.visit(portal)
     for _ in range(2):
         await browser.send(portal, do="resume", subscription=subscription["id"])
@@ -343,7 +344,7 @@ async def test_the_portal(browser: Browser) -> None:
     assert (told["cancel_at_period_end"], told["cancel_at"], told["canceled_at"]) == (False, None, None)
     other = await subscribed(browser)
     assert "has ended" in await browser.send(portal, 422, do="cancel", subscription=other["id"])
-    assert not (await browser.api("GET", f"subscriptions/{other['id']}"))["cancel_at_period_end"]
+    assert (await browser.api("GET", f"subscriptions/{other['id']}"))["cancel_at"] is None
     await browser.clock.advance(timedelta(hours=1))
     await browser.visit(portal, 410)
     await browser.send(portal, 410, do="cancel", subscription=subscription["id"])

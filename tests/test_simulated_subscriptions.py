@@ -181,6 +181,10 @@ async def test_ends(desk: Desk) -> None:
     }
     stays = await api.subscriptions.update_async(first.id, {"cancel_at_period_end": False})
     assert (stays.cancel_at, stays.canceled_at, stays.cancel_at_period_end) == (None, None, False)
+    await api.subscriptions.update_async(first.id, {"cancel_at": NOW + 5 * DAY})
+    for wish, at in (({"cancel_at_period_end": False}, NOW + 5 * DAY), ({"cancel_at": ""}, None)):
+        told = await api.subscriptions.update_async(first.id, wish)
+        assert (told.cancel_at, told.cancel_at_period_end) == (at, False)
     await api.subscriptions.update_async(first.id, {"cancel_at_period_end": True})
     second = await desk.subscribed(customer, price)
     await api.subscriptions.update_async(second.id, {"cancel_at": NOW + 5 * DAY})

@@ -9,14 +9,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from structlog.contextvars import bound_contextvars
 
 from adapters.payments.pace import Pace
 from core.cursors import encode_id
 from core.errors import Forbidden
 from core.settings import Settings
-from models import AuditEvent, Invoice, Job, PlanSubscription, Role, TrialChange, User, WebhookEvent
+from models import AuditEvent, EndPolicy, Invoice, Job, PlanSubscription, Role, TrialChange, User, WebhookEvent
 from models import WebhookState as State
 from services.billing import inbox, reconciling, replaying, working
+from services.billing.applying import write_vanished
 from services.jobs import LEASE
 from services.pages import Page
 from tests.clock import START, ManualClock
@@ -181,7 +183,7 @@ async def test_the_night_compares_all_that_lives(shop: Shop, clock: ManualClock)
     del shop.book.objects["sub_4"]
     overtaken = await PlanSubscription.get(provider_id="sub_4")
     await nightly(shop)
-    await reconciling._vanished(shop.porchlight.app, overtaken)
+    assert await write_vanished(shop.porchlight.app, overtaken, clock.now()) is None
     assert drift(shop) == {"missing": 4, "cancel_at_period_end": 1, "status": 2, "vanished": 1}
     found = [
         (row.provider_id, row.status, row.cancel_at_period_end) for row in await PlanSubscription.all().order_by("id")
@@ -192,6 +194,74 @@ async def test_the_night_compares_all_that_lives(shop: Shop, clock: ManualClock)
         ("sub_3", "CANCELED", False),
         ("sub_4", "CANCELED", False),
     ]
+
+
+@pytest.mark.parametrize("number", [1, 3])
+async def test_a_night_with_a_wrong_key_ends_nothing(shop: Shop, clock: ManualClock, number: int) -> None:
+    """Another account knows nothing of ours, whatever it has itself: that is counted, and nobody loses a plan."""
+    person = await shop.buyer()
+    kept = [subscription(id=f"sub_{each}") for each in range(number)]
+    shop.book.write(*kept)
+    await nightly(shop)
+    for others in ([], [subscription(id="sub_foreign", customer="cus_of_another_app")]):
+        shop.book.objects = {each["id"]: each for each in others}
+        await clock.advance(DAY)
+        await nightly(shop)
+    assert drift(shop) == {"missing": number, "vanished_refused": 2 * number}
+    assert {row.status for row in await PlanSubscription.all()} == {"ACTIVE"}
+    assert await shop.limit(person) == 100_000
+
+
+async def test_a_whole_batch_never_vanishes(shop: Shop, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several of which none is found are kept, whatever the list has told; what was ended wrongly is brought back."""
+    monkeypatch.setattr(reconciling, "BATCH", 2)
+    await shop.buyer()
+    shop.book.write(*(subscription(id=f"sub_{number}") for number in range(4)))
+    await nightly(shop)
+    gone = [shop.book.objects.pop(f"sub_{number}") for number in (1, 2, 3)]
+    await clock.advance(DAY)
+    await nightly(shop)
+    rows = await PlanSubscription.all().order_by("id")
+    assert [row.status for row in rows] == ["ACTIVE", "ACTIVE", "ACTIVE", "CANCELED"]
+    assert drift(shop) == {"missing": 4, "vanished_refused": 2, "vanished": 1}
+    shop.book.write(*gone)
+    await clock.advance(DAY)
+    await nightly(shop)
+    assert {row.status for row in await PlanSubscription.all()} == {"ACTIVE"}
+    assert drift(shop) == {"missing": 4, "vanished_refused": 2, "vanished": 1, "status": 1}
+
+
+async def test_what_cannot_be_read_costs_nothing_else(shop: Shop, clock: ManualClock) -> None:
+    """A foreign shape in a list or alone, a status of a later version: the others are compared, nobody is blamed."""
+    await shop.buyer()
+    shop.book.write(*(subscription(id=f"sub_{number}") for number in range(6)))
+    await nightly(shop)
+    await clock.advance(DAY)
+    foreign = [subscription(id=f"sub_{number}", items={"data": []}) for number in (0, 1, 2, 5)]
+    later = subscription(id="sub_3", status="of a later version")
+    shop.book.write(*foreign, later, subscription(id="sub_4", cancel_at_period_end=True))
+    await nightly(shop)
+    assert drift(shop) == {"missing": 6, "unreadable": 10, "cancel_at_period_end": 1}
+    assert {row.status for row in await PlanSubscription.all()} == {"ACTIVE"}
+    assert await Job.filter(kind=reconciling.UNSEEN, due_at__not_isnull=True).count() == 0
+    assert not shop.porchlight.app.payments.degraded
+
+
+async def test_what_vanishes_is_not_charged(shop: Shop, clock: ManualClock) -> None:
+    """The trial hears of it, so that its end charges nobody, and so does the user."""
+    person = await shop.buyer()
+    shop.book.write(subscription(status="trialing"), subscription(id="sub_2"))
+    await nightly(shop)
+    assert (await shop.trial(person)).end_policy is EndPolicy.BILL
+    del shop.book.objects["sub_1"]
+    await clock.advance(DAY)
+    await nightly(shop)
+    row = await PlanSubscription.get(provider_id="sub_1")
+    assert (row.status, row.applied_at, row.canceled_at) == ("CANCELED", clock.now(), clock.now())
+    trial = await shop.trial(person)
+    assert (trial.end_policy, trial.billable_at) == (EndPolicy.REVERT, None)
+    folder = Path(shop.porchlight.app.settings.mail_url.removeprefix("outbox://"))
+    assert [letter["Subject"] for letter in outbox(folder)][-1] == "Your plan has ended"
 
 
 async def test_reconciliation_goes_page_by_page(
@@ -232,6 +302,25 @@ async def test_what_died_with_its_workers_is_shown(shop: Shop, clock: ManualCloc
     await reconciling.reconcile_events(shop.porchlight.app, {})
     assert await rows() == [("evt_1", State.DEAD, 0), ("evt_2", State.RECEIVED, 0)]
     assert drift(shop) == {"stuck": 1}
+
+
+async def test_what_is_stuck_is_looked_for_in_batches(shop: Shop, clock: ManualClock) -> None:
+    """However many wait, one job reads a few of them, by two statements and one for each that it gives up."""
+    await shop.buyer()
+    shop.book.down = True
+    await shop.deliver(*(updated(name=str(number), id=f"sub_{number}") for number in range(41)))
+    for odd in range(1, 41, 2):
+        await Job.filter(dedup_key__startswith=f"{inbox.APPLY}:evt_{odd}:").update(due_at=None, dead_at=START)
+    await Job.filter(kind=inbox.APPLY, due_at__not_isnull=True).update(due_at=START + 9 * DAY)
+    await clock.advance(2 * DAY + MINUTE)
+    with bound_contextvars(request_id="night"), shop.porchlight.counting_queries() as statements:
+        await reconciling.bury(shop.porchlight.app, {"after": "0", "begun": clock.now().isoformat()})
+    assert len([each for each in statements if each.startswith("SELECT")]) == 2, statements
+    assert drift(shop) == {"stuck": 10}
+    await shop.work()
+    assert drift(shop) == {"stuck": 20}
+    found = {number: state for number, (_, state, _) in enumerate(await rows())}
+    assert found == {number: State.DEAD if number % 2 else State.RECEIVED for number in range(41)}
 
 
 # ── the clock ───────────────────────────────────────────────────────────────────────────────────────────────────────

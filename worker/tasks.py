@@ -13,6 +13,7 @@ TASKS: dict[str, Task] = {
     forgetting.PRUNE: forgetting.prune,
     following.CHECK_CARD: cards.check,
     inbox.APPLY: working.apply,
+    reconciling.BURY: reconciling.bury,
     reconciling.EVENTS: reconciling.reconcile_events,
     reconciling.SUBSCRIPTIONS: reconciling.reconcile_subscriptions,
     reconciling.UNSEEN: reconciling.reconcile_unseen,

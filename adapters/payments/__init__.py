@@ -8,7 +8,9 @@ from adapters.payments.port import (
     EventSnapshot,
     InvoiceSnapshot,
     Payments,
+    SubscriptionPage,
     SubscriptionSnapshot,
+    Unreadable,
 )
 from adapters.payments.selling import (
     Checkout,
@@ -46,7 +48,9 @@ __all__ = [
     "Selling",
     "StripePayments",
     "SubscriptionOver",
+    "SubscriptionPage",
     "SubscriptionSnapshot",
+    "Unreadable",
     "event_of",
     "invoice_of",
     "is_signed",

@@ -155,18 +155,25 @@ class Changing:
         return subscription_of(answer.to_dict())
 
     async def end_with_period(self, subscription_id: str, *, ends: bool, key: str) -> SubscriptionSnapshot:
-        """Let a subscription end with its period, or go on."""
-        asked = {"cancel_at_period_end": ends}
-        with _of_what_is_there():
-            answer = await self._client.v1.subscriptions.update_async(subscription_id, _any(asked), _keyed(key))
-        return subscription_of(answer.to_dict())
+        """Let a subscription end with its period, or go on: then an end that the portal has set is taken back, too.
+
+        The flag and the moment are never sent together: one request may change one of them.
+        """
+        told = await self._update(subscription_id, {"cancel_at_period_end": ends}, key)
+        if not ends and told.get("cancel_at") is not None:
+            told = await self._update(subscription_id, {"cancel_at": ""}, f"{key}-moment")
+        return subscription_of(told)
 
     async def end_trial(self, subscription_id: str, *, key: str) -> SubscriptionSnapshot:
         """Let a trial end now."""
         asked = {"trial_end": "now", "proration_behavior": "none"}
+        return subscription_of(await self._update(subscription_id, asked, key))
+
+    async def _update(self, subscription_id: str, asked: Parameters, key: str) -> Parameters:
         with _of_what_is_there():
             answer = await self._client.v1.subscriptions.update_async(subscription_id, _any(asked), _keyed(key))
-        return subscription_of(answer.to_dict())
+        told: Parameters = answer.to_dict()
+        return told
 
     async def forget_customer(self, customer_id: str) -> None:
         """Delete a customer, unless that was done before."""

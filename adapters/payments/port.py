@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from adapters.payments.selling import Selling
+from core.errors import Unavailable
 
 SUBSCRIPTION = "subscription"
 INVOICE = "invoice"
@@ -52,6 +53,18 @@ class SubscriptionSnapshot:
 
 
 @dataclass(frozen=True)
+class SubscriptionPage:
+    """Subscriptions of one answer. `further` is what the next page is asked for with, None for the last.
+
+    `unreadable` counts those that are none of our kind, as when an account is shared.
+    """
+
+    rows: list[SubscriptionSnapshot]
+    further: str | None
+    unreadable: int = 0
+
+
+@dataclass(frozen=True)
 class InvoiceSnapshot:
     """An invoice at one moment. `attempt_count` is how often its charge was tried."""
 
@@ -89,6 +102,10 @@ class EventSnapshot:
     livemode: bool
 
 
+class Unreadable(Unavailable):
+    """The provider has answered, but what it told of this object is not what we can read."""
+
+
 @runtime_checkable
 class Payments(Selling, Protocol):
     """Knows payment methods, subscriptions, invoices and events.
@@ -109,11 +126,11 @@ class Payments(Selling, Protocol):
         ...
 
     async def subscription(self, subscription_id: str) -> SubscriptionSnapshot | None:
-        """The subscription as it is now; None when there is none of that id."""
+        """The subscription as it is now; None when there is none of that id. Raises Unreadable for one of no use."""
         ...
 
-    async def live_subscriptions(self, after: str | None) -> tuple[list[SubscriptionSnapshot], str | None]:
-        """A page of all subscriptions that are not over; what the next page is asked for with, None for the last."""
+    async def live_subscriptions(self, after: str | None) -> SubscriptionPage:
+        """A page of all subscriptions that are not over."""
         ...
 
     async def invoice(self, invoice_id: str) -> InvoiceSnapshot | None:
@@ -121,9 +138,9 @@ class Payments(Selling, Protocol):
         ...
 
     async def undelivered_events(self, since: datetime, after: str | None) -> tuple[list[str], str | None]:
-        """A page of events, as JSON, made since then that could not be delivered, the newest first; as above.
+        """A page of events, as JSON, made since then that could not be delivered, the newest first.
 
-        The provider keeps them for 30 days.
+        What the next page is asked for with comes beside it, None for the last. The provider keeps them for 30 days.
         """
         ...
 

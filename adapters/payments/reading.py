@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import stripe
+import structlog
 
-from adapters.payments.port import Card
+from adapters.payments.port import Card, SubscriptionPage, Unreadable
 from adapters.payments.snapshots import invoice_of, subscription_of
 
 if TYPE_CHECKING:
@@ -18,7 +20,13 @@ if TYPE_CHECKING:
     from adapters.payments.port import InvoiceSnapshot, SubscriptionSnapshot
 
 PAGE = 50
-"""Objects of one answer, of which each may have 20 kB."""
+"""Events of one answer, of which each may have 20 kB."""
+SUBSCRIPTIONS = 20
+"""Of one answer: those with many items are larger."""
+UNREADABLE = (AttributeError, LookupError, TypeError, ValueError)
+"""What is raised by a shape of another kind than ours."""
+
+log = structlog.get_logger(__name__)
 
 
 class Reading:
@@ -33,21 +41,24 @@ class Reading:
         return card and Card(card.fingerprint, card.brand, card.last4, card.country, card.funding)
 
     async def subscription(self, subscription_id: str) -> SubscriptionSnapshot | None:
-        """The subscription as it is now."""
+        """The subscription as it is now. Raises Unreadable."""
         found = await existing(self._client.v1.subscriptions.retrieve_async(subscription_id), "subscription")
-        return found and subscription_of(found.to_dict())
+        return found and _readable(found)
 
     async def invoice(self, invoice_id: str) -> InvoiceSnapshot | None:
         """The invoice as it is now."""
         found = await existing(self._client.v1.invoices.retrieve_async(invoice_id), "invoice")
         return found and invoice_of(found.to_dict())
 
-    async def subscriptions(self, after: str | None) -> tuple[list[SubscriptionSnapshot], str | None]:
-        """A page of the subscriptions that are not over, and where the next one begins."""
-        params: Any = {"limit": PAGE}
+    async def subscriptions(self, after: str | None) -> SubscriptionPage:
+        """A page of the subscriptions that are not over. What cannot be read costs no other one."""
+        params: Any = {"limit": SUBSCRIPTIONS}
         page = await self._client.v1.subscriptions.list_async(params | _from(after))
-        rows = [subscription_of(each.to_dict()) for each in page.data]
-        return rows, rows[-1].id if page.has_more else None
+        rows = []
+        for each in page.data:
+            with suppress(Unreadable):
+                rows.append(_readable(each))
+        return SubscriptionPage(rows, page.data[-1].id if page.has_more else None, len(page.data) - len(rows))
 
     async def undelivered(self, since: datetime, after: str | None) -> tuple[list[str], str | None]:
         """A page of events that could not be delivered, as JSON, and where the next one begins."""
@@ -56,6 +67,14 @@ class Reading:
         # The SDK makes Decimals of amounts that Stripe writes as texts.
         events = [json.dumps(each.to_dict(), default=str) for each in page.data]
         return events, page.data[-1].id if page.has_more else None
+
+
+def _readable(found: Any) -> SubscriptionSnapshot:
+    try:
+        return subscription_of(found.to_dict())
+    except UNREADABLE as fault:
+        log.warning("payments.unreadable", subject=getattr(found, "id", None), reason=type(fault).__name__)
+        raise Unreadable from fault
 
 
 def _from(after: str | None) -> Any:

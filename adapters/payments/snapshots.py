@@ -29,7 +29,7 @@ def subscription_of(shape: Shape) -> SubscriptionSnapshot:
         currency=shape["currency"].upper(),
         period_start=time_of(item["current_period_start"]),
         period_end=time_of(item["current_period_end"]),
-        cancel_at_period_end=bool(shape["cancel_at_period_end"]),
+        cancel_at_period_end=bool(shape["cancel_at_period_end"]) or _ends_by(shape.get("cancel_at"), item),
         canceled_at=_time_or_none(shape.get("canceled_at")),
         trial_end=_time_or_none(shape.get("trial_end")),
         created=time_of(shape["created"]),
@@ -73,6 +73,14 @@ def event_of(shape: Shape) -> EventSnapshot:
         customer_id=_id(subject.get("customer")),
         livemode=bool(shape["livemode"]),
     )
+
+
+def _ends_by(moment: Any, item: Shape) -> bool:
+    """Whether an end has been set for this period: the portal does that, and leaves the flag as it is.
+
+    What ends in a later period is renewed until then.
+    """
+    return moment is not None and time_of(moment) <= time_of(item["current_period_end"])
 
 
 def _looked_at(shape: Shape) -> tuple[str | None, str | None]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import structlog
 
 from adapters.payments.pace import Pace
+from adapters.payments.port import Unreadable
 from adapters.payments.purchasing import Purchasing
 from adapters.payments.selling import PaymentDeclined, SubscriptionOver
 from core.errors import Unavailable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import datetime
 
-    from adapters.payments.port import Card, InvoiceSnapshot, SubscriptionSnapshot
+    from adapters.payments.port import Card, InvoiceSnapshot, SubscriptionPage, SubscriptionSnapshot
     from adapters.payments.sdk import Sdk
 
 T = TypeVar("T")
@@ -90,7 +91,7 @@ class StripePayments(Purchasing):
     async def invoice(self, invoice_id: str) -> InvoiceSnapshot | None:
         return await self._look(lambda sdk: sdk.invoice(invoice_id))
 
-    async def live_subscriptions(self, after: str | None) -> tuple[list[SubscriptionSnapshot], str | None]:
+    async def live_subscriptions(self, after: str | None) -> SubscriptionPage:
         return await self._look(lambda sdk: sdk.subscriptions(after))
 
     async def undelivered_events(self, since: datetime, after: str | None) -> tuple[list[str], str | None]:
@@ -104,14 +105,14 @@ class StripePayments(Purchasing):
     async def _ask(self, call: Callable[[Sdk], Awaitable[T]], *, patience: int = 1) -> T:
         """The answer to `call`, unless Stripe is left alone or gives none. Raises Unavailable.
 
-        `patience` is how many deadlines it may take. What is declined has been answered, too.
+        `patience` is how many deadlines it may take. What is declined or cannot be read has been answered, too.
         """
         self._enter()
         sdk = await self._ready()
         try:
             async with asyncio.timeout(self._deadline * patience):
                 answer = await call(sdk)
-        except (PaymentDeclined, SubscriptionOver):
+        except (PaymentDeclined, SubscriptionOver, Unreadable):
             self._back()
             raise
         except sdk.faults as fault:

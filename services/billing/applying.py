@@ -109,6 +109,14 @@ async def write_invoice(app: App, snapshot: InvoiceSnapshot, stamp: Stamp) -> In
     return None
 
 
+async def write_vanished(app: App, row: PlanSubscription, at: datetime) -> PlanSubscription | None:
+    """End what the provider knew nothing of when it was asked at `at`, with all that follows from an end.
+
+    None when somebody else was faster.
+    """
+    return await _once(app, row.user_id, partial(_put_vanished, app, row, at))
+
+
 async def owner_of(customer_id: str) -> int | None:
     """The user whom the provider knows as this customer."""
     customer = await BillingCustomer.get_or_none(provider_id=customer_id)
@@ -118,14 +126,17 @@ async def owner_of(customer_id: str) -> int | None:
 def _is_newer(
     app: App, row: PlanSubscription | Invoice, status: PlanSubscriptionStatus | InvoiceStatus, stamp: Stamp
 ) -> bool:
-    """Whether a snapshot is newer than what stands in `row`. What is over never comes back.
+    """Whether a snapshot is newer than what stands in `row`.
 
-    A row that was written while our clock was ahead must not refuse everything until the time has come.
+    What is over is brought back by a later answer alone: we may have been told wrongly that it was. A row that was
+    written while our clock was ahead must not refuse everything until the time has come.
     """
-    if row.status is PlanSubscriptionStatus.CANCELED and status is not row.status:
-        return False
+    revives = row.status is PlanSubscriptionStatus.CANCELED and status is not row.status
     if not stamp.is_event:
-        return row.applied_at <= stamp.at or row.applied_at > app.clock.now()
+        later = row.applied_at < stamp.at or (row.applied_at == stamp.at and not revives)
+        return later or row.applied_at > app.clock.now()
+    if revives:
+        return False
     if status is PlanSubscriptionStatus.INCOMPLETE and row.status is not status:
         return False
     known = max(filter(None, (row.applied_event_at, min(row.applied_at, app.clock.now()))))
@@ -197,16 +208,32 @@ async def _put_subscription(
     return row, await following.subscription_written(app, row, snapshot, before)
 
 
+async def _put_vanished(app: App, row: PlanSubscription, at: datetime) -> tuple[PlanSubscription, Trial | None]:
+    before = row.status
+    held = PlanSubscription.filter(id=row.id, version=row.version, applied_at=row.applied_at)
+    facts: Facts = {
+        "status": PlanSubscriptionStatus.CANCELED,
+        "canceled_at": at,
+        "past_due_since": None,
+        "applied_at": at,
+        "version": row.version + 1,
+    }
+    await _require(held.update(**facts))
+    row.update_from_dict(facts)
+    return row, await following.subscription_ended(app, row, before)
+
+
 async def _put_invoice(
     app: App, row: Invoice | None, user_id: int, facts: Facts, snapshot: InvoiceSnapshot
 ) -> tuple[Invoice, Trial | None]:
+    before = None if row is None else row.status
     if row is None:
         row = await Invoice.create(user_id=user_id, provider_id=snapshot.id, **facts)
     else:
         held = Invoice.filter(id=row.id, applied_at=row.applied_at, applied_event_at=row.applied_event_at)
         await _require(held.update(**facts))
         row.update_from_dict(facts)
-    return row, await following.invoice_written(app, row, snapshot, user_id)
+    return row, await following.invoice_written(app, row, snapshot, user_id, before)
 
 
 class _OvertakenError(Exception):

@@ -27,21 +27,34 @@ async def subscription_written(
     app: App, row: PlanSubscription, snapshot: SubscriptionSnapshot, before: PlanSubscriptionStatus | None
 ) -> Trial | None:
     """What follows inside the transaction that wrote `row`; the trial that it has changed or left as it was."""
-    if before in BEGAN and row.status is PlanSubscriptionStatus.CANCELED:
-        await letters.enqueue(app, Letter.CANCELED, row.user_id, row.provider_id)
+    if row.status is PlanSubscriptionStatus.CANCELED:
+        return await subscription_ended(app, row, before)
     if row.status is PlanSubscriptionStatus.TRIALING and snapshot.default_payment_method is not None:
         await _check_card(app, row, snapshot.default_payment_method)
         change = trials.purchase_withdrawn if row.cancel_at_period_end else trials.purchase_made
         return await _told(change(app, row.user_id))
-    if row.status is PlanSubscriptionStatus.CANCELED and before is not row.status:
-        return await _told(trials.purchase_withdrawn(app, row.user_id))
     return None
 
 
-async def invoice_written(app: App, row: Invoice, snapshot: InvoiceSnapshot, user_id: int) -> Trial | None:
-    """What follows inside the transaction that wrote `row`; the trial that it has changed or left as it was."""
+async def subscription_ended(app: App, row: PlanSubscription, before: PlanSubscriptionStatus | None) -> Trial | None:
+    """What follows inside the transaction that wrote that `row` is over; nothing where it was so before."""
+    if before is row.status:
+        return None
+    if before in BEGAN:
+        await letters.enqueue(app, Letter.CANCELED, row.user_id, row.provider_id)
+    return await _told(trials.purchase_withdrawn(app, row.user_id))
+
+
+async def invoice_written(
+    app: App, row: Invoice, snapshot: InvoiceSnapshot, user_id: int, before: InvoiceStatus | None
+) -> Trial | None:
+    """What follows inside the transaction that wrote `row`; the trial that it has changed or left as it was.
+
+    A receipt is sent when it was not paid `before`: jobs that are done are forgotten, and do not tell of the first one.
+    """
     if row.status is InvoiceStatus.PAID and row.amount_paid > 0:
-        await letters.enqueue(app, Letter.PAID, user_id, row.provider_id)
+        if before is not row.status:
+            await letters.enqueue(app, Letter.PAID, user_id, row.provider_id)
         return await _told(trials.convert(app, user_id))
     if row.status is InvoiceStatus.OPEN and snapshot.attempt_count > 0 and snapshot.amount_due > 0:
         await letters.enqueue(app, Letter.UNPAID, user_id, row.provider_id, snapshot.attempt_count)

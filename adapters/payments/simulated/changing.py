@@ -214,8 +214,9 @@ def _set_end(docs: Docs, subscription: Document, form: Form) -> None:
     ends, at = form.flag("cancel_at_period_end"), form.whole("cancel_at")
     if at is not None and at <= docs.now:
         raise faults.bad_parameter("parameter_invalid", "cancel_at")
-    if ends is None and not form.has("cancel_at"):
-        return
+    flagged = ends is not None and (ends or subscription["cancel_at_period_end"])
+    if not flagged and not form.has("cancel_at"):
+        return  # a moment that was set without the flag is taken back by an empty one alone
     end = subscription["items"]["data"][0]["current_period_end"] if ends else at
     subscription.update(cancel_at_period_end=bool(ends), cancel_at=end, canceled_at=docs.now if end else None)
     subscription["cancellation_details"]["reason"] = "cancellation_requested" if end else None

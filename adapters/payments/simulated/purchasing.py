@@ -85,9 +85,9 @@ def pay(docs: Docs, invoice: Document, method_id: str, *, authenticated: bool = 
 
 
 def cancel(docs: Docs, subscription: Document) -> None:
-    """End with the period that is paid for."""
+    """End with the period that is paid for. Stripe's portal names the moment, and leaves the flag as it is."""
     end = subscription["items"]["data"][0]["current_period_end"]
-    subscription.update(cancel_at_period_end=True, cancel_at=end, canceled_at=docs.now)
+    subscription.update(cancel_at=end, canceled_at=docs.now)
     subscription["cancellation_details"]["reason"] = "cancellation_requested"
     docs.update(subscription, UPDATED)
 

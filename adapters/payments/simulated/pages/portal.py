@@ -49,7 +49,7 @@ def act(visit: Visit) -> Answer:
         subscription = _named(visit, customer)
         if wanted == "cancel":
             purchasing.cancel(docs, subscription)
-        elif subscription["cancel_at_period_end"]:
+        elif subscription["cancel_at"] is not None:
             purchasing.resume(docs, subscription)
         return Moved(f"{PREFIX}/portal/{visit.id}")
     _require(docs, session, "payment_method_update")
@@ -115,13 +115,13 @@ def _subscription(docs: Docs, subscription: Document) -> Document:
         "name": docs.get("product", price["product"])["name"],
         "cost": f"{cost} {words.every(price['recurring'])}",
         "state": _state(subscription, words.day(item["current_period_end"])),
-        "ending": subscription["cancel_at_period_end"],
+        "ending": subscription["cancel_at"] is not None,
     }
 
 
 def _state(subscription: Document, end: str) -> str:
-    if subscription["cancel_at_period_end"]:
-        return f"Ends on {end}."
+    if subscription["cancel_at"] is not None:
+        return f"Ends on {words.day(subscription['cancel_at'])}."
     match subscription["status"]:
         case "trialing":
             return f"Free until {end}, then paid for."
