@@ -391,7 +391,7 @@ async def test_a_change_is_told_without_its_invoice(shop: Shop, door: Porchlight
     """When that cannot be had at the moment: it comes by webhook, too."""
     person = await door.register()
     await buy(door, shop, person)
-    shop.site.troubles = [Trouble(status=503, path="/v1/invoices") for _ in range(2)]
+    shop.fail("POST /v1/subscriptions", *[Trouble(status=503, path="/v1/invoices") for _ in range(2)])
     assert (await change(door, person))["__typename"] == "ChangePlanSuccess"
     assert (await door.ask(INVOICES, token=person.access_token))["me"]["invoices"]["totalCount"] == 1
 

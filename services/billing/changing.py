@@ -23,6 +23,7 @@ from services.billing.buying import (
 from services.billing.syncing import price_of
 
 if TYPE_CHECKING:
+    from adapters.payments import InvoiceSnapshot, SubscriptionSnapshot
     from models.accounts import User
     from services.app import App
     from services.billing.catalogue import Plan
@@ -33,6 +34,10 @@ UNPAID = frozenset({
     PlanSubscriptionStatus.UNPAID,
 })  # fmt: skip
 """Whoever owes an invoice pays it before they change anything."""
+UPDATE = "subscription_update"
+"""What the provider calls the reason of a change's invoice."""
+DRAFT_FOR = timedelta(hours=1)
+"""How long a period's invoice is a draft: the provider charges it afterwards."""
 OLDEST_QUOTE = timedelta(hours=1)
 """How long what a preview said can be had."""
 
@@ -62,6 +67,8 @@ async def change_plan(app: App, user: User, plan_key: str | None, *, prorated_at
         raise PaymentFailed(await _unpaid(row))
     if row.plan_key == plan.key:
         return row
+    last = await last_invoice(app, now)
+    _require_paid(app, now, last)
     change = await change_to(app, row, plan, prorated_at)
     try:
         key = key_of_change(app, row, now.latest_invoice_id, change)
@@ -81,7 +88,8 @@ async def change_plan(app: App, user: User, plan_key: str | None, *, prorated_at
 async def cancel_subscription(app: App, user: User, *, immediately: bool) -> PlanSubscription:
     """End a user's subscription with the period that is paid for, or now; nothing is paid back.
 
-    Raises NotSubscribed, Unavailable.
+    What was not paid by then gives nothing back either: a credit is only ever made by a change, which asks for payment
+    first. Raises NotSubscribed, Unavailable.
     """
     row = await subscription_of(app, user)
     if immediately:
@@ -130,6 +138,27 @@ async def change_to(app: App, row: PlanSubscription, plan: Plan, prorated_at: da
         raise BadUserInput("proratedAt is what a preview of the last hour said.")
     price = await price_of(app, plan, row.currency)
     return PlanChange(row.provider_id, row.item_id, price.id, max(at, row.period_start))
+
+
+async def last_invoice(app: App, now: SubscriptionSnapshot) -> InvoiceSnapshot | None:
+    """The newest invoice of a subscription as the provider has it; None when there is none. Raises Unavailable."""
+    return await app.payments.invoice(now.latest_invoice_id) if now.latest_invoice_id else None
+
+
+def _require_paid(app: App, now: SubscriptionSnapshot, last: InvoiceSnapshot | None) -> None:
+    """Let nobody have a credit for time that was not paid: a draft is charged soon, what is open is to be paid first.
+
+    The invoice of another change that was not paid is nobody's debt: that change has not been made.
+    Raises PaymentFailed, Unavailable.
+    """
+    if last is None or last.status == "paid" or last.total <= 0:
+        return
+    if last.status == "draft":
+        left = last.created + DRAFT_FOR - app.clock.now()
+        raise Unavailable("Your last invoice is being charged.", retry_after=max(60.0, left.total_seconds()))
+    undone = last.billing_reason == UPDATE and (now.change_waits or last.status == "void")
+    if not undone:
+        raise PaymentFailed(last.hosted_url)
 
 
 async def _unpaid(row: PlanSubscription) -> str | None:
