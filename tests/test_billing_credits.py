@@ -1,17 +1,22 @@
 """Nobody has money or time back that they have not paid for."""
 
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from core.cursors import encode_id
 from core.settings import Settings
-from tests.billing import Shop, buy, hear, opened_door, renewed
+from tests.billing import Shop, buy, hear, opened_door, priced, renewed
 from tests.clock import ManualClock
 from tests.porchlight import Person, Porchlight
 from tests.test_billing_changes import CHANGE, MONTHLY, YEARLY, change
 
+MOMENT = """
+query Moment($plan: ID!, $at: DateTime) { planChangePreview(planId: $plan, proratedAt: $at) { proratedAt } }
+"""
 pytestmark = pytest.mark.parametrize("settings", ["embedded"], indirect=True)
 
 
@@ -99,3 +104,40 @@ async def test_a_change_that_was_given_up_is_no_debt(shop: Shop, door: Porchligh
     await hear(door, name)
     assert shop.all("invoice")[-1]["status"] == "void"
     assert (await change(door, person, YEARLY))["__typename"] == "ChangePlanSuccess"
+
+
+async def test_no_time_is_given_back_twice(shop: Shop, door: Porchlight, clock: ManualClock) -> None:
+    """A dearer plan that is left within the hour has been used: its minutes are paid, whatever moment is named."""
+    door.app.catalogue = priced(
+        door.app.catalogue, replace(door.app.catalogue.trial_plan, key="huge", prices={"EUR": 1_900_000})
+    )
+    person = await door.register()
+    await buy(door, shop, person)
+    await clock.advance(timedelta(days=10))
+    person, hour = await renewed(door, person), clock.now()
+    await clock.advance(timedelta(minutes=1))
+    assert (await change(door, person, encode_id("Plan", "huge"), hour.isoformat()))["__typename"] != "PaymentFailed"
+    changed_at = clock.now()
+    await clock.advance(timedelta(minutes=50))
+    person = await renewed(door, person)
+    for at in (hour.isoformat(), None):
+        asked = {"plan": MONTHLY, "at": at}
+        said = (await door.ask(MOMENT, asked, token=person.access_token))["planChangePreview"]
+        assert said["proratedAt"] == changed_at.isoformat()
+    assert (await change(door, person, MONTHLY, hour.isoformat()))["__typename"] == "ChangePlanSuccess"
+    taken, given = [each["total"] for each in shop.all("invoice")[1:]]
+    assert taken + given > 0
+
+
+async def test_there_and_back_and_there_again(shop: Shop, door: Porchlight, clock: ManualClock) -> None:
+    """Four changes within a minute of a trial are four requests: what we say is what the provider has."""
+    person = await door.register()
+    ends = clock.now() + timedelta(days=9)
+    await buy(door, shop, person, trial_end=int(ends.timestamp()))
+    for plan in (YEARLY, MONTHLY, YEARLY, MONTHLY):
+        result = await change(door, person, plan)
+        (item,) = shop.all("subscription")[0]["items"]["data"]
+        with shop.site.store.change(shop.site.now()) as docs:
+            price = docs.get("price", item["price"])
+        assert price["metadata"]["plan"] == result["subscription"]["plan"]["key"]
+        assert encode_id("Plan", price["metadata"]["plan"]) == plan

@@ -69,9 +69,9 @@ async def change_plan(app: App, user: User, plan_key: str | None, *, prorated_at
         return row
     last = await last_invoice(app, now)
     _require_paid(app, now, last)
-    change = await change_to(app, row, plan, prorated_at)
+    change = await change_to(app, row, plan, prorated_at, last)
     try:
-        key = key_of_change(app, row, now.latest_invoice_id, change)
+        key = key_of_change(app, row, row.version, now.latest_invoice_id, change)
         snapshot = await answered(app, row, app.payments.change_plan(change, key=key))
     except PaymentDeclined as declined:
         raise PaymentFailed(declined.hosted_url) from declined
@@ -124,11 +124,13 @@ async def open_portal(app: App, user: User, return_url: str) -> str:
     return await app.payments.open_portal(customer.provider_id, return_url, key=key)
 
 
-async def change_to(app: App, row: PlanSubscription, plan: Plan, prorated_at: datetime | None) -> PlanChange:
+async def change_to(
+    app: App, row: PlanSubscription, plan: Plan, prorated_at: datetime | None, last: InvoiceSnapshot | None
+) -> PlanChange:
     """The change of a subscription to a plan, in the currency that it is paid in. Raises BadUserInput, Unavailable.
 
     Without a moment given, time counts from the beginning of the present hour, so that a change soon after a preview
-    costs what that said.
+    costs what that said; but never from before the period or the `last` invoice, so that no time is given back twice.
     """
     if row.currency not in plan.prices:
         raise BadUserInput("This plan is not sold in the currency of your subscription.")
@@ -137,7 +139,8 @@ async def change_to(app: App, row: PlanSubscription, plan: Plan, prorated_at: da
     if at.tzinfo is None or not now - OLDEST_QUOTE <= at <= now:
         raise BadUserInput("proratedAt is what a preview of the last hour said.")
     price = await price_of(app, plan, row.currency)
-    return PlanChange(row.provider_id, row.item_id, price.id, max(at, row.period_start))
+    since = max(row.period_start, last.created) if last else row.period_start
+    return PlanChange(row.provider_id, row.item_id, price.id, max(at, since))
 
 
 async def last_invoice(app: App, now: SubscriptionSnapshot) -> InvoiceSnapshot | None:
