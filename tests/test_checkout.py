@@ -250,6 +250,21 @@ async def test_the_provider_is_down_and_nothing_is_half_done(shop: Shop, door: P
     assert (len(shop.all("checkout.session")), len(shop.all("customer"))) == (1, 1)
 
 
+@embedded
+@pytest.mark.parametrize("path", ["/v1/customers", "/v1/products", "/v1/prices", "/v1/checkout"])
+async def test_a_fault_of_the_provider_is_over_in_a_minute(
+    shop: Shop, door: Porchlight, clock: ManualClock, path: str
+) -> None:
+    """Although it repeats its answer to a key for a day."""
+    person = await door.register()
+    shop.fail(f"POST {path}", Trouble(500, path=path))
+    assert await door.codes(START, choice(), token=person.access_token) == ["UNAVAILABLE"]
+    assert shop.site.troubles == []
+    await clock.advance(timedelta(minutes=1))
+    assert (await begin(door, person))["__typename"] == "StartCheckoutSuccess"
+    assert len(shop.all("customer")) == 1
+
+
 # ── what was bought already ─────────────────────────────────────────────────────────────────────────────────────────
 
 

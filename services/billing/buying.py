@@ -67,7 +67,7 @@ async def customer_of(app: App, user: User) -> str:
     known = await BillingCustomer.get_or_none(user_id=user.id)
     if known is not None:
         return known.provider_id
-    key = key_of(app, "customer", user.id, user.created_at.isoformat(), user.email)
+    key = key_of_minute(app, "customer", user.id, user.created_at.isoformat(), user.email)
     provider_id = await app.payments.create_customer(user.email, str(user.id), key=key)
     row = BillingCustomer(user_id=user.id, provider_id=provider_id, created_at=app.clock.now())
     await BillingCustomer.bulk_create([row], ignore_conflicts=True)
@@ -130,14 +130,17 @@ def key_of(app: App, *what: object) -> str:
     return app.keys.identity("payments", "\0".join(str(part) for part in what))
 
 
-def key_of_change(app: App, row: PlanSubscription, *what: object) -> str:
-    """The key of a change of a subscription: a double click has it twice, a later try another one.
+def key_of_minute(app: App, *what: object) -> str:
+    """The key of a request that a double click sends twice; a later try has another one.
 
-    `what` tells this change from those before it. The provider repeats its first answer to a key for a day, a failure
-    too: hence the minute.
+    The provider repeats its first answer to a key for a day, a failure too: hence the minute.
     """
-    minute = int(app.clock.now().timestamp()) // MINUTE
-    return key_of(app, row.provider_id, minute, *what)
+    return key_of(app, int(app.clock.now().timestamp()) // MINUTE, *what)
+
+
+def key_of_change(app: App, row: PlanSubscription, *what: object) -> str:
+    """The key of a change of a subscription, for a minute. `what` tells this change from those before it."""
+    return key_of_minute(app, row.provider_id, *what)
 
 
 async def _asked_anew(app: App, subscription_id: str) -> tuple[PlanSubscription | None, SubscriptionSnapshot | None]:
