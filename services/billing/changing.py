@@ -13,6 +13,7 @@ from services.billing.applying import apply_invoice
 from services.billing.buying import (
     NotSubscribed,
     answered,
+    just_bought,
     key_of_change,
     plan_for_sale,
     require_allowed,
@@ -70,12 +71,13 @@ async def change_plan(app: App, user: User, plan_key: str | None, *, prorated_at
     last = await last_invoice(app, now)
     _require_paid(app, now, last)
     change = await change_to(app, row, plan, prorated_at, last)
+    sent_at = app.clock.now()
     try:
         key = key_of_change(app, row, row.version, now.latest_invoice_id, change)
         snapshot = await answered(app, row, app.payments.change_plan(change, key=key))
     except PaymentDeclined as declined:
         raise PaymentFailed(declined.hosted_url) from declined
-    changed = await written(app, snapshot)
+    changed = await written(app, snapshot, at=sent_at)
     if snapshot.latest_invoice_id is not None:
         with suppress(Unavailable):  # the plan has changed: its invoice comes by webhook, too
             asked_at = app.clock.now()
@@ -91,23 +93,23 @@ async def cancel_subscription(app: App, user: User, *, immediately: bool) -> Pla
     What was not paid by then gives nothing back either: a credit is only ever made by a change, which asks for payment
     first. Raises NotSubscribed, Unavailable.
     """
-    row = await subscription_of(app, user)
+    row, sent_at = await subscription_of(app, user), app.clock.now()
     if immediately:
         request = app.payments.cancel(row.provider_id, key=key_of_change(app, row, row.version, "cancel"))
     else:
         request = app.payments.end_with_period(
             row.provider_id, ends=True, key=key_of_change(app, row, row.version, "end")
         )
-    return await written(app, await answered(app, row, request))
+    return await written(app, await answered(app, row, request), at=sent_at)
 
 
 async def resume_subscription(app: App, user: User) -> PlanSubscription:
     """Let a user's subscription go on that was to end with its period. Raises NotSubscribed, Unavailable."""
-    row = await subscription_of(app, user)
+    row, sent_at = await subscription_of(app, user), app.clock.now()
     request = app.payments.end_with_period(
         row.provider_id, ends=False, key=key_of_change(app, row, row.version, "resume")
     )
-    return await written(app, await answered(app, row, request))
+    return await written(app, await answered(app, row, request), at=sent_at)
 
 
 async def open_portal(app: App, user: User, return_url: str) -> str:
@@ -116,7 +118,7 @@ async def open_portal(app: App, user: User, return_url: str) -> str:
     Raises UrlNotAllowed, NotSubscribed, Unavailable.
     """
     require_allowed(app, return_url)
-    row = await PlanSubscription.filter(user_id=user.id).order_by("-id").first()
+    row = await PlanSubscription.filter(user_id=user.id).order_by("-id").first() or await just_bought(app, user)
     customer = await BillingCustomer.get_or_none(user_id=user.id)
     if row is None or customer is None:
         raise NotSubscribed
