@@ -6,10 +6,14 @@ from typing import Any
 
 import pytest
 
+from adapters.payments.simulated.server import Trouble
+from core.errors import Unavailable
 from core.settings import Settings
 from models import BillingCustomer, FraudAssessment, FraudIdentifier, Invoice, Job, PlanSubscription, User, WebhookEvent
 from models import WebhookState as State
-from services.billing import following, forgetting
+from services.billing import cards, following, forgetting
+from tests.billing import Shop as Simulated
+from tests.billing import buy, opened_door
 from tests.clock import START, ManualClock
 from tests.porchlight import Person
 from tests.services.book import MONTH, event, invoice, seconds, subscription
@@ -132,3 +136,27 @@ async def test_events_are_forgotten_in_the_end(shop: Shop, clock: ManualClock) -
         await clock.jump(START + days * DAY)
         await forgetting.prune(shop.porchlight.app, {})
         assert await WebhookEvent.all().count() == left
+
+
+@pytest.mark.parametrize("settings", ["embedded"], indirect=True)
+async def test_a_fault_of_the_provider_spares_no_card(settings: Settings, clock: ManualClock) -> None:
+    """The trial of a card that was used before ends a minute later, although the first answer is kept for a day."""
+    provider = Simulated(clock)
+    async with opened_door(provider, settings, trial_card_reuse="paid") as door:
+        asked: dict[str, Any] = {}
+        for email in ("ada@example.com", "eve@example.com"):
+            person = await door.register(email)
+            await buy(door, provider, person, trial_end=seconds(START + 14 * DAY))
+            bought = provider.all("subscription")[-1]
+            asked = {"subscription": bought["id"], "payment_method": bought["default_payment_method"]}
+            if email.startswith("ada"):
+                with door.app.database.bound():
+                    await cards.check(door.app, asked)
+        provider.fail("POST /v1/subscriptions", Trouble(500, path="/v1/subscriptions"))
+        with door.app.database.bound():
+            with pytest.raises(Unavailable):
+                await cards.check(door.app, asked)
+            await clock.advance(timedelta(minutes=1))
+            await cards.check(door.app, asked)
+            rows = await PlanSubscription.all().order_by("id")
+        assert [row.status for row in rows] == ["TRIALING", "ACTIVE"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from adapters.payments.simulated import purchasing
 from adapters.payments.simulated.server import Trouble
 from core.cursors import encode_cursor, encode_id
 from core.settings import Settings
@@ -391,7 +392,7 @@ async def test_a_change_is_told_without_its_invoice(shop: Shop, door: Porchlight
     """When that cannot be had at the moment: it comes by webhook, too."""
     person = await door.register()
     await buy(door, shop, person)
-    shop.site.troubles = [Trouble(status=503, path="/v1/invoices") for _ in range(2)]
+    shop.fail("POST /v1/subscriptions", *[Trouble(status=503, path="/v1/invoices") for _ in range(2)])
     assert (await change(door, person))["__typename"] == "ChangePlanSuccess"
     assert (await door.ask(INVOICES, token=person.access_token))["me"]["invoices"]["totalCount"] == 1
 
@@ -435,6 +436,60 @@ async def test_a_change_asks_the_bank_first(shop: Shop, door: Porchlight) -> Non
     shop.fail("POST /v1/subscriptions", Trouble(status=402))
     refused = await change(door, person)
     assert (refused["__typename"], refused["hostedUrl"]) == ("PaymentFailed", None)
+
+
+@embedded
+@pytest.mark.parametrize(
+    ("query", "variables"),
+    [(CHANGE, {"plan": YEARLY}), (CANCEL, {}), (CANCEL, {"now": True}), (RESUME, {}), (PORTAL, {"url": HOME})],
+)
+async def test_what_was_bought_just_now_can_be_changed(
+    shop: Shop, door: Porchlight, query: str, variables: dict[str, Any]
+) -> None:
+    """Before a webhook has told of it; not before it is bought."""
+    person = await door.register()
+    wanted = {"planId": MONTHLY, "successUrl": HOME, "cancelUrl": HOME}
+    begin = "mutation($input: StartCheckoutInput!) { startCheckout(input: $input) { __typename } }"
+    await door.ask(begin, {"input": wanted}, token=person.access_token)
+    (result,) = (await door.ask(query, variables, token=person.access_token)).values()
+    assert result["__typename"] == "NotSubscribed"
+    with shop.site.store.change(shop.site.now()) as docs:
+        purchasing.complete(docs, docs.all("checkout.session")[-1], "pm_card_visa")
+    (result,) = (await door.ask(query, variables, token=person.access_token)).values()
+    assert result["__typename"].endswith("Success")
+    assert await mine(door, person)
+
+
+@embedded
+@pytest.mark.parametrize(
+    ("query", "variables", "method"),
+    [(CHANGE, {"plan": YEARLY}, "change_plan"), (CANCEL, {}, "end_with_period"), (RESUME, {}, "end_with_period")],
+)
+async def test_what_happens_while_a_change_is_answered_is_not_lost(
+    shop: Shop,
+    door: Porchlight,
+    monkeypatch: pytest.MonkeyPatch,
+    query: str,
+    variables: dict[str, Any],
+    method: str,
+) -> None:
+    """An answer holds for the moment at which it was asked for, and not for the one at which it has come."""
+    person = await door.register()
+    name = await buy(door, shop, person)
+    ask, ends = getattr(door.app.payments, method), query != CANCEL
+
+    async def slow(*asked: Any, **more: Any) -> Any:
+        answer = await ask(*asked, **more)
+        await shop.sdk().v1.subscriptions.update_async(name, {"cancel_at_period_end": ends})
+        await door.clock.advance(timedelta(seconds=5))
+        await hear(door, name)
+        await door.clock.advance(timedelta(seconds=5))
+        return answer
+
+    monkeypatch.setattr(door.app.payments, method, slow)
+    (result,) = (await door.ask(query, variables, token=person.access_token)).values()
+    assert result["subscription"]["cancelAtPeriodEnd"] is ends
+    assert await mine(door, person) == result["subscription"]
 
 
 @embedded

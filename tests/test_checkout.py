@@ -12,9 +12,11 @@ import pytest
 from adapters.payments.simulated import purchasing
 from adapters.payments.simulated.server import Trouble
 from core.cursors import encode_id
+from core.errors import Unavailable
 from core.settings import Settings
-from models import BillingCustomer, CheckoutAttempt, PlanSubscription, Trial
-from services.billing import checkout
+from models import BillingCustomer, CheckoutAttempt, Job, PlanSubscription, Trial, User
+from services.billing import checkout, forgetting
+from services.billing.buying import customer_of
 from tests.billing import Shop, opened_door, renewed
 from tests.clock import ManualClock
 from tests.porchlight import Person, Porchlight
@@ -250,6 +252,21 @@ async def test_the_provider_is_down_and_nothing_is_half_done(shop: Shop, door: P
     assert (len(shop.all("checkout.session")), len(shop.all("customer"))) == (1, 1)
 
 
+@embedded
+@pytest.mark.parametrize("path", ["/v1/customers", "/v1/products", "/v1/prices", "/v1/checkout"])
+async def test_a_fault_of_the_provider_is_over_in_a_minute(
+    shop: Shop, door: Porchlight, clock: ManualClock, path: str
+) -> None:
+    """Although it repeats its answer to a key for a day."""
+    person = await door.register()
+    shop.fail(f"POST {path}", Trouble(500, path=path))
+    assert await door.codes(START, choice(), token=person.access_token) == ["UNAVAILABLE"]
+    assert shop.site.troubles == []
+    await clock.advance(timedelta(minutes=1))
+    assert (await begin(door, person))["__typename"] == "StartCheckoutSuccess"
+    assert len(shop.all("customer")) == 1
+
+
 # ── what was bought already ─────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -334,3 +351,52 @@ async def test_a_code_for_somebody_else(shop: Shop, door: Porchlight) -> None:
     await sdk.v1.promotion_codes.create_async({"promotion": promotion, "code": "ADA", "customer": customer})
     assert (await begin(door, eve, promotionCode="ADA"))["__typename"] == "PromotionCodeInvalid"
     assert (await begin(door, ada, promotionCode="ADA"))["__typename"] == "StartCheckoutSuccess"
+
+
+@embedded
+async def test_what_the_provider_says_counts(shop: Shop, door: Porchlight, clock: ManualClock) -> None:
+    """And not what has been written here meanwhile: who has nothing any more may buy."""
+    person = await door.register()
+    await begin(door, person)
+    name = paid(shop)
+    assert (await begin(door, person))["__typename"] == "AlreadySubscribed"
+    await shop.sdk().v1.subscriptions.cancel_async(name)
+
+    async def overtaken() -> None:
+        await clock.advance(timedelta(seconds=1))
+        with door.app.database.bound():
+            await PlanSubscription.all().update(applied_at=clock.now())
+
+    shop.before[f"GET /v1/subscriptions/{name}"] = overtaken
+    assert (await begin(door, person))["__typename"] == "StartCheckoutSuccess"
+
+
+# ── customers that are nobody's ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("gone", [True, False])
+async def test_a_customer_of_nobody_is_forgotten(shop: Shop, door: Porchlight, *, gone: bool) -> None:
+    """Made for somebody who went meanwhile, or who has become another customer by another request."""
+    person, app = await door.register(), door.app
+
+    async def meanwhile() -> None:
+        with app.database.bound():
+            if gone:
+                await User.all().delete()
+            else:
+                now = app.clock.now()
+                await BillingCustomer.create(user_id=person.user_id, provider_id="cus_first", created_at=now)
+
+    shop.before["POST /v1/customers"] = meanwhile
+    with app.database.bound():
+        user = await User.get(id=person.user_id)
+        if gone:
+            with pytest.raises(Unavailable):
+                await customer_of(app, user)
+        else:
+            assert await customer_of(app, user) == "cus_first"
+        (orphan,) = shop.all("customer")
+        (job,) = await Job.filter(kind=forgetting.FORGET)
+        assert job.payload == {"customer": orphan["id"]}
+        await forgetting.forget_customer(app, job.payload)
+    assert shop.all("customer") == []

@@ -282,6 +282,19 @@ async def test_one_answer_makes_faults_forgotten(ask: Asking, site: Scripted) ->
     assert not payments.degraded
 
 
+@pytest.mark.parametrize(("status", "code"), [(409, "idempotency_key_in_use"), (429, "lock_timeout")])
+async def test_who_is_in_their_own_way_is_in_nobody_elses(ask: Asking, site: Scripted, status: int, code: str) -> None:
+    """Two requests of one person about one thing: that one is to come back, and others may go on asking."""
+    error = {"type": "invalid_request_error", "code": code, "message": "wait"}
+    payments = await ask()
+    for _ in range(4):
+        site.answers = [Answer(status, {"error": error})] * 2
+        assert await lost(payments) == 1.0
+    site.answers = []
+    assert not payments.degraded
+    assert await payments.card_of("pm_card_visa")
+
+
 async def test_callers_of_the_first_moment_share_a_client(ask: Asking, site: Scripted) -> None:
     """None is left open."""
     payments = await ask()

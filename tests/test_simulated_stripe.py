@@ -353,6 +353,19 @@ async def test_troubles_are_those_of_stripe(
     assert [event["data"]["object"]["id"] for event in desk.told()] == [found.id]
 
 
+async def test_a_fault_is_the_answer_to_its_key(desk: Desk) -> None:
+    """For a day; another key is another request, and what is overloaded remembers nothing."""
+    create, key = desk.api.customers.create_async, {"idempotency_key": "key-1"}
+    desk.site.troubles = [Trouble(500), Trouble(503)]
+    assert (await refused(create({"email": "ada@example.com"}, key)))[0] == 500
+    assert (await refused(create({"email": "ada@example.com"}, {"idempotency_key": "key-2"})))[0] == 503
+    assert (await refused(create({"email": "ada@example.com"}, key)))[0] == 500
+    await create({"email": "ada@example.com"}, {"idempotency_key": "key-2"})
+    assert len(desk.told()) == 1
+    await desk.wait(days=1)
+    await create({"email": "ada@example.com"}, key)
+
+
 @pytest.mark.parametrize(
     ("path", "parameters", "code", "param"),
     [

@@ -30,7 +30,8 @@ class Card:
 class SubscriptionSnapshot:
     """A subscription at one moment. `status` is the provider's word; price and period are those of its first item.
 
-    A price that another one has followed has no `lookup_key` any more, but still its metadata.
+    A price that another one has followed has no `lookup_key` any more, but still its metadata. `change_waits` says that
+    a change has been asked for and waits for its payment: the last invoice is the one to pay.
     """
 
     id: str
@@ -50,6 +51,7 @@ class SubscriptionSnapshot:
     latest_invoice_id: str | None
     default_payment_method: str | None
     metadata: dict[str, str]
+    change_waits: bool = False
 
 
 @dataclass(frozen=True)

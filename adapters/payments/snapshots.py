@@ -36,6 +36,7 @@ def subscription_of(shape: Shape) -> SubscriptionSnapshot:
         latest_invoice_id=_id(shape.get("latest_invoice")),
         default_payment_method=_id(shape.get("default_payment_method")),
         metadata=dict(shape.get("metadata") or {}),
+        change_waits=bool(shape.get("pending_update")),
     )
 
 

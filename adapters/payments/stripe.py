@@ -30,8 +30,10 @@ PER_SECOND = 15.0
 """Questions a second of one process; Stripe takes 25 of each kind."""
 PATIENCE = 3
 """Faults in a row after which Stripe is left alone."""
-OF_ONE_REQUEST = frozenset({400, 402, 404})
+OF_ONE_REQUEST = frozenset({400, 402, 404, 409})
 """Answers that say nothing about how Stripe is: nobody else is kept from asking by them."""
+LOCKED = "lock_timeout"
+"""The code of "too many requests" (429) when it is two requests of one person that want the same object."""
 
 log = structlog.get_logger(__name__)
 
@@ -138,16 +140,13 @@ class StripePayments(Purchasing):
         self._retry_at = now + self._cool_down
 
     def _lost(self, fault: BaseException) -> Unavailable:
-
-        if getattr(fault, "http_status", None) not in OF_ONE_REQUEST:
+        # The SDK leaves the code out of "too many requests", but for what was answered.
+        status, told = getattr(fault, "http_status", None), getattr(fault, "error", None)
+        code = getattr(fault, "code", None) or getattr(told, "code", None)
+        if status not in OF_ONE_REQUEST and code != LOCKED:
             self._faults += 1
             self._retry_at = time.monotonic() + self._cool_down
-        log.warning(
-            "payments.lost",
-            fault=type(fault).__name__,
-            status=getattr(fault, "http_status", None),
-            code=getattr(fault, "code", None),
-        )
+        log.warning("payments.lost", fault=type(fault).__name__, status=status, code=code)
         return Unavailable(retry_after=self._cool_down if self.degraded else 1.0)
 
     def _back(self) -> None:

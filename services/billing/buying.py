@@ -6,15 +6,20 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
+from tortoise.exceptions import IntegrityError
+
 from adapters.payments import SubscriptionOver
 from core.errors import BadUserInput, NotFound, Refusal, Unavailable
 from core.setting_values import origin
-from models.billing import BillingCustomer, PlanSubscription
-from services.billing.applying import apply_subscription
+from models.billing import BillingCustomer, CheckoutAttempt, PlanSubscription
+from services import jobs
+from services.billing import forgetting
+from services.billing.applying import STATUSES, apply_subscription
 from services.billing.standing import OVER, purchase_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
+    from datetime import datetime
 
     from adapters.payments import SubscriptionSnapshot
     from models.accounts import User
@@ -63,23 +68,46 @@ def plan_for_sale(app: App, key: str | None) -> Plan:
 
 
 async def customer_of(app: App, user: User) -> str:
-    """The provider's id of a user, who becomes its customer at the first question. Raises Unavailable."""
+    """The provider's id of a user, who becomes its customer at the first question. Raises Unavailable.
+
+    A customer that turns out to be nobody's is forgotten: the user has gone meanwhile, or another request was faster.
+    """
     known = await BillingCustomer.get_or_none(user_id=user.id)
     if known is not None:
         return known.provider_id
-    key = key_of(app, "customer", user.id, user.created_at.isoformat(), user.email)
+    key = key_of_minute(app, "customer", user.id, user.created_at.isoformat(), user.email)
     provider_id = await app.payments.create_customer(user.email, str(user.id), key=key)
     row = BillingCustomer(user_id=user.id, provider_id=provider_id, created_at=app.clock.now())
-    await BillingCustomer.bulk_create([row], ignore_conflicts=True)
-    return (await BillingCustomer.get(user_id=user.id)).provider_id
+    with suppress(IntegrityError):  # the user has gone
+        await BillingCustomer.bulk_create([row], ignore_conflicts=True)
+    kept = await BillingCustomer.get_or_none(user_id=user.id)
+    if kept is None or kept.provider_id != provider_id:
+        await forgetting.enqueue(app, provider_id)
+        await jobs.wake(app)
+    if kept is None:
+        raise Unavailable
+    return kept.provider_id
 
 
 async def subscription_of(app: App, user: User) -> PlanSubscription:
-    """The subscription of a user that is not over. Raises NotSubscribed."""
+    """The subscription of a user that is not over, whether or not a webhook has told of it.
+
+    Raises NotSubscribed, Unavailable.
+    """
     rows = await PlanSubscription.filter(user_id=user.id).exclude(status__in=OVER)
-    row = purchase_of(rows, app.clock.now())
-    if row is None:
+    row = purchase_of(rows, app.clock.now()) or await just_bought(app, user)
+    if row is None or row.status in OVER:
         raise NotSubscribed
+    return row
+
+
+async def just_bought(app: App, user: User) -> PlanSubscription | None:
+    """What was bought on a user's last page, which is written down; None when nothing was. Raises Unavailable."""
+    attempt = await CheckoutAttempt.get_or_none(user_id=user.id, provider_id__not_isnull=True)
+    page = await app.payments.checkout(attempt.provider_id) if attempt and attempt.provider_id else None
+    if page is None or page.subscription_id is None:
+        return None
+    row, _ = await _asked_anew(app, page.subscription_id)
     return row
 
 
@@ -91,8 +119,8 @@ async def require_none(app: App, user: User) -> None:
 
 async def require_over(app: App, subscription_id: str) -> None:
     """Raise AlreadySubscribed unless the provider says that a subscription is over, which is then written down."""
-    row, _ = await _asked_anew(app, subscription_id)
-    if row and row.status not in OVER:
+    _, snapshot = await _asked_anew(app, subscription_id)
+    if snapshot and STATUSES[snapshot.status] not in OVER:
         raise AlreadySubscribed
 
 
@@ -117,9 +145,14 @@ async def answered(app: App, row: PlanSubscription, request: Awaitable[Answer]) 
         raise NotSubscribed from error
 
 
-async def written(app: App, snapshot: SubscriptionSnapshot) -> PlanSubscription:
-    """The row of what the provider has answered just now to a change. Raises Unavailable."""
-    row = await apply_subscription(app, snapshot, at=app.clock.now())
+async def written(app: App, snapshot: SubscriptionSnapshot, *, at: datetime) -> PlanSubscription:
+    """The row of what the provider has answered to a change that was sent at `at`. Raises Unavailable.
+
+    Somebody may have asked meanwhile, before the change was made or after another one: then it is asked for once more.
+    """
+    row = await apply_subscription(app, snapshot, at=at)
+    if row is not None and row.applied_at > at:
+        row, _ = await _asked_anew(app, snapshot.id)
     if row is None:
         raise Unavailable
     return row
@@ -130,14 +163,17 @@ def key_of(app: App, *what: object) -> str:
     return app.keys.identity("payments", "\0".join(str(part) for part in what))
 
 
-def key_of_change(app: App, row: PlanSubscription, *what: object) -> str:
-    """The key of a change of a subscription: a double click has it twice, a later try another one.
+def key_of_minute(app: App, *what: object) -> str:
+    """The key of a request that a double click sends twice; a later try has another one.
 
-    `what` tells this change from those before it. The provider repeats its first answer to a key for a day, a failure
-    too: hence the minute.
+    The provider repeats its first answer to a key for a day, a failure too: hence the minute.
     """
-    minute = int(app.clock.now().timestamp()) // MINUTE
-    return key_of(app, row.provider_id, minute, *what)
+    return key_of(app, int(app.clock.now().timestamp()) // MINUTE, *what)
+
+
+def key_of_change(app: App, row: PlanSubscription, *what: object) -> str:
+    """The key of a change of a subscription, for a minute. `what` tells this change from those before it."""
+    return key_of_minute(app, row.provider_id, *what)
 
 
 async def _asked_anew(app: App, subscription_id: str) -> tuple[PlanSubscription | None, SubscriptionSnapshot | None]:

@@ -11,6 +11,7 @@ from adapters.payments import SubscriptionOver
 from models.billing import PlanSubscription, PlanSubscriptionStatus
 from models.fraud import FraudAssessment, FraudIdentifier
 from services.billing.applying import apply_subscription
+from services.billing.buying import key_of_change
 from services.fraud.keys import Kind
 
 if TYPE_CHECKING:
@@ -36,11 +37,12 @@ async def check(app: App, payload: dict[str, Any]) -> None:
     policy = app.settings.trial_card_reuse
     log.warning("billing.card_reused", user_id=row.user_id, policy=policy)
     change = app.payments.end_trial if policy == "paid" else app.payments.cancel
+    sent_at = app.clock.now()
     try:
-        snapshot = await change(row.provider_id, key=app.keys.identity("payments", f"{row.provider_id}.{policy}"))
+        snapshot = await change(row.provider_id, key=key_of_change(app, row, policy))
     except SubscriptionOver:
         return
-    await apply_subscription(app, snapshot, at=app.clock.now())
+    await apply_subscription(app, snapshot, at=sent_at)
 
 
 async def _is_reused(card: str, row: PlanSubscription) -> bool:

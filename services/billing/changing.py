@@ -13,6 +13,7 @@ from services.billing.applying import apply_invoice
 from services.billing.buying import (
     NotSubscribed,
     answered,
+    just_bought,
     key_of_change,
     plan_for_sale,
     require_allowed,
@@ -23,6 +24,7 @@ from services.billing.buying import (
 from services.billing.syncing import price_of
 
 if TYPE_CHECKING:
+    from adapters.payments import InvoiceSnapshot, SubscriptionSnapshot
     from models.accounts import User
     from services.app import App
     from services.billing.catalogue import Plan
@@ -33,6 +35,10 @@ UNPAID = frozenset({
     PlanSubscriptionStatus.UNPAID,
 })  # fmt: skip
 """Whoever owes an invoice pays it before they change anything."""
+UPDATE = "subscription_update"
+"""What the provider calls the reason of a change's invoice."""
+DRAFT_FOR = timedelta(hours=1)
+"""How long a period's invoice is a draft: the provider charges it afterwards."""
 OLDEST_QUOTE = timedelta(hours=1)
 """How long what a preview said can be had."""
 
@@ -62,13 +68,16 @@ async def change_plan(app: App, user: User, plan_key: str | None, *, prorated_at
         raise PaymentFailed(await _unpaid(row))
     if row.plan_key == plan.key:
         return row
-    change = await change_to(app, row, plan, prorated_at)
+    last = await last_invoice(app, now)
+    _require_paid(app, now, last)
+    change = await change_to(app, row, plan, prorated_at, last)
+    sent_at = app.clock.now()
     try:
-        key = key_of_change(app, row, now.latest_invoice_id, change)
+        key = key_of_change(app, row, row.version, now.latest_invoice_id, change)
         snapshot = await answered(app, row, app.payments.change_plan(change, key=key))
     except PaymentDeclined as declined:
         raise PaymentFailed(declined.hosted_url) from declined
-    changed = await written(app, snapshot)
+    changed = await written(app, snapshot, at=sent_at)
     if snapshot.latest_invoice_id is not None:
         with suppress(Unavailable):  # the plan has changed: its invoice comes by webhook, too
             asked_at = app.clock.now()
@@ -81,25 +90,26 @@ async def change_plan(app: App, user: User, plan_key: str | None, *, prorated_at
 async def cancel_subscription(app: App, user: User, *, immediately: bool) -> PlanSubscription:
     """End a user's subscription with the period that is paid for, or now; nothing is paid back.
 
-    Raises NotSubscribed, Unavailable.
+    What was not paid by then gives nothing back either: a credit is only ever made by a change, which asks for payment
+    first. Raises NotSubscribed, Unavailable.
     """
-    row = await subscription_of(app, user)
+    row, sent_at = await subscription_of(app, user), app.clock.now()
     if immediately:
         request = app.payments.cancel(row.provider_id, key=key_of_change(app, row, row.version, "cancel"))
     else:
         request = app.payments.end_with_period(
             row.provider_id, ends=True, key=key_of_change(app, row, row.version, "end")
         )
-    return await written(app, await answered(app, row, request))
+    return await written(app, await answered(app, row, request), at=sent_at)
 
 
 async def resume_subscription(app: App, user: User) -> PlanSubscription:
     """Let a user's subscription go on that was to end with its period. Raises NotSubscribed, Unavailable."""
-    row = await subscription_of(app, user)
+    row, sent_at = await subscription_of(app, user), app.clock.now()
     request = app.payments.end_with_period(
         row.provider_id, ends=False, key=key_of_change(app, row, row.version, "resume")
     )
-    return await written(app, await answered(app, row, request))
+    return await written(app, await answered(app, row, request), at=sent_at)
 
 
 async def open_portal(app: App, user: User, return_url: str) -> str:
@@ -108,7 +118,7 @@ async def open_portal(app: App, user: User, return_url: str) -> str:
     Raises UrlNotAllowed, NotSubscribed, Unavailable.
     """
     require_allowed(app, return_url)
-    row = await PlanSubscription.filter(user_id=user.id).order_by("-id").first()
+    row = await PlanSubscription.filter(user_id=user.id).order_by("-id").first() or await just_bought(app, user)
     customer = await BillingCustomer.get_or_none(user_id=user.id)
     if row is None or customer is None:
         raise NotSubscribed
@@ -116,11 +126,13 @@ async def open_portal(app: App, user: User, return_url: str) -> str:
     return await app.payments.open_portal(customer.provider_id, return_url, key=key)
 
 
-async def change_to(app: App, row: PlanSubscription, plan: Plan, prorated_at: datetime | None) -> PlanChange:
+async def change_to(
+    app: App, row: PlanSubscription, plan: Plan, prorated_at: datetime | None, last: InvoiceSnapshot | None
+) -> PlanChange:
     """The change of a subscription to a plan, in the currency that it is paid in. Raises BadUserInput, Unavailable.
 
     Without a moment given, time counts from the beginning of the present hour, so that a change soon after a preview
-    costs what that said.
+    costs what that said; but never from before the period or the `last` invoice, so that no time is given back twice.
     """
     if row.currency not in plan.prices:
         raise BadUserInput("This plan is not sold in the currency of your subscription.")
@@ -129,7 +141,29 @@ async def change_to(app: App, row: PlanSubscription, plan: Plan, prorated_at: da
     if at.tzinfo is None or not now - OLDEST_QUOTE <= at <= now:
         raise BadUserInput("proratedAt is what a preview of the last hour said.")
     price = await price_of(app, plan, row.currency)
-    return PlanChange(row.provider_id, row.item_id, price.id, max(at, row.period_start))
+    since = max(row.period_start, last.created) if last else row.period_start
+    return PlanChange(row.provider_id, row.item_id, price.id, max(at, since))
+
+
+async def last_invoice(app: App, now: SubscriptionSnapshot) -> InvoiceSnapshot | None:
+    """The newest invoice of a subscription as the provider has it; None when there is none. Raises Unavailable."""
+    return await app.payments.invoice(now.latest_invoice_id) if now.latest_invoice_id else None
+
+
+def _require_paid(app: App, now: SubscriptionSnapshot, last: InvoiceSnapshot | None) -> None:
+    """Let nobody have a credit for time that was not paid: a draft is charged soon, what is open is to be paid first.
+
+    The invoice of another change that was not paid is nobody's debt: that change has not been made.
+    Raises PaymentFailed, Unavailable.
+    """
+    if last is None or last.status == "paid" or last.total <= 0:
+        return
+    if last.status == "draft":
+        left = last.created + DRAFT_FOR - app.clock.now()
+        raise Unavailable("Your last invoice is being charged.", retry_after=max(60.0, left.total_seconds()))
+    undone = last.billing_reason == UPDATE and (now.change_waits or last.status == "void")
+    if not undone:
+        raise PaymentFailed(last.hosted_url)
 
 
 async def _unpaid(row: PlanSubscription) -> str | None:

@@ -35,8 +35,12 @@ async def forget(app: App, user: User) -> None:
     if customer is None:
         return
     await WebhookEvent.filter(customer_id=customer.provider_id).delete()
-    payload = {"customer": customer.provider_id}
-    await jobs.enqueue(app, FORGET, payload, dedup_key=f"{FORGET}:{customer.provider_id}")
+    await enqueue(app, customer.provider_id)
+
+
+async def enqueue(app: App, customer_id: str) -> None:
+    """Write the job that has the provider forget a customer, inside the caller's transaction, if there is one."""
+    await jobs.enqueue(app, FORGET, {"customer": customer_id}, dedup_key=f"{FORGET}:{customer_id}")
 
 
 async def forget_customer(app: App, payload: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from adapters.payments import Quote
 from core.errors import NotFound
 from models.billing import PlanSubscriptionStatus
 from services.billing.buying import NotSubscribed, answered, plan_for_sale, subscription_now
-from services.billing.changing import change_to
+from services.billing.changing import change_to, last_invoice
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -43,8 +43,8 @@ async def preview_change(app: App, user: User, plan_key: str | None, *, prorated
     """What a change of a user's plan would cost now, and what follows. Raises NotFound, BadUserInput, Unavailable."""
     plan = plan_for_sale(app, plan_key)
     try:
-        row, _ = await subscription_now(app, user)
-        change = await change_to(app, row, plan, prorated_at)
+        row, asked = await subscription_now(app, user)
+        change = await change_to(app, row, plan, prorated_at, await last_invoice(app, asked))
         now = None if _is_free(row, plan) else await answered(app, row, app.payments.quote(change))
         later = NOTHING if row.cancel_at_period_end else await answered(app, row, app.payments.next_quote(change))
     except NotSubscribed as error:

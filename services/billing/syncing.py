@@ -13,6 +13,7 @@ import structlog
 from adapters.payments import Price, Product
 from core.errors import Unavailable
 from services.billing import money
+from services.billing.buying import key_of_minute
 
 if TYPE_CHECKING:
     from services.app import App
@@ -77,7 +78,7 @@ async def _sync_product(app: App, plan: Plan, known: Product | None) -> list[str
     product = Product(product_id(plan), plan.name, plan.description, not plan.retired, {"plan": plan.key})
     if known == product:
         return []
-    key = app.keys.identity("payments", f"{product}:{known}")
+    key = key_of_minute(app, product, known)
     await app.payments.write_product(product, new=known is None, key=key)
     return [f"{plan.key}: product {'changed' if known else 'added'}"]
 
@@ -87,7 +88,7 @@ async def _sync_price(app: App, plan: Plan, currency: str, known: Price | None) 
     if known == price:
         return []
     before = known.id if known else ""
-    await app.payments.create_price(price, key=app.keys.identity("payments", f"{price}:{before}"))
+    await app.payments.create_price(price, key=key_of_minute(app, price, before))
     return [f"{price.lookup_key}: {_shown(price)}, {f'was {_shown(known)}' if known else 'added'}"]
 
 

@@ -37,7 +37,8 @@ TEMPLATES = f"/v1/payment_methods/{methods.TEMPLATE}"
 class Trouble:
     """What goes wrong with one request: it waits `delay` seconds, then is refused with `status`, if one is given.
 
-    `done` says that the request takes effect first, so that only its answer is lost. `path` is how the address has to
+    `done` says that the request takes effect first, so that only its answer is lost; without it, a 500 is the answer to
+    the request's key from then on. `path` is how the address has to
     begin, for a trouble that waits for its request.
     """
 
@@ -147,8 +148,16 @@ class SimulatedStripe:
             self._under_way.discard(asked.key or "")
         answer = self._answer(asked) if trouble.done or not trouble.status else None
         if trouble.status or answer is None:
-            raise faults.injected(trouble.status, trouble.code)
+            fault = faults.injected(trouble.status, trouble.code)
+            if answer is None and fault.status is HTTPStatus.INTERNAL_SERVER_ERROR:
+                self._remember(asked, fault)
+            raise fault
         return answer
+
+    def _remember(self, asked: Asked, fault: StripeFault) -> None:
+        """Keep a fault as the answer to its key, as Stripe does: who asks with it again hears it again."""
+        with self.store.change(self.now()) as docs:
+            docs.remember(asked.key, asked.fingerprint, fault.status, fault.content)
 
     def _answer(self, asked: Asked) -> Answer:
         """Do what is asked for, in one transaction. Raises StripeFault."""
