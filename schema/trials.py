@@ -153,7 +153,7 @@ class CancelTrialSuccess:
     trial: Trial = strawberry.field(description="The trial: access stays until its end.")
 
 
-@strawberry.type(description="It is over, its charge is under way, or a plan has been bought: cancel that subscription.")
+@strawberry.type(description="It is over, its charge is under way, or a plan has been bought: cancel the latter.")
 class TrialNotCancelable(Error):
     """Nothing is left to cancel."""
 
