@@ -9,6 +9,7 @@ from tortoise.expressions import Q
 
 from models.billing import BillingCustomer, Invoice, InvoiceStatus, WebhookEvent, WebhookState
 from services import jobs
+from services.billing import trying
 
 if TYPE_CHECKING:
     from models.accounts import User
@@ -35,13 +36,19 @@ async def forget(app: App, user: User) -> None:
     if customer is None:
         return
     await WebhookEvent.filter(customer_id=customer.provider_id).delete()
-    payload = {"customer": customer.provider_id}
+    payload = {"customer": customer.provider_id, "begun": app.clock.now().isoformat()}
     await jobs.enqueue(app, FORGET, payload, dedup_key=f"{FORGET}:{customer.provider_id}")
 
 
 async def forget_customer(app: App, payload: dict[str, Any]) -> None:
-    """Have the provider delete a customer with their cards, and end their subscriptions. Raises Unavailable."""
-    await app.payments.forget_customer(payload["customer"])
+    """Have the provider delete a customer with their cards, and end their subscriptions.
+
+    Nobody here owns the customer any more, so this is all that ends what they pay for: it is tried for 30 days.
+    """
+    try:
+        await app.payments.forget_customer(payload["customer"])
+    except Exception as error:  # ruff: ignore[blind-except] -- whatever it is, the customer must not pay for ever
+        await trying.again(app, FORGET, payload, payload["customer"], error)
 
 
 async def prune(app: App, _: dict[str, Any]) -> None:
