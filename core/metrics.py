@@ -61,6 +61,11 @@ class Metrics:
             "vanished, vanished_refused, unreadable, stuck.",
             "what",
         )
+        self.given_up = self._counter(
+            "porchlight_billing_given_up_total",
+            "What the provider was asked for in vain for 30 days, by kind of job: somebody has to look.",
+            "kind",
+        )
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, labels, registry=self.registry)

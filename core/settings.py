@@ -160,6 +160,8 @@ def _production(settings: Settings) -> list[str]:
         "PAYMENTS_URL: simulated payments are refused in production; use stripe://": (
             settings.payments_url.startswith("simulated")
         ),
+        "STRIPE_API_KEY: a key of test mode is refused in production, where its cards would buy every plan; use a "
+        "live one": settings.stripe_api_key.startswith(("sk_test_", "rk_test_")),
         "STRIPE_API_BASE: may not be http://… in production, where the key would travel in the clear": (
             settings.stripe_api_base.startswith("http:")
         ),

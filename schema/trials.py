@@ -99,7 +99,7 @@ class ExtendTrialSuccess:
     trial: Trial = strawberry.field(description="The trial with its new end.")
 
 
-@strawberry.type(description="The trial has been converted or canceled, or its charge is under way.")
+@strawberry.type(description="It has been converted or canceled, its charge is under way, or a plan has been bought.")
 class TrialNotExtendable(Error):
     """Nothing is left to extend."""
 
@@ -117,7 +117,7 @@ class PauseTrialSuccess:
     trial: Trial = strawberry.field(description="The trial, halted.")
 
 
-@strawberry.type(description="The trial is not running, or has had its pauses.")
+@strawberry.type(description="The trial is not running, has had its pauses, or a plan has been bought.")
 class TrialNotPausable(Error):
     """Nothing is left to pause, or too often was."""
 
@@ -153,7 +153,7 @@ class CancelTrialSuccess:
     trial: Trial = strawberry.field(description="The trial: access stays until its end.")
 
 
-@strawberry.type(description="The trial is over, or its charge is under way.")
+@strawberry.type(description="It is over, its charge is under way, or a plan has been bought: cancel the latter.")
 class TrialNotCancelable(Error):
     """Nothing is left to cancel."""
 

@@ -266,14 +266,24 @@ def test_several_processes_need_what_several_can_share(change: dict[str, str], c
         ({"SECRET_KEY": " , "}, "SECRET_KEY"),
         ({"PAYMENTS_URL": "simulated://"}, "PAYMENTS_URL"),
         ({"STRIPE_API_BASE": "http://stripe.example"}, "STRIPE_API_BASE"),
+        ({"STRIPE_API_KEY": "sk_test_1"}, "STRIPE_API_KEY"),
+        ({"STRIPE_API_KEY": " rk_test_1"}, "STRIPE_API_KEY"),
         ({"RATE_LIMITS": "off"}, "RATE_LIMITS"),
         ({"GRAPHIQL": "on"}, "GRAPHIQL"),
         ({"CLOCK": "adjustable"}, "CLOCK"),
     ],
 )
 def test_production_refuses_by_name(change: dict[str, str], name: str) -> None:
-    """What development may use: embedded payments, no key, no limits, open introspection, a movable clock."""
+    """What development may use: embedded payments, test cards, no key, no limits, open introspection, any clock."""
     assert {problem.partition(":")[0] for problem in problems({**PRODUCTION, **change})} == {name}
+
+
+@pytest.mark.parametrize("key", ["sk_live_1", "rk_live_1"])
+def test_production_takes_live_keys(key: str) -> None:
+    """Restricted ones, too; and development takes those of test mode."""
+    assert read_settings({**PRODUCTION, "STRIPE_API_KEY": key}).stripe_api_key == key
+    test_mode = {**PRODUCTION, "PROFILE": "development", "STRIPE_API_KEY": "sk_test_1"}
+    assert read_settings(test_mode).stripe_api_key == "sk_test_1"
 
 
 def test_production_stands_with_what_it_asks_for() -> None:

@@ -2,7 +2,7 @@
 
 from services import accounts, audit, email_codes, keys, notifications, pruning, recommendations, trials, usage
 from services.accounts import email_change, magic_links, password_reset, verification
-from services.billing import cards, following, forgetting, inbox, letters, reconciling, working
+from services.billing import cards, following, forgetting, inbox, leaving, letters, reconciling, working
 from services.fraud import granting
 from worker.loop import Task
 
@@ -14,6 +14,8 @@ TASKS: dict[str, Task] = {
     following.CHECK_CARD: cards.check,
     inbox.APPLY: working.apply,
     reconciling.BURY: reconciling.bury,
+    leaving.LEAVE: leaving.leave,
+    leaving.STAY: leaving.stay,
     reconciling.EVENTS: reconciling.reconcile_events,
     reconciling.SUBSCRIPTIONS: reconciling.reconcile_subscriptions,
     reconciling.UNSEEN: reconciling.reconcile_unseen,

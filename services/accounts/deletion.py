@@ -14,7 +14,7 @@ from models.trials import Trial
 from services import access, attempts, audit, fraud, jobs, notifications, one_time_tokens, sessions, trials
 from services.accounts.signing_in import InvalidCredentials
 from services.audit import Action
-from services.billing import forgetting
+from services.billing import forgetting, leaving
 from services.notifications import Notice
 from services.sessions import InvalidToken
 
@@ -52,7 +52,9 @@ async def request_deletion(app: App, viewer: Viewer, password: str | None, clien
 async def cancel_deletion(app: App, viewer: Viewer, client: Client) -> bool:
     """Keep the viewer's account; whether it was going to be deleted."""
     async with app.database.transaction():
-        return await _keep(app, viewer.user, client)
+        kept = await _keep(app, viewer.user, client)
+    await jobs.wake(app)
+    return kept
 
 
 async def cancel_deletion_by_token(app: App, token: str, client: Client) -> None:
@@ -64,6 +66,7 @@ async def cancel_deletion_by_token(app: App, token: str, client: Client) -> None
     async with app.database.transaction():
         if not (await one_time_tokens.spend(app, row) and await _keep(app, row.user, client, deletion_at=asked_about)):
             raise InvalidToken
+    await jobs.wake(app)
 
 
 async def delete(app: App, payload: dict[str, Any]) -> None:
@@ -99,8 +102,9 @@ async def _begin(app: App, viewer: Viewer, at: datetime, client: Client) -> bool
                 details={"It will be deleted on": f"{at:%Y-%m-%d %H:%M} UTC", **notifications.WHAT_STAYS},
                 token_data=moment,
             )
-            key = f"{DELETION}:{user.id}:{at.isoformat()}"
+            key = _key(user.id, at)
             await jobs.enqueue(app, DELETION, {"user_id": user.id, **moment}, dedup_key=key, due_at=at)
+            await leaving.begin(app, user.id, at, key)
     if changed:
         await sessions.tell_of(app, user.id)
         await jobs.wake(app)
@@ -109,9 +113,12 @@ async def _begin(app: App, viewer: Viewer, at: datetime, client: Client) -> bool
 
 async def _keep(app: App, user: User, client: Client, **request: datetime) -> bool:
     """Take the request back while there is time, inside the caller's transaction; whether there was one."""
-    pending = User.filter(id=user.id, deletion_at__gt=app.clock.now(), **request)
-    if not await pending.update(deletion_at=None):
+    found = await User.filter(id=user.id, deletion_at__gt=app.clock.now(), **request).first()
+    if found is None or found.deletion_at is None:
         return False
+    if not await User.filter(id=user.id, deletion_at=found.deletion_at).update(deletion_at=None):
+        return False
+    await leaving.call_off(app, user.id, _key(user.id, found.deletion_at))
     await one_time_tokens.void(app, user.id, Purpose.CANCEL_DELETION)
     await audit.record(app, Action.DELETION_CANCELED, actor=user, client=client)
     return True
@@ -129,6 +136,11 @@ async def _erase(app: App, user: User) -> None:
     await notifications.farewell(app, user)
     await audit.record(app, Action.DELETED, user_id=user.id)
     await User.filter(id=user.id).delete()
+
+
+def _key(user_id: int, at: datetime) -> str:
+    """The key of a deletion's job."""
+    return f"{DELETION}:{user_id}:{at.isoformat()}"
 
 
 def _require_no_role(user: User) -> None:

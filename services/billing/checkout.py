@@ -54,6 +54,8 @@ async def start_checkout(app: App, user: User, choice: Choice) -> str:
     trial that has 48 h to go, the first charge is due at its end. Raises UrlNotAllowed, AlreadySubscribed,
     PromotionCodeInvalid, NotFound, BadUserInput, Unavailable.
     """
+    if user.deletion_at is not None:
+        raise BadUserInput("This account is going to be deleted. Call cancelAccountDeletion first, then buy.")
     require_allowed(app, choice.success_url, choice.cancel_url)
     await require_none(app, user)
     purchase = await _purchase(app, user, choice)

@@ -9,6 +9,7 @@ from tortoise.expressions import Q
 
 from models.billing import BillingCustomer, Invoice, InvoiceStatus, WebhookEvent, WebhookState
 from services import jobs
+from services.billing import trying
 
 if TYPE_CHECKING:
     from models.accounts import User
@@ -40,12 +41,19 @@ async def forget(app: App, user: User) -> None:
 
 async def enqueue(app: App, customer_id: str) -> None:
     """Write the job that has the provider forget a customer, inside the caller's transaction, if there is one."""
-    await jobs.enqueue(app, FORGET, {"customer": customer_id}, dedup_key=f"{FORGET}:{customer_id}")
+    payload = {"customer": customer_id, "begun": app.clock.now().isoformat()}
+    await jobs.enqueue(app, FORGET, payload, dedup_key=f"{FORGET}:{customer_id}")
 
 
 async def forget_customer(app: App, payload: dict[str, Any]) -> None:
-    """Have the provider delete a customer with their cards, and end their subscriptions. Raises Unavailable."""
-    await app.payments.forget_customer(payload["customer"])
+    """Have the provider delete a customer with their cards, and end their subscriptions.
+
+    Nobody here owns the customer any more, so this is all that ends what they pay for: it is tried for 30 days.
+    """
+    try:
+        await app.payments.forget_customer(payload["customer"])
+    except Exception as error:  # ruff: ignore[blind-except] -- whatever it is, the customer must not pay for ever
+        await trying.again(app, FORGET, payload, payload["customer"], error)
 
 
 async def prune(app: App, _: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from services.trials.reminders import reminders
 from services.trials.status import TrialStatus, next_end, trial_status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
 
     from models.analytics import Event
@@ -42,17 +42,20 @@ async def change(
     *,
     actor: User | None = None,
     reason: str | None = None,
-    also: Callable[[Trial], Any] | None = None,
+    ready: Callable[[Trial], Awaitable[None]] | None = None,
+    also: Callable[[Trial], Awaitable[None]] | None = None,
 ) -> Trial:
     """Change a user's trial in a transaction of its own, and tell every open countdown.
 
-    `decide` is asked what to write, and may refuse; it is asked anew when somebody else was faster. `also` is awaited
-    inside the transaction. Raises NotFound.
+    `decide` is asked what to write, and may refuse; it is asked anew when somebody else was faster. `ready` is awaited
+    once that is decided, `also` inside the transaction; both may refuse. Raises NotFound.
     """
     while True:
         trial = await trial_of(user_id)
         now = app.clock.now()
         facts = decide(trial, now)
+        if ready is not None:
+            await ready(trial)
         async with app.database.transaction():
             changed = await apply(app, trial, now, kind, facts, actor=actor, reason=reason)
             if changed and also is not None:

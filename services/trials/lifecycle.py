@@ -13,6 +13,7 @@ from services.access import Permission
 from services.audit import Action
 from services.trials.changing import change, event, history, remind, trial_of
 from services.trials.countdown import SLOTS
+from services.trials.purchases import close_page, require_nothing_bought
 from services.trials.status import NOTHING, TrialStatus, trial_status
 
 if TYPE_CHECKING:
@@ -43,8 +44,11 @@ LONGEST_EXTENSION = 365
 NOT_EXTENDABLE = frozenset({TrialStatus.CONVERTING, TrialStatus.CONVERTED, TrialStatus.CANCELED})
 
 
+BOUGHT = "A plan has been bought: its first charge is due at the end that this trial has now."
+
+
 class TrialNotExtendable(Refusal):
-    """The trial has been converted or canceled, or its charge is under way: there is nothing to extend."""
+    """The trial has been converted or canceled, its charge is under way or set, as a plan has been bought."""
 
     message = "This trial has been converted or canceled, or its charge is under way."
 
@@ -106,18 +110,26 @@ def person_hash(app: App, person: str) -> str:
 async def extend(app: App, user_id: int, days: int, *, reason: str, actor: User, client: Client) -> Trial:
     """Move the end of a trial by `days` days, from its end or, when it is over, from now.
 
-    Raises Forbidden, NotFound, BadUserInput, TrialNotExtendable. Every open countdown hears of it.
+    Not when a plan has been bought: it would be charged before the end that is told. Raises Forbidden, NotFound,
+    BadUserInput, TrialNotExtendable, Unavailable. Every open countdown hears of it.
     """
     if not access.has_permission(actor, Permission.EXTEND_TRIALS):
         raise Forbidden
     if not 1 <= days <= LONGEST_EXTENSION:
         raise BadUserInput(f"days is from 1 to {LONGEST_EXTENSION}.")
 
+    async def ready(_: Trial) -> None:
+        await require_nothing_bought(user_id, TrialNotExtendable(BOUGHT), but_ending=False)
+        await close_page(app, user_id, TrialNotExtendable(BOUGHT))
+
     async def write_down(trial: Trial) -> None:
+        await require_nothing_bought(user_id, TrialNotExtendable(BOUGHT), but_ending=False)
         await _record_extension(app, trial, actor, client, days=days, reason=reason)
 
     decide = partial(_extended, by=timedelta(days=days))
-    return await change(app, user_id, TrialChangeKind.EXTENDED, decide, actor=actor, reason=reason, also=write_down)
+    return await change(
+        app, user_id, TrialChangeKind.EXTENDED, decide, actor=actor, reason=reason, ready=ready, also=write_down
+    )
 
 
 def _extended(trial: Trial, now: datetime, *, by: timedelta) -> Facts:

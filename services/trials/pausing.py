@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from core.errors import Refusal
 from models.trials import TrialChangeKind
 from services.trials.changing import change
+from services.trials.purchases import close_page, require_nothing_bought
 from services.trials.status import RUNNING, TrialStatus, is_halted, remaining, trial_status
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from models.accounts import User
@@ -25,8 +27,12 @@ LONGEST_PAUSE = timedelta(days=30)
 CANCELABLE = RUNNING | {TrialStatus.PAUSED, TrialStatus.GRACE}
 
 
+CANCEL_FIRST = "You have bought a plan. Cancel the subscription (cancelSubscription): then nothing is charged."
+CHARGE_IS_SET = "You have bought a plan: its first charge is due at the end that this trial has now."
+
+
 class TrialNotPausable(Refusal):
-    """The trial is not running, or has had its pauses."""
+    """The trial is not running, or has had its pauses, or a plan has been bought."""
 
     message = f"Only a running trial can be paused, and no more than {MOST_PAUSES} times."
 
@@ -38,7 +44,7 @@ class TrialNotResumable(Refusal):
 
 
 class TrialNotCancelable(Refusal):
-    """The trial is over, or its charge is under way."""
+    """The trial is over, or its charge is under way, or a plan has been bought: then that is what is canceled."""
 
     message = "This trial is over, or its charge is under way."
 
@@ -46,9 +52,11 @@ class TrialNotCancelable(Refusal):
 async def pause(app: App, user: User) -> Trial:
     """Halt the viewer's trial: the remaining time is kept, for 30 days at most, and meanwhile there is no access.
 
-    Raises NotFound, TrialNotPausable.
+    Not when a plan has been bought: its first charge would come in the pause. Raises NotFound, TrialNotPausable,
+    Unavailable.
     """
-    return await change(app, user.id, TrialChangeKind.PAUSED, _paused, actor=user)
+    refusal = TrialNotPausable(CHARGE_IS_SET)
+    return await _alone(app, user, TrialChangeKind.PAUSED, _paused, refusal, but_ending=False)
 
 
 async def resume(app: App, user: User) -> Trial:
@@ -59,9 +67,10 @@ async def resume(app: App, user: User) -> Trial:
 async def cancel(app: App, user: User) -> Trial:
     """End the viewer's trial for good: access stays until its end, and a paused one ends now.
 
-    Raises NotFound, TrialNotCancelable.
+    Not when a plan has been bought: it would be charged all the same. Raises NotFound, TrialNotCancelable, Unavailable.
     """
-    return await change(app, user.id, TrialChangeKind.CANCELED, _canceled, actor=user)
+    refusal = TrialNotCancelable(CANCEL_FIRST)
+    return await _alone(app, user, TrialChangeKind.CANCELED, _canceled, refusal, but_ending=True)
 
 
 def without_pause(trial: Trial, now: datetime) -> Facts:
@@ -75,6 +84,27 @@ def without_pause(trial: Trial, now: datetime) -> Facts:
         "resumes_at": None,
         "halted_microseconds": trial.halted_microseconds - unused,
     }
+
+
+async def _alone(
+    app: App,
+    user: User,
+    kind: TrialChangeKind,
+    decide: Callable[[Trial, datetime], Facts],
+    refusal: Refusal,
+    *,
+    but_ending: bool,
+) -> Trial:
+    """Change a trial beside which nothing has been bought. Raises `refusal` otherwise."""
+
+    async def ready(_: Trial) -> None:
+        await require_nothing_bought(user.id, refusal, but_ending=but_ending)
+        await close_page(app, user.id, refusal)
+
+    async def still(_: Trial) -> None:
+        await require_nothing_bought(user.id, refusal, but_ending=but_ending)
+
+    return await change(app, user.id, kind, decide, actor=user, ready=ready, also=still)
 
 
 def _paused(trial: Trial, now: datetime) -> Facts:

@@ -107,7 +107,10 @@ async def send_win_back(app: App, payload: dict[str, Any]) -> None:
 def what_follows(app: App, trial: Trial) -> str:
     """What the end brings if nobody does anything, in a sentence."""
     if will_be_charged(trial):
-        return "Then the payment method on file is charged for the plan. Cancel before that and nothing is charged."
+        return (
+            "Then the payment method on file is charged for the plan. Cancel your subscription before that "
+            "and nothing is charged."
+        )
     left = app.catalogue.plans.get(trial.revert_to or "")
     if left is not None:
         return f"Nothing is charged: then your account goes on with {left.name}."
