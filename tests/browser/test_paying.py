@@ -59,7 +59,8 @@ def made(api: httpx.Client, path: str, **data: Any) -> dict[str, Any]:
 
 
 def alert(page: Page) -> str:
-    return page.get_by_role("alert").inner_text()
+    text: str = page.get_by_role("alert").inner_text()
+    return text
 
 
 def fits(page: Page) -> bool:
