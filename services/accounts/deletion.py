@@ -103,8 +103,8 @@ async def _begin(app: App, viewer: Viewer, at: datetime, client: Client) -> bool
                 token_data=moment,
             )
             key = _key(user.id, at)
-            await jobs.enqueue(app, DELETION, {"user_id": user.id, **moment}, dedup_key=key, due_at=at)
-            await leaving.begin(app, user.id, at, key)
+            deletion = jobs.job(app, DELETION, {"user_id": user.id, **moment}, dedup_key=key, due_at=at)
+            await jobs.enqueue_all([deletion, leaving.begin(app, user.id, at, key)])
     if changed:
         await sessions.tell_of(app, user.id)
         await jobs.wake(app)

@@ -25,13 +25,13 @@ ENDED = "subscriptions"
 """What the job of the deletion remembers: the subscriptions that were to go on before it was asked for."""
 
 
-async def begin(app: App, user_id: int, at: datetime, deletion: str) -> None:
-    """Have a user's subscriptions end with their period, inside the transaction that sets their deletion.
+def begin(app: App, user_id: int, at: datetime, deletion: str) -> Job:
+    """The job that lets a user's subscriptions end with their period, for the transaction that sets their deletion.
 
     `deletion` is the key of its job, which waits for as long as the deletion can be called off.
     """
     payload = {"user_id": user_id, "deletion_at": at.isoformat(), "deletion": deletion}
-    await jobs.enqueue(app, LEAVE, payload, dedup_key=f"{LEAVE}:{user_id}:{at.isoformat()}")
+    return jobs.job(app, LEAVE, payload, dedup_key=f"{LEAVE}:{user_id}:{at.isoformat()}")
 
 
 async def call_off(app: App, user_id: int, deletion: str) -> None:
