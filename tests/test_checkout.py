@@ -397,6 +397,6 @@ async def test_a_customer_of_nobody_is_forgotten(shop: Shop, door: Porchlight, *
             assert await customer_of(app, user) == "cus_first"
         (orphan,) = shop.all("customer")
         (job,) = await Job.filter(kind=forgetting.FORGET)
-        assert job.payload == {"customer": orphan["id"]}
+        assert job.payload == {"customer": orphan["id"], "begun": app.clock.now().isoformat()}
         await forgetting.forget_customer(app, job.payload)
     assert shop.all("customer") == []
