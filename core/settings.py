@@ -107,6 +107,7 @@ VARIABLES: tuple[str, ...] = (
     # Read by the tests alone.
     "TEST_DATABASE_URL",
     "TEST_REDIS_URL",
+    "TEST_STRIPE_API_KEY",
     "TEST_WEAVIATE_URL",
 )
 
