@@ -268,6 +268,23 @@ async def test_a_session_that_expires_takes_its_sockets_along(porchlight: Porchl
         assert await connection.closed() == ENDED
 
 
+async def test_who_should_be_deleted_by_now_loses_the_socket(porchlight: Porchlight) -> None:
+    """Also while the job that deletes is late."""
+    ada, grace = await porchlight.register(), await porchlight.register("grace@example.com")
+    async with (
+        porchlight.connect(token=ada.access_token) as connection,
+        porchlight.connect(token=grace.access_token) as other,
+    ):
+        await still_serves(connection)
+        await still_serves(other)
+        with porchlight.app.database.bound():
+            await User.filter(id=ada.user_id).update(deletion_at=porchlight.clock.now())
+            await User.filter(id=grace.user_id).update(deletion_at=porchlight.clock.now() + timedelta(days=1))
+        await porchlight.clock.advance(timedelta(seconds=registry.REVIEW_INTERVAL))
+        assert await connection.closed() == ENDED
+        await still_serves(other)
+
+
 async def test_a_review_that_fails_is_repeated(porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch) -> None:
     """A database that is away for a moment does not let ended sessions live on."""
     person = await porchlight.register()

@@ -30,6 +30,7 @@ _STANDING = """
     SELECT count(*) AS standing FROM sessions JOIN users ON users.id = sessions.user_id
     WHERE sessions.key {among} AND sessions.revoked_at IS NULL AND users.suspended_at IS NULL
       AND sessions.expires_at > $2 AND sessions.rotated_at > $3
+      AND (users.deletion_at IS NULL OR users.deletion_at > $2)
 """
 
 
@@ -72,9 +73,12 @@ async def count_of_user(app: App, user_id: int) -> int:
 async def states_of(app: App, keys: Sequence[str]) -> dict[str, State]:
     """How these sessions and their users stand. One query of few columns, for sockets ask often.
 
-    A second one when some do not stand: whether their users may do less, too. Unknown ones are left out.
+    None stands of who should have been deleted by now. A second query when some do not stand: whether their users may
+    do less, too. Unknown ones are left out.
     """
-    known = Session.filter(standing(app.clock.now()), key__in=list(keys))
+    now = app.clock.now()
+    stays = Q(user__deletion_at=None) | Q(user__deletion_at__gt=now)
+    known = Session.filter(standing(now), stays, key__in=list(keys))
     states = {key: State(live=True, role=role, suspended=suspended) for key, role, suspended in await _users_of(known)}
     missing = [key for key in keys if key not in states]
     if missing:
@@ -84,7 +88,9 @@ async def states_of(app: App, keys: Sequence[str]) -> dict[str, State]:
 
 
 async def all_stand(app: App, keys: Sequence[str]) -> bool:
-    """Whether all of these sessions stand, and none of their users is suspended. One query, which returns a number.
+    """Whether all of these sessions stand, and none of their users is suspended or to be deleted by now.
+
+    One query, which returns a number.
 
     Sockets ask for thousands every few seconds: reading a row for each took more of the processor than their ticks.
     """
