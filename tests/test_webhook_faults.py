@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from structlog.contextvars import bound_contextvars
 
+from adapters.mail.smtp import Tls
 from adapters.payments.pace import Pace
 from core.cursors import encode_id
 from core.errors import Forbidden
@@ -25,6 +26,7 @@ from tests.clock import START, ManualClock
 from tests.crashing import POINTS
 from tests.mailbox import outbox
 from tests.services.book import Shape, event, invoice, seconds, subscription
+from tests.services.smtp import Serve
 from tests.shop import Shop, opened_shop
 from tests.staff import staff
 from tests.test_purchases import updated
@@ -83,6 +85,25 @@ async def test_kill_9_loses_nothing_and_does_nothing_twice(shop: Shop, clock: Ma
     letters = outbox(Path(settings.mail_url.removeprefix("outbox://")))
     thanks = [letter["Message-ID"] for letter in letters if letter["Subject"] == "Your payment has arrived"]
     assert (len(set(thanks)), len(thanks) <= 1 + (point == "sent")) == (1, True)
+
+
+async def test_kill_9_between_the_mail_server_s_answer_and_the_mark(
+    shop: Shop, clock: ManualClock, serve_smtp: Serve
+) -> None:
+    """The letter has arrived and goes out again, with the same Message-ID: who reads mail sees that it is one."""
+    await shop.buyer()
+    await shop.work()
+    settings, server = shop.porchlight.app.settings, await serve_smtp(Tls.NONE)
+    urls = (settings.database_url, settings.redis_url, f"smtp://127.0.0.1:{server.port}?tls=none")
+    child = await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.crashing", "sent", *urls, cwd=ROOT)
+    assert await child.wait() == -9
+    shop.book.write(subscription(), invoice())
+    await clock.advance(LEASE)
+    await shop.work()
+    again = outbox(Path(settings.mail_url.removeprefix("outbox://")))
+    thanks = [each["Message-ID"] for each in again if each["Subject"] == "Your payment has arrived"]
+    assert [each["Message-ID"] for each in server.messages if each["Subject"] == "Your payment has arrived"] == thanks
+    assert len(thanks) == 1
 
 
 # ── poison ──────────────────────────────────────────────────────────────────────────────────────────────────────────
