@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import httpx
+import pytest
 
 from adapters.payments import StripePayments
 from core.settings import Settings
@@ -16,6 +17,7 @@ from models import BillingCustomer, PlanSubscription, Trial
 from server import site_of
 from services import entitlements
 from services.app import choose_ports, opened
+from services.billing import pacing
 from tests.clock import START, ManualClock
 from tests.porchlight import Person, Porchlight, prepared
 from tests.services.book import Book, Shape, signed
@@ -73,13 +75,15 @@ class Shop:
 async def opened_shop(settings: Settings, clock: ManualClock, **changes: Any) -> AsyncGenerator[Shop]:
     """A shop over the database of the settings."""
     book = Book()
-    payments = StripePayments(KEY, base="http://stripe.simulated", site=book, cool_down=0.0, per_second=1000.0)
+    payments = StripePayments(KEY, base="http://stripe.simulated", site=book, cool_down=0.0)
     settings = replace(settings, **changes)
     app = prepared(settings, clock, replace(choose_ports(settings), payments=payments))
-    async with opened(app):
-        transport = httpx.ASGITransport(app=site_of(app))
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as http:
-            yield Shop(Porchlight(app, clock, 0, http), book)
+    with pytest.MonkeyPatch.context() as quicker:
+        quicker.setattr(pacing, "QUESTIONS", 1000)
+        async with opened(app):
+            transport = httpx.ASGITransport(app=site_of(app))
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as http:
+                yield Shop(Porchlight(app, clock, 0, http), book)
 
 
 async def at_once(*calls: Any) -> list[Any]:

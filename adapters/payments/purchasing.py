@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -17,11 +18,12 @@ CHARGING = 5
 """How many times the usual deadline a request may take that charges a card: its bank is asked meanwhile."""
 
 
-class Purchasing:
+class Purchasing(ABC):
     """What `adapters.payments.selling` asks for, over a client that protects each request."""
 
+    @abstractmethod
     async def _ask(self, call: Callable[[Sdk], Awaitable[T]], *, patience: int = 1) -> T:
-        raise NotImplementedError
+        """The answer to `call`, within `patience` deadlines."""
 
     async def products(self, ids: list[str]) -> list[Product]:
         return await self._ask(lambda sdk: sdk.products(ids))

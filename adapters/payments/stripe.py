@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
-from adapters.payments.pace import Pace
 from adapters.payments.port import Unreadable
 from adapters.payments.purchasing import Purchasing
 from adapters.payments.selling import PaymentDeclined, SubscriptionOver
@@ -26,8 +25,6 @@ T = TypeVar("T")
 
 PAYMENT_METHOD = re.compile(r"pm_\w{1,250}", re.ASCII)
 """Stripe's ids have at most 255 characters. What looks otherwise is nobody's, and is not asked about."""
-PER_SECOND = 15.0
-"""Questions a second of one process; Stripe takes 25 of each kind."""
 PATIENCE = 3
 """Faults in a row after which Stripe is left alone."""
 OF_ONE_REQUEST = frozenset({400, 402, 404, 409})
@@ -53,7 +50,6 @@ class StripePayments(Purchasing):
         site: Any = None,
         deadline: float = 4.0,
         cool_down: float = 30.0,
-        per_second: float = PER_SECOND,
     ) -> None:
         self._key = key
         self._base = base
@@ -64,7 +60,6 @@ class StripePayments(Purchasing):
         self._loading = asyncio.Lock()
         self._faults = 0
         self._retry_at = 0.0
-        self._pace = Pace(per_second)
 
     async def open(self) -> None:
         pass
@@ -88,21 +83,16 @@ class StripePayments(Purchasing):
         return await self._ask(lambda sdk: sdk.card(payment_method))
 
     async def subscription(self, subscription_id: str) -> SubscriptionSnapshot | None:
-        return await self._look(lambda sdk: sdk.subscription(subscription_id))
+        return await self._ask(lambda sdk: sdk.subscription(subscription_id))
 
     async def invoice(self, invoice_id: str) -> InvoiceSnapshot | None:
-        return await self._look(lambda sdk: sdk.invoice(invoice_id))
+        return await self._ask(lambda sdk: sdk.invoice(invoice_id))
 
     async def live_subscriptions(self, after: str | None) -> SubscriptionPage:
-        return await self._look(lambda sdk: sdk.subscriptions(after))
+        return await self._ask(lambda sdk: sdk.subscriptions(after))
 
     async def undelivered_events(self, since: datetime, after: str | None) -> tuple[list[str], str | None]:
-        return await self._look(lambda sdk: sdk.undelivered(since, after))
-
-    async def _look(self, call: Callable[[Sdk], Awaitable[T]]) -> T:
-        """An answer that changes nothing, asked for when it is its turn. Raises Unavailable."""
-        await self._pace.turn()
-        return await self._ask(call)
+        return await self._ask(lambda sdk: sdk.undelivered(since, after))
 
     async def _ask(self, call: Callable[[Sdk], Awaitable[T]], *, patience: int = 1) -> T:
         """The answer to `call`, unless Stripe is left alone or gives none. Raises Unavailable.

@@ -13,7 +13,7 @@ from adapters.payments import Unreadable, event_of
 from models.billing import BillingCustomer, PlanSubscription, WebhookEvent, WebhookState
 from models.jobs import Job
 from services import jobs
-from services.billing import inbox
+from services.billing import inbox, pacing
 from services.billing.applying import Stamp, write_subscription, write_vanished
 from services.billing.standing import OVER
 
@@ -47,6 +47,7 @@ async def reconcile_events(app: App, payload: dict[str, Any]) -> None:
     begun, after = payload.get("begun", app.clock.now().isoformat()), payload.get("after")
     if after is None:
         await bury(app, {"after": "0", "begun": begun})
+    await pacing.turn(app)
     texts, further = await app.payments.undelivered_events(app.clock.now() - LOOKS_BACK, after)
     for text in texts:
         event = event_of(json.loads(text))
@@ -63,6 +64,7 @@ async def reconcile_subscriptions(app: App, payload: dict[str, Any]) -> None:
     if not await BillingCustomer.exists():
         return
     begun = payload.get("begun", app.clock.now().isoformat())
+    await pacing.turn(app)
     at = app.clock.now()
     page = await app.payments.live_subscriptions(payload.get("after"))
     if page.unreadable:
@@ -85,6 +87,7 @@ async def reconcile_unseen(app: App, payload: dict[str, Any]) -> None:
     rows = await ours.order_by("id").limit(BATCH)
     vanished: list[tuple[PlanSubscription, datetime]] = []
     for row in rows:
+        await pacing.turn(app)
         at = app.clock.now()
         try:
             snapshot = await app.payments.subscription(row.provider_id)

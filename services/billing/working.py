@@ -13,7 +13,7 @@ from tortoise.expressions import F
 from adapters.payments import INVOICE, SUBSCRIPTION, invoice_of, subscription_of
 from core.errors import Unavailable
 from models.billing import WebhookEvent, WebhookState
-from services.billing import inbox
+from services.billing import inbox, pacing
 from services.billing.applying import Stamp, write_invoice, write_subscription
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ async def apply(app: App, payload: dict[str, Any]) -> None:
 
 async def look(app: App, kind: str, object_id: str) -> WebhookState:
     """Ask for an object and write down what it is; PARKED when its customer is nobody here. Raises Unavailable."""
+    await pacing.turn(app)
     at = app.clock.now()
     if kind == SUBSCRIPTION:
         subscription = await app.payments.subscription(object_id)
