@@ -7,10 +7,10 @@ import strawberry
 from core.cursors import decode_int_id
 from core.errors import NotFound
 from models.accounts import Role
-from schema.audit import FRESH, AuditEventConnection
+from schema.audit import AuditEventConnection
 from schema.connections import After, Before, First, Last
 from schema.context import Info
-from schema.directives import Auth, RateLimit, guards
+from schema.directives import STAFF_READS, Auth, RateLimit, guards
 from services import audit
 from services.pages import page_of
 
@@ -20,7 +20,7 @@ class AuditQuery:
     """What happened."""
 
     @strawberry.field(
-        extensions=guards(Auth(Role.ADMIN, assurance=2, max_age=FRESH), RateLimit(max=120, window=60)),
+        extensions=guards(Auth(Role.ADMIN, assurance=2, max_age=STAFF_READS), RateLimit(max=120, window=60)),
         description="What happened to all accounts, the newest first.",
     )
     async def audit_events(

@@ -9,9 +9,8 @@ from core.errors import NotFound
 from models.accounts import Role
 from schema.connections import After, Before, First, Last
 from schema.context import Info
-from schema.directives import Auth, Public, RateLimit, RateLimitKey, guards
+from schema.directives import STAFF_CHANGES, STAFF_READS, Auth, Public, RateLimit, RateLimitKey, guards
 from schema.fraud import (
-    FRESH,
     FraudCase,
     FraudCaseConnection,
     FraudCaseStatus,
@@ -25,16 +24,13 @@ from services import audit
 from services.fraud import appeals, cases, lists
 from services.pages import page_of
 
-FRESH_TO_CHANGE = 600
-"""Seconds for which a second factor opens what decides about other people."""
-
 
 @strawberry.type
 class FraudQuery:
     """What there is to look at."""
 
     @strawberry.field(
-        extensions=guards(Auth(Role.SUPPORT, assurance=2, max_age=FRESH), RateLimit(max=120, window=60)),
+        extensions=guards(Auth(Role.SUPPORT, assurance=2, max_age=STAFF_READS), RateLimit(max=120, window=60)),
         description="Sign-ups that somebody should look at, the newest first.",
     )
     async def fraud_cases(
@@ -57,7 +53,7 @@ class FraudQuery:
         return FraudCaseConnection.of(*await cases.page_of_cases(viewer, page, status=status, decision=decision))
 
     @strawberry.field(
-        extensions=guards(Auth(Role.SUPPORT, assurance=2, max_age=FRESH), RateLimit(max=120, window=60)),
+        extensions=guards(Auth(Role.SUPPORT, assurance=2, max_age=STAFF_READS), RateLimit(max=120, window=60)),
         description="The allow and deny lists: entries that have not expired, the newest first, 500 at most.",
     )
     async def fraud_list_entries(self, info: Info) -> list[FraudListEntry] | None:
@@ -70,7 +66,7 @@ class FraudMutation:
     """Deciding, listing, appealing."""
 
     @strawberry.mutation(
-        extensions=guards(Auth(Role.SUPPORT, assurance=2, max_age=FRESH_TO_CHANGE), RateLimit(max=60, window=60)),
+        extensions=guards(Auth(Role.SUPPORT, assurance=2, max_age=STAFF_CHANGES), RateLimit(max=60, window=60)),
         description="Decide a case: confirming it keeps what was held back, dismissing it gives the full trial, or to "
         "who was refused a letter that they may register.",
     )
@@ -108,7 +104,7 @@ class FraudMutation:
         return True
 
     @strawberry.mutation(
-        extensions=guards(Auth(Role.SUPPORT, assurance=2, max_age=FRESH_TO_CHANGE), RateLimit(max=60, window=60)),
+        extensions=guards(Auth(Role.SUPPORT, assurance=2, max_age=STAFF_CHANGES), RateLimit(max=60, window=60)),
         description="Put an address, a domain or a network on a list. An entry for the same one is replaced.",
     )
     async def set_fraud_list_entry(
@@ -130,7 +126,7 @@ class FraudMutation:
         return FraudListEntry.of(row)
 
     @strawberry.mutation(
-        extensions=guards(Auth(Role.SUPPORT, assurance=2, max_age=FRESH_TO_CHANGE), RateLimit(max=60, window=60)),
+        extensions=guards(Auth(Role.SUPPORT, assurance=2, max_age=STAFF_CHANGES), RateLimit(max=60, window=60)),
         description="Take an entry off the lists. False when it is not there any more.",
     )
     async def remove_fraud_list_entry(

@@ -9,7 +9,7 @@ from core.cursors import decode_int_id
 from core.errors import NotFound
 from models.accounts import Role
 from schema.context import Info
-from schema.directives import Auth, RateLimit, guards
+from schema.directives import STAFF_CHANGES, Auth, RateLimit, guards
 from schema.trials import (
     CancelTrialResult,
     CancelTrialSuccess,
@@ -23,9 +23,6 @@ from schema.trials import (
     TrialTick,
 )
 from services import audit, trials
-
-FRESH = 600
-"""Seconds for which a second factor opens what changes other people's trials."""
 
 
 @strawberry.type
@@ -58,7 +55,7 @@ class TrialsMutation:
         return CancelTrialSuccess(trial=Trial.of(trial, info.context.now))
 
     @strawberry.mutation(
-        extensions=guards(Auth(Role.SUPPORT, assurance=2, max_age=FRESH), RateLimit(max=60, window=60)),
+        extensions=guards(Auth(Role.SUPPORT, assurance=2, max_age=STAFF_CHANGES), RateLimit(max=60, window=60)),
         description="Give a user more days, counted from the trial's end or, when it is over, from now.",
     )
     async def extend_trial(

@@ -8,13 +8,10 @@ from core.cursors import decode_int_id
 from models.accounts import Role
 from schema.connections import After, Before, First, Last
 from schema.context import Info
-from schema.directives import Auth, RateLimit, guards
-from schema.webhooks import FRESH, WebhookEvent, WebhookEventConnection, WebhookState
+from schema.directives import STAFF_CHANGES, STAFF_READS, Auth, RateLimit, guards
+from schema.webhooks import WebhookEvent, WebhookEventConnection, WebhookState
 from services.billing import replaying
 from services.pages import page_of
-
-FRESH_TO_CHANGE = 600
-"""Seconds for which a second factor opens what changes other people's purchases."""
 
 
 @strawberry.type
@@ -22,7 +19,7 @@ class WebhooksQuery:
     """What there is to look at."""
 
     @strawberry.field(
-        extensions=guards(Auth(Role.ADMIN, assurance=2, max_age=FRESH), RateLimit(max=120, window=60)),
+        extensions=guards(Auth(Role.ADMIN, assurance=2, max_age=STAFF_READS), RateLimit(max=120, window=60)),
         description="Events that the payment provider has told, the newest first.",
     )
     async def webhook_events(
@@ -47,7 +44,7 @@ class WebhooksMutation:
     """Looking again."""
 
     @strawberry.mutation(
-        extensions=guards(Auth(Role.ADMIN, assurance=2, max_age=FRESH_TO_CHANGE), RateLimit(max=60, window=60)),
+        extensions=guards(Auth(Role.ADMIN, assurance=2, max_age=STAFF_CHANGES), RateLimit(max=60, window=60)),
         description="Look into an event again, whatever became of it: the provider is asked for what it is about.",
     )
     async def replay_webhook_event(

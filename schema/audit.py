@@ -11,15 +11,13 @@ from core.errors import NotFound
 from models.audit import AuditEvent as AuditEventRow
 from schema.connections import PageInfo, cursor_by_id
 from schema.context import Context, Info
+from schema.directives import STAFF_READS
 from schema.nodes import Node
 from services.access import Permission
 from services.pages import Rows
 
 if TYPE_CHECKING:
     from schema.accounts import User
-
-FRESH = 3600
-"""Seconds for which a second factor opens the log of other accounts."""
 
 
 @strawberry.type(description="Something that happened to an account.")
@@ -94,7 +92,7 @@ async def require_sight_of_events(context: Context, user_id: int | None) -> None
         return
     if not context.may(Permission.READ_AUDIT):
         raise NotFound
-    await context.require_assurance(FRESH)
+    await context.require_assurance(STAFF_READS)
 
 
 def _tells_of(context: Context, actor_id: int) -> bool:

@@ -25,6 +25,11 @@ from schema.context import Context
 from schema.enums import described
 from services import access, entitlements
 
+STAFF_READS = 3600
+"""Seconds for which a second factor opens what happened to other people."""
+STAFF_CHANGES = 600
+"""Seconds for which a second factor opens what changes something of other people's."""
+
 
 class RateLimitKey(StrEnum):
     """What a limit counts by."""

@@ -13,6 +13,7 @@ from schema.accounts import User
 from schema.accounts.administration import UserConnection
 from schema.connections import After, Before, First, Last, PageInfo, cursor_by_id
 from schema.context import Context, Info
+from schema.directives import STAFF_READS
 from schema.enums import described
 from schema.errors import Error
 from schema.nodes import Node
@@ -20,9 +21,6 @@ from services import fraud
 from services.access import Permission
 from services.fraud import cases, lists
 from services.pages import Rows, page_of
-
-FRESH = 3600
-"""Seconds for which a second factor opens the cases."""
 
 FraudDecision = described(
     fraud.Decision,
@@ -215,4 +213,4 @@ async def require_sight_of_cases(context: Context) -> None:
     """Raise unless the viewer reviews cases and has used a second factor. Raises NotFound, StepUpRequired."""
     if not context.may(Permission.REVIEW_FRAUD):
         raise NotFound
-    await context.require_assurance(FRESH)
+    await context.require_assurance(STAFF_READS)

@@ -11,9 +11,6 @@ from schema.connections import PageInfo, cursor_by_id
 from schema.enums import described
 from services.pages import Rows
 
-FRESH = 3600
-"""Seconds for which a second factor opens the inbox."""
-
 WebhookState = described(
     WebhookStateRow,
     "What became of an event.",

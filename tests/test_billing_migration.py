@@ -3,8 +3,6 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from adapters.database import pending
-from adapters.database.migrating import downgrade, migrate
 from models import (
     BillingCustomer,
     CheckoutAttempt,
@@ -15,8 +13,8 @@ from models import (
     WebhookEvent,
     WebhookState,
 )
-from tests.services.schemas import count, opened, shapes_of
-from tests.test_migrations import seed
+from tests.coming_and_going import come_and_go
+from tests.services.schemas import count, opened
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 TABLES = ("billing_customers", "plan_subscriptions", "invoices", "checkout_attempts", "webhook_events")
@@ -24,26 +22,11 @@ TABLES = ("billing_customers", "plan_subscriptions", "invoices", "checkout_attem
 
 async def test_up_down_up_over_rows(empty_database_url: str) -> None:
     """Going back takes the five tables; coming up again leaves them as the models say; invoices outlive users."""
-    url = empty_database_url
-    names = await pending(url)
-    name = next(each for each in names if each.endswith("_billing"))
-    before, after = names[: names.index(name)], names[names.index(name) :]
-    await migrate(url)
-    whole = await shapes_of(url)
-    await seed(url)
-    await bought(url)
-    assert await count(url, "users", *TABLES) == [2, 2, 2, 2, 2, 2]
-    assert await downgrade(url, before[-1]) == after[::-1]
-    assert not set(TABLES) & (await shapes_of(url)).keys()
-    assert await count(url, "users", "trials") == [2, 2]
-    assert await migrate(url) == after
-    assert await shapes_of(url) == whole
-    assert await count(url, "users", *TABLES) == [2, 0, 0, 0, 0, 0]
-    await bought(url)
-    async with opened(url) as database, database.transaction():
+    await come_and_go(empty_database_url, "_billing", TABLES, bought)
+    async with opened(empty_database_url) as database, database.transaction():
         await database.execute("DELETE FROM users")
         assert await Invoice.all().values_list("user_id", flat=True) == [None, None]
-    assert await count(url, *TABLES) == [0, 0, 2, 0, 2]
+    assert await count(empty_database_url, *TABLES) == [0, 0, 2, 0, 2]
 
 
 async def bought(url: str) -> None:

@@ -3,11 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from adapters.database import pending
-from adapters.database.migrating import downgrade, migrate
 from models.fraud import FraudAssessment, FraudCase, FraudIdentifier, FraudKey, FraudListEntry
-from tests.services.schemas import count, opened, shapes_of
-from tests.test_migrations import seed
+from tests.coming_and_going import come_and_go
+from tests.services.schemas import opened
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TABLES = ("fraud_assessments", "fraud_identifiers", "fraud_keys", "fraud_cases", "fraud_list_entries")
@@ -15,22 +13,7 @@ TABLES = ("fraud_assessments", "fraud_identifiers", "fraud_keys", "fraud_cases",
 
 async def test_up_down_up_over_rows(empty_database_url: str) -> None:
     """Going back takes the five tables and nothing else; coming up again leaves them empty and as the models say."""
-    url = empty_database_url
-    names = await pending(url)
-    name = next(each for each in names if each.endswith("_fraud"))
-    before, after = names[: names.index(name)], names[names.index(name) :]
-    await migrate(url)
-    whole = await shapes_of(url)
-    await seed(url)
-    await checked(url)
-    assert await count(url, "users", *TABLES) == [2, 2, 2, 2, 2, 2]
-    assert await downgrade(url, before[-1]) == after[::-1]
-    assert not set(TABLES) & (await shapes_of(url)).keys()
-    assert await count(url, "users", "trials") == [2, 2]
-    assert await migrate(url) == after
-    assert await shapes_of(url) == whole
-    assert await count(url, "users", *TABLES) == [2, 0, 0, 0, 0, 0]
-    await checked(url)
+    await come_and_go(empty_database_url, "_fraud", TABLES, checked)
 
 
 async def checked(url: str) -> None:

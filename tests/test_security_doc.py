@@ -9,8 +9,7 @@ from strawberry.types.base import get_object_definition
 
 from models import Role
 from resolvers.root import Mutation, Query, Subscription
-from schema import audit
-from schema.directives import Auth
+from schema.directives import STAFF_READS, Auth
 from services.access import PERMISSIONS, Permission
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -98,4 +97,4 @@ def test_how_fresh_a_proof_is_asked_is_what_guards_say() -> None:
         if isinstance(guard, Auth) and guard.assurance > 1
     }
     assert told == guarded
-    assert ("auditEvents", audit.FRESH) in told
+    assert ("auditEvents", STAFF_READS) in told

@@ -3,11 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from adapters.database import pending
-from adapters.database.migrating import downgrade, migrate
 from models import UsageCounter, UsageRecord, UsageReservation
-from tests.services.schemas import count, opened, shapes_of
-from tests.test_migrations import seed
+from tests.coming_and_going import come_and_go
+from tests.services.schemas import opened
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TABLES = ("usage_counters", "usage_records", "usage_reservations")
@@ -15,22 +13,7 @@ TABLES = ("usage_counters", "usage_records", "usage_reservations")
 
 async def test_up_down_up_over_rows(empty_database_url: str) -> None:
     """Going back takes the three tables and nothing else; coming up again leaves them empty and as the models say."""
-    url = empty_database_url
-    names = await pending(url)
-    name = next(each for each in names if each.endswith("_usage"))
-    before, after = names[: names.index(name)], names[names.index(name) :]
-    await migrate(url)
-    whole = await shapes_of(url)
-    await seed(url)
-    await used(url)
-    assert await count(url, "users", *TABLES) == [2, 2, 2, 2]
-    assert await downgrade(url, before[-1]) == after[::-1]
-    assert not set(TABLES) & (await shapes_of(url)).keys()
-    assert await count(url, "users", "trials") == [2, 2]
-    assert await migrate(url) == after
-    assert await shapes_of(url) == whole
-    assert await count(url, "users", *TABLES) == [2, 0, 0, 0]
-    await used(url)
+    await come_and_go(empty_database_url, "_usage", TABLES, used)
 
 
 async def used(url: str) -> None:

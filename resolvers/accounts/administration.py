@@ -17,12 +17,9 @@ from schema.accounts.administration import (
 )
 from schema.connections import After, Before, First, Last
 from schema.context import Info
-from schema.directives import Auth, RateLimit, guards
+from schema.directives import STAFF_CHANGES, Auth, RateLimit, guards
 from services import accounts, audit
 from services.pages import page_of
-
-FRESH = 600
-"""Seconds for which a second factor opens what changes other people's accounts."""
 
 Whose = Annotated[strawberry.ID, strawberry.argument(description="Whose account.")]
 
@@ -55,7 +52,7 @@ class AdministrationMutation:
     """Roles, suspending, restoring."""
 
     @strawberry.mutation(
-        extensions=guards(Auth(RoleRow.ADMIN, assurance=2, max_age=FRESH), RateLimit(max=60, window=60)),
+        extensions=guards(Auth(RoleRow.ADMIN, assurance=2, max_age=STAFF_CHANGES), RateLimit(max=60, window=60)),
         description="Give a user a role. Another one than they have signs them out everywhere. The last administrator "
         "stays one; a suspended account, or one that is going to be deleted, gets none (BAD_USER_INPUT).",
     )
@@ -72,7 +69,7 @@ class AdministrationMutation:
         return AssignRoleSuccess(user=User.of(user))
 
     @strawberry.mutation(
-        extensions=guards(Auth(RoleRow.SUPPORT, assurance=2, max_age=FRESH), RateLimit(max=60, window=60)),
+        extensions=guards(Auth(RoleRow.SUPPORT, assurance=2, max_age=STAFF_CHANGES), RateLimit(max=60, window=60)),
         description="Close an account and sign it out everywhere. Support reaches accounts without a role.",
     )
     async def suspend_user(
@@ -95,7 +92,7 @@ class AdministrationMutation:
         return SuspendUserSuccess(user=User.of(user))
 
     @strawberry.mutation(
-        extensions=guards(Auth(RoleRow.SUPPORT, assurance=2, max_age=FRESH), RateLimit(max=60, window=60)),
+        extensions=guards(Auth(RoleRow.SUPPORT, assurance=2, max_age=STAFF_CHANGES), RateLimit(max=60, window=60)),
         description="Open a suspended account again. Support reaches accounts without a role.",
     )
     async def restore_user(self, info: Info, user_id: Whose) -> User | None:
