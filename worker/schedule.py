@@ -11,6 +11,7 @@ from datetime import timedelta
 from services import audit, jobs, pruning, trials, usage
 from services.app import App
 from services.billing import forgetting, reconciling
+from services.mfa import half_sessions
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ SCHEDULE = (
     Recurring(reconciling.EVENTS, timedelta(hours=1)),
     Recurring(reconciling.SUBSCRIPTIONS, timedelta(days=1)),
     Recurring(usage.EXPIRE, timedelta(minutes=1)),
+    Recurring(half_sessions.EXPIRE, timedelta(minutes=15)),
 )
 """An event is chained within a minute: half of it is for the job to be taken and done."""
 

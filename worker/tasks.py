@@ -4,6 +4,7 @@ from services import accounts, audit, email_codes, keys, notifications, pruning,
 from services.accounts import email_change, magic_links, password_reset, verification
 from services.billing import cards, following, forgetting, inbox, leaving, letters, reconciling, working
 from services.fraud import granting
+from services.mfa import half_sessions
 from worker.loop import Task
 
 TASKS: dict[str, Task] = {
@@ -23,6 +24,7 @@ TASKS: dict[str, Task] = {
     email_codes.LETTER: email_codes.send_letter,
     email_change.LETTER: email_change.send_letter,
     granting.CLEARED: granting.send_cleared,
+    half_sessions.EXPIRE: half_sessions.expire,
     keys.RESEAL: keys.reseal,
     magic_links.LETTER: magic_links.send_letter,
     password_reset.LETTER: password_reset.send_letter,
