@@ -6,10 +6,14 @@ from typing import Any
 
 import pytest
 
+from core.errors import Unauthenticated
 from core.settings import Settings
 from models import Event, OneTimeToken, Role, User
+from services.accounts import signing_in
 from services.analytics import CLIENT_NAMES
 from services.mfa import half_sessions
+from services.sessions import PASSWORD as PROVEN
+from services.sessions import Client
 from tests.clock import ManualClock
 from tests.mailbox import letter_to, token_in
 from tests.porchlight import PASSWORD, Porchlight
@@ -69,6 +73,19 @@ async def test_a_sign_in_with_the_right_password_is_told_with_its_outcome(porchl
     await porchlight.ask(SUSPEND, {"id": id_of(person)}, token=admin.access_token)
     assert (await login(porchlight, person.email))["__typename"] == "AccountSuspended"
     assert await outcomes(porchlight) == [("signed_in", False), ("suspended", False)]
+
+
+async def test_who_is_deleted_while_signing_in_is_refused(porchlight: Porchlight) -> None:
+    """A suspended account whose row goes at that moment is told so, and leaves no event."""
+    await porchlight.register()
+    app = porchlight.app
+    with app.database.bound():
+        user = await User.get()
+        await User.all().delete()
+        user.suspended_at = app.clock.now()
+        with pytest.raises(Unauthenticated):
+            await signing_in.enter(app, user, None, Client(), PROVEN)
+        assert await Event.all().count() == 0
 
 
 async def test_a_second_factor_makes_one_attempt_of_two_steps(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
+
+from tortoise.exceptions import IntegrityError
 
 from core.errors import Refusal, Unauthenticated
 from models.accounts import User
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from services.app import App
     from services.devices import Description
     from services.sessions import Client, Proof, Tokens
+
+
+DELETED = "This account has been deleted."
 
 
 class InvalidCredentials(Refusal):
@@ -84,10 +89,9 @@ async def enter(app: App, user: User, device: Description | None, client: Client
     the device is not trusted.
     """
     if access.is_gone(user, app.clock.now()):
-        raise Unauthenticated("This account has been deleted.")
+        raise Unauthenticated(DELETED)
     if user.suspended_at is not None:
-        await analytics.record(app, user.id, SignInProven(outcome=Outcome.SUSPENDED, factor=False))
-        raise AccountSuspended
+        await _refuse_suspended(app, user)
     methods = await mfa.methods_of(user.id) if proof.assurance == 1 else []
     if methods and not await mfa.is_trusted(app, user, device):
         raise await half_sessions.begin(app, user, methods, device, client, proof)
@@ -131,6 +135,15 @@ async def logout(app: App, viewer: Viewer | None, *, refresh_token: str | None =
     named = viewer.session if viewer else await sessions.named_by(app, refresh_token or "")
     if named is not None:
         await sessions.sign_out(app, viewer or Viewer(named.user, named), client)
+
+
+async def _refuse_suspended(app: App, user: User) -> NoReturn:
+    """Write down that somebody who is suspended has shown who they are. Raises AccountSuspended, Unauthenticated."""
+    try:
+        await analytics.record(app, user.id, SignInProven(outcome=Outcome.SUSPENDED, factor=False))
+    except IntegrityError as error:
+        raise Unauthenticated(DELETED) from error
+    raise AccountSuspended
 
 
 async def _rehash(app: App, user: User, password: str) -> None:
