@@ -55,15 +55,25 @@ NOTHING = Estimate(None, None, None, 0)
 
 def estimate(measure: Measure, counts: Counts) -> Estimate:
     """What counts say about a measure."""
-    if counts.size == 0:
+    value = value_of(measure, counts)
+    if value is None:
         return NOTHING
     if measure.kind is Kind.SHARE:
-        successes = counts.values.get(SUCCESS, 0)
-        return Estimate(successes / counts.size, *wilson(successes, counts.size), counts.size)
-    if measure.kind is Kind.MEAN:
-        return Estimate(mean(counts.values), *bootstrap_mean(counts.values), counts.size)
-    low, high = quantile_interval(counts.values, measure.quantile)
-    return Estimate(quantile(counts.values, measure.quantile), low, high, counts.size)
+        low, high = wilson(counts.values.get(SUCCESS, 0), counts.size)
+    elif measure.kind is Kind.MEAN:
+        low, high = bootstrap_mean(counts.values)
+    else:
+        low, high = quantile_interval(counts.values, measure.quantile)
+    return Estimate(value, low, high, counts.size)
+
+
+def value_of(measure: Measure, counts: Counts) -> float | None:
+    """The value of a measure; None without anything seen."""
+    if counts.size == 0:
+        return None
+    if measure.kind is Kind.SHARE:
+        return counts.values.get(SUCCESS, 0) / counts.size
+    return mean(counts.values) if measure.kind is Kind.MEAN else quantile(counts.values, measure.quantile)
 
 
 def verdict(found: Estimate, target: float, comparison: Comparison) -> Verdict:

@@ -1,0 +1,38 @@
+"""Figures of days that are over: counts about nobody in particular, kept when accounts and events are gone."""
+
+from typing import Any
+
+from tortoise import fields
+from tortoise.models import Model
+
+
+class KpiDay(Model):
+    """What one measure counted on one day, in UTC. It is written once, when nothing of the day can change any more."""
+
+    id = fields.BigIntField(primary_key=True)
+    key = fields.CharField(max_length=64)
+    day = fields.DateField()
+    counts: Any = fields.JSONField()
+    frozen_at = fields.DatetimeField()
+
+    class Meta:
+        table = "kpi_days"
+        unique_together = (("key", "day"),)
+        indexes = (("day",),)
+
+
+class RetentionWeek(Model):
+    """How many of those who registered in one week were active in another one. Weeks are named by their Monday."""
+
+    id = fields.BigIntField(primary_key=True)
+    cohort = fields.DateField()
+    week = fields.DateField()
+    size = fields.IntField()
+    """How many of the cohort there were at the end of its own week."""
+    active = fields.IntField()
+    frozen_at = fields.DatetimeField()
+
+    class Meta:
+        table = "retention_weeks"
+        unique_together = (("cohort", "week"),)
+        indexes = (("week",),)

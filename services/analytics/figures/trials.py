@@ -1,0 +1,104 @@
+"""Whether trials are bought: by the day on which they began, once their end and the time to pay have passed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from services.analytics.figures.days import day_of, rows, start_of, within
+from services.analytics.figures.measure import Comparison, Counts, Kind, Measure
+from services.analytics.figures.people import counts
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from services.app import App
+
+TO_PAY = timedelta(hours=72)
+"""How long after its end a trial can still become a purchase, for the figures."""
+_HOURS = int(TO_PAY.total_seconds() // 3600)
+
+_OUTCOMES = """
+WITH lines (plan, line) AS (VALUES {lines}),
+counted AS (
+  SELECT t.id, t.user_id, t.started_at, t.ends_at, t.charge_failed_at, COALESCE(l.line, t.plan_key) AS line
+  FROM trials t JOIN users u ON u.id = t.user_id LEFT JOIN lines l ON l.plan = t.plan_key
+  WHERE {which} AND {people}
+),
+billed AS (
+  SELECT c.id, MIN(CASE WHEN i.status = 'PAID' THEN i.paid_at END) AS paid_at,
+         MIN(CASE WHEN i.status <> 'DRAFT' THEN i.created_at END) AS asked_at
+  FROM counted c JOIN invoices i ON i.user_id = c.user_id AND i.total > 0
+  JOIN plan_subscriptions s ON s.provider_id = i.subscription_provider_id
+  JOIN lines l ON l.plan = s.plan_key AND l.line = c.line
+  GROUP BY c.id
+),
+judged AS (
+  SELECT c.id, c.user_id, c.started_at, c.ends_at,
+         COALESCE({in_time}, FALSE) AS was_paid,
+         COALESCE(b.paid_at >= c.started_at, TRUE) AS was_first,
+         COALESCE({asked}, FALSE) OR COALESCE({failed}, FALSE) AS was_asked
+  FROM counted c LEFT JOIN billed b ON b.id = c.id
+)
+"""
+"""Trials with what became of them. `was_paid` is about the first paid invoice of more than nothing of their plan's
+line, `was_first` says that it came after the trial's beginning."""
+
+_BY_DAY = """
+SELECT {day} AS day,
+       COUNT(*) FILTER (WHERE ends_at <= $3) AS judged,
+       COUNT(*) FILTER (WHERE ends_at <= $3 AND was_paid AND was_first) AS paid,
+       COUNT(*) FILTER (WHERE ends_at <= $3 AND NOT was_paid AND was_asked) AS failed,
+       COUNT(*) FILTER (WHERE ends_at > $3) AS pending
+FROM judged GROUP BY {day}
+"""
+
+
+async def conversions(app: App, since: date, until: date) -> dict[date, Counts]:
+    """Of the trials that began on each day, how many were bought. One statement."""
+    found = await _outcomes(app, since, until)
+    return {row["day"]: Counts.share(row["paid"], row["judged"], pending=row["pending"]) for row in found}
+
+
+async def first_payment_failures(app: App, since: date, until: date) -> dict[date, Counts]:
+    """Of the trials whose first payment was asked for, how many did not get it in time. One statement."""
+    found = await _outcomes(app, since, until)
+    return {
+        row["day"]: Counts.share(row["failed"], row["failed"] + row["paid"], pending=row["pending"]) for row in found
+    }
+
+
+def outcomes(app: App, which: str) -> str:
+    """The tables of trials with what became of them, in SQL; `which` is a condition on `trials t`."""
+    lines = ", ".join(f"('{plan.key}', '{plan.line}')" for plan in app.catalogue.plans.values())
+    return _OUTCOMES.format(
+        lines=lines,
+        which=which,
+        people=counts(app, "u"),
+        in_time=within(app, "b.paid_at", "c.ends_at", _HOURS),
+        asked=within(app, "b.asked_at", "c.ends_at", _HOURS),
+        failed=within(app, "c.charge_failed_at", "c.ends_at", _HOURS),
+    )
+
+
+async def _outcomes(app: App, since: date, until: date) -> list[dict[str, Any]]:
+    sql = outcomes(app, "t.started_at >= $1 AND t.started_at < $2") + _BY_DAY.format(day=day_of(app, "started_at"))
+    return await rows(app, sql, [start_of(since), start_of(until), app.clock.now() - TO_PAY])
+
+
+CONVERSION = Measure(
+    key="trial_conversion",
+    name="Trials that are bought",
+    kind=Kind.SHARE,
+    comparison=Comparison.AT_LEAST,
+    target=0.40,
+    gather=conversions,
+)
+FIRST_PAYMENT_FAILURES = Measure(
+    key="first_payment_failures",
+    name="First payments that fail",
+    kind=Kind.SHARE,
+    comparison=Comparison.AT_MOST,
+    target=0.10,
+    gather=first_payment_failures,
+)
