@@ -1,7 +1,7 @@
 """What is stored: Tortoise tables, one file a noun, with no decisions beyond constraints."""
 
 from models.accounts import Role, User
-from models.analytics import Event
+from models.analytics import Event, EventDay
 from models.audit import AuditEvent
 from models.billing import (
     BillingCustomer,
@@ -33,6 +33,7 @@ __all__ = [
     "Device",
     "EndPolicy",
     "Event",
+    "EventDay",
     "FraudAssessment",
     "FraudCase",
     "FraudIdentifier",

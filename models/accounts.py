@@ -38,6 +38,8 @@ class User(Model):
     suspended_at = fields.DatetimeField(null=True)
     deletion_at = fields.DatetimeField(null=True)
     """When the account goes, once its owner has asked for it."""
+    analytics_consent = fields.BooleanField(default=True, db_default=True)
+    """Whether what the user's client tells of their doings is written down."""
     created_at = fields.DatetimeField()
 
     class Meta:

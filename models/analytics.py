@@ -18,7 +18,24 @@ class Event(Model):
     user_id: int
     at = fields.DatetimeField()
     properties: Any = fields.JSONField()
+    idempotency_key = fields.CharField(max_length=100, null=True)
+    """What its sender calls it: the same key of the same user is the same event. Null for those of the server."""
 
     class Meta:
         table = "events"
-        indexes = (("name", "at"), ("user",))
+        unique_together = (("user", "idempotency_key"),)
+        indexes = (("name", "at"),)
+
+
+class EventDay(Model):
+    """How many events of a name there were on a day, in UTC, and of how many users. Kept when the events are gone."""
+
+    id = fields.BigIntField(primary_key=True)
+    day = fields.DateField()
+    name = fields.CharField(max_length=64)
+    count = fields.BigIntField()
+    users = fields.BigIntField()
+
+    class Meta:
+        table = "event_days"
+        unique_together = (("day", "name"),)

@@ -28,6 +28,7 @@ NOT_EXPORTED = {
     "item_vectors": "as above",
     "keys": "ours",
     "clock": "one number, about nobody",
+    "event_days": "counts of a day, of which none names anybody",
     "fraud_keys": "locks of sign-ups: keyed hashes without an owner, gone after a day",
     "fraud_list_entries": "what the staff knows of a keyed hash; the owner is who wrote it",
 }

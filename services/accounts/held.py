@@ -135,7 +135,7 @@ CHANGES = table(
 SECTIONS: tuple[Section, ...] = (
     table(
         "account", User, "id", "email", "email_verified_at", "name", "locale", "timezone", "role", "created_at",
-        "suspended_at", "deletion_at", by="id",
+        "suspended_at", "deletion_at", "analytics_consent", by="id",
     ),
     table(
         "sessions", Session, "id", "device_id", "created_at", "last_seen_at", "rotated_at", "expires_at", "revoked_at",
@@ -157,7 +157,7 @@ SECTIONS: tuple[Section, ...] = (
         person="person_key",
     ),
     Section("trialChanges", (TrialChange,), trial_changes),
-    table("analytics", Event, "name", "version", "at", "properties"),
+    table("analytics", Event, "name", "version", "at", "properties", "idempotency_key"),
     table("trialClaims", TrialClaim, "person_hash", "claimed_at"),
     table("usage", UsageCounter, "meter", "used", "reserved", "ends_at", window="period"),
     table("usageReports", UsageRecord, "meter", "quantity", "idempotency_key", "recorded_at", window="period"),

@@ -8,7 +8,7 @@ from core.errors import NotFound
 from models.accounts import User
 from models.trials import Trial, TrialChange, TrialChangeKind
 from services import analytics, jobs
-from services.analytics import Name
+from services.analytics.trial_events import OF_KIND
 from services.trials.countdown import CHANNEL
 from services.trials.reminders import reminders
 from services.trials.status import TrialStatus, next_end, trial_status
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from services.app import App
 
 Facts = dict[str, Any]
-
-EVENTS = {kind: Name(f"trial.{kind.lower()}") for kind in TrialChangeKind}
 
 
 async def trial_of(user_id: int) -> Trial:
@@ -127,6 +125,5 @@ def history(
 
 def event(trial: Trial, now: datetime, kind: TrialChangeKind) -> Event:
     """The event of a change that led to `trial`, not stored yet."""
-    return analytics.event(
-        EVENTS[kind], trial.user_id, now, plan=trial.plan_key, status=trial_status(trial, now), version=trial.version
-    )
+    changed = OF_KIND[kind](plan=trial.plan_key, status=str(trial_status(trial, now)), version=trial.version)
+    return analytics.event(changed, trial.user_id, now)

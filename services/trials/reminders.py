@@ -10,7 +10,7 @@ from models.accounts import User
 from models.analytics import Event
 from models.trials import EndPolicy, Trial
 from services import analytics, jobs
-from services.analytics import Name
+from services.analytics import Name, TrialWinBackSent
 from services.notifications.letters import deliver
 from services.trials.status import RUNNING, TrialStatus, length, trial_status, will_be_charged
 
@@ -101,7 +101,7 @@ async def send_win_back(app: App, payload: dict[str, Any]) -> None:
         return
     plan = app.catalogue.plans[trial.plan_key]
     await deliver(app, user, name="trial_win_back", subject=f"{plan.name} is still there", key=str(trial.id), plan=plan)
-    await analytics.record(app, Name.TRIAL_WIN_BACK_SENT, user.id, plan=trial.plan_key)
+    await analytics.record(app, user.id, TrialWinBackSent(plan=trial.plan_key))
 
 
 def what_follows(app: App, trial: Trial) -> str:
