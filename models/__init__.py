@@ -15,10 +15,13 @@ from models.billing import (
 )
 from models.clock import ClockOffset
 from models.devices import Device
+from models.feedback import Feedback
 from models.fraud import FraudAssessment, FraudCase, FraudIdentifier, FraudKey, FraudListEntry
 from models.jobs import Job
 from models.keys import Key, KeyUse
+from models.measuring import AnswerOutcome, RequestMinute
 from models.mfa import Passkey, RecoveryCode, Totp
+from models.onboarding import OnboardingStep
 from models.one_time_tokens import OneTimeToken, Purpose
 from models.recommendations import Interaction, InteractionKind, Interest, InterestSource, Item, ItemVector
 from models.sessions import Session
@@ -26,6 +29,7 @@ from models.trials import EndPolicy, Trial, TrialChange, TrialChangeKind, TrialC
 from models.usage import UsageCounter, UsageRecord, UsageReservation
 
 __all__ = [
+    "AnswerOutcome",
     "AuditEvent",
     "BillingCustomer",
     "CheckoutAttempt",
@@ -34,6 +38,7 @@ __all__ = [
     "EndPolicy",
     "Event",
     "EventDay",
+    "Feedback",
     "FraudAssessment",
     "FraudCase",
     "FraudIdentifier",
@@ -50,12 +55,14 @@ __all__ = [
     "Job",
     "Key",
     "KeyUse",
+    "OnboardingStep",
     "OneTimeToken",
     "Passkey",
     "PlanSubscription",
     "PlanSubscriptionStatus",
     "Purpose",
     "RecoveryCode",
+    "RequestMinute",
     "Role",
     "Session",
     "Totp",

@@ -1,6 +1,17 @@
 """Which service does which kind of job."""
 
-from services import accounts, audit, email_codes, keys, notifications, pruning, recommendations, trials, usage
+from services import (
+    accounts,
+    audit,
+    email_codes,
+    keys,
+    measuring,
+    notifications,
+    pruning,
+    recommendations,
+    trials,
+    usage,
+)
 from services.accounts import email_change, magic_links, password_reset, verification
 from services.billing import cards, following, forgetting, inbox, leaving, letters, reconciling, working
 from services.fraud import granting
@@ -24,6 +35,7 @@ TASKS: dict[str, Task] = {
     email_change.LETTER: email_change.send_letter,
     granting.CLEARED: granting.send_cleared,
     keys.RESEAL: keys.reseal,
+    measuring.FOLD: measuring.fold,
     magic_links.LETTER: magic_links.send_letter,
     password_reset.LETTER: password_reset.send_letter,
     verification.LETTER: verification.send_letter,
