@@ -61,7 +61,7 @@ class Migration(migrations.Migration):
         ),
         ops.RunSQL(
             "INSERT INTO onboarding_steps (user_id, step, done_at) SELECT user_id, 'open-recommendation',"
-            " MIN(created_at) FROM interactions WHERE kind IN ('VIEW', 'CLICK', 'SAVE', 'COMPLETE') GROUP BY user_id",
+            " MIN(created_at) FROM interactions WHERE kind IN ('CLICK', 'SAVE', 'COMPLETE') GROUP BY user_id",
             "DELETE FROM onboarding_steps",
         ),
     ]

@@ -22,9 +22,11 @@ from resolvers.accounts.signing_in import SigningInMutation, SigningInQuery
 from resolvers.audit import AuditQuery
 from resolvers.billing import BillingMutation, BillingQuery
 from resolvers.devices import DevicesMutation
+from resolvers.feedback import FeedbackMutation
 from resolvers.fraud import FraudMutation, FraudQuery
 from resolvers.mfa import MfaMutation
 from resolvers.nodes import NodesQuery
+from resolvers.onboarding import OnboardingMutation
 from resolvers.passkeys import PasskeysMutation
 from resolvers.recommendations import RecommendationsMutation, RecommendationsQuery, RecommendationsSubscription
 from resolvers.sessions import SessionsMutation, SessionsSubscription
@@ -58,8 +60,10 @@ class Mutation(
     AdministrationMutation,
     BillingMutation,
     DevicesMutation,
+    FeedbackMutation,
     FraudMutation,
     MfaMutation,
+    OnboardingMutation,
     PrivacyMutation,
     PasskeysMutation,
     EmailsMutation,

@@ -13,6 +13,7 @@ from models import (
     AuditEvent,
     BillingCustomer,
     CheckoutAttempt,
+    Feedback,
     Interaction,
     InteractionKind,
     Interest,
@@ -20,6 +21,7 @@ from models import (
     Invoice,
     InvoiceStatus,
     Item,
+    OnboardingStep,
     Passkey,
     PlanSubscription,
     PlanSubscriptionStatus,
@@ -84,6 +86,8 @@ async def filled(porchlight: Porchlight, email: str) -> Person:
                 **mine, item=item, kind=InteractionKind.VIEW, idempotency_key=str(number), batch="b", occurred_at=START,
                 created_at=START,
             )  # fmt: skip
+        await OnboardingStep.create(**mine, step="take-tour", done_at=START)
+        await Feedback.create(**mine, window=1, score=5, comment=email, at=START)
         await Totp.create(**mine, sealed_secret=app.keys.seal(b"seed", "totp"), created_at=START)
         metered: Any = {**mine, "meter": "api-calls", "period": "2026-03"}
         await UsageCounter.create(**metered, used=3, reserved=2)
