@@ -15,6 +15,7 @@ from models.billing import (
 )
 from models.clock import ClockOffset
 from models.devices import Device
+from models.figures import ActiveWeek, KpiDay, RetentionWeek
 from models.fraud import FraudAssessment, FraudCase, FraudIdentifier, FraudKey, FraudListEntry
 from models.jobs import Job
 from models.keys import Key, KeyUse
@@ -26,6 +27,7 @@ from models.trials import EndPolicy, Trial, TrialChange, TrialChangeKind, TrialC
 from models.usage import UsageCounter, UsageRecord, UsageReservation
 
 __all__ = [
+    "ActiveWeek",
     "AuditEvent",
     "BillingCustomer",
     "CheckoutAttempt",
@@ -50,12 +52,14 @@ __all__ = [
     "Job",
     "Key",
     "KeyUse",
+    "KpiDay",
     "OneTimeToken",
     "Passkey",
     "PlanSubscription",
     "PlanSubscriptionStatus",
     "Purpose",
     "RecoveryCode",
+    "RetentionWeek",
     "Role",
     "Session",
     "Totp",

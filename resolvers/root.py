@@ -22,6 +22,7 @@ from resolvers.accounts.signing_in import SigningInMutation, SigningInQuery
 from resolvers.audit import AuditQuery
 from resolvers.billing import BillingMutation, BillingQuery
 from resolvers.devices import DevicesMutation
+from resolvers.figures import FiguresQuery
 from resolvers.fraud import FraudMutation, FraudQuery
 from resolvers.mfa import MfaMutation
 from resolvers.nodes import NodesQuery
@@ -44,6 +45,7 @@ class Query(
     AdministrationQuery,
     AuditQuery,
     BillingQuery,
+    FiguresQuery,
     FraudQuery,
     NodesQuery,
     RecommendationsQuery,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from services import audit, jobs, pruning, trials, usage
+from services.analytics.figures import freezing, retention
 from services.app import App
 from services.billing import forgetting, reconciling
 
@@ -32,6 +33,8 @@ SCHEDULE = (
     Recurring(forgetting.PRUNE, timedelta(days=1)),
     Recurring(reconciling.EVENTS, timedelta(hours=1)),
     Recurring(reconciling.SUBSCRIPTIONS, timedelta(days=1)),
+    Recurring(freezing.FREEZE, timedelta(hours=1)),
+    Recurring(retention.RETAIN, timedelta(hours=1)),
     Recurring(usage.EXPIRE, timedelta(minutes=1)),
 )
 """An event is chained within a minute: half of it is for the job to be taken and done."""

@@ -2,6 +2,7 @@
 
 from services import accounts, audit, email_codes, keys, notifications, pruning, recommendations, trials, usage
 from services.accounts import email_change, magic_links, password_reset, verification
+from services.analytics.figures import freezing, retention
 from services.billing import cards, following, forgetting, inbox, leaving, letters, reconciling, working
 from services.fraud import granting
 from worker.loop import Task
@@ -9,6 +10,8 @@ from worker.loop import Task
 TASKS: dict[str, Task] = {
     accounts.DELETION: accounts.delete,
     audit.CHAIN: audit.chain,
+    freezing.FREEZE: freezing.freeze,
+    retention.RETAIN: retention.retain,
     forgetting.FORGET: forgetting.forget_customer,
     forgetting.PRUNE: forgetting.prune,
     following.CHECK_CARD: cards.check,
