@@ -23,6 +23,18 @@ class Migration(migrations.Migration):
             bases=['Model'],
         ),
         ops.CreateModel(
+            name='DepartedTrial',
+            fields=[
+                ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('day', fields.DateField()),
+                ('counts_on', fields.DateField()),
+                ('paid', fields.BooleanField()),
+                ('failed', fields.BooleanField()),
+            ],
+            options={'table': 'departed_trials', 'app': 'models', 'indexes': [Index(fields=['day'])], 'pk_attr': 'id', 'table_description': 'What became of the trial of an account that was deleted: its days alone, which lead to nobody.'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
             name='KpiDay',
             fields=[
                 ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
@@ -50,5 +62,13 @@ class Migration(migrations.Migration):
         ops.AddIndex(
             model_name='FraudCase',
             index=Index(fields=['closed_at']),
+        ),
+        ops.AddIndex(
+            model_name='Trial',
+            index=Index(fields=['started_at']),
+        ),
+        ops.AddIndex(
+            model_name='User',
+            index=Index(fields=['created_at']),
         ),
     ]

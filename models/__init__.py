@@ -15,7 +15,7 @@ from models.billing import (
 )
 from models.clock import ClockOffset
 from models.devices import Device
-from models.figures import ActiveWeek, KpiDay, RetentionWeek
+from models.figures import ActiveWeek, DepartedTrial, KpiDay, RetentionWeek
 from models.fraud import FraudAssessment, FraudCase, FraudIdentifier, FraudKey, FraudListEntry
 from models.jobs import Job
 from models.keys import Key, KeyUse
@@ -32,6 +32,7 @@ __all__ = [
     "BillingCustomer",
     "CheckoutAttempt",
     "ClockOffset",
+    "DepartedTrial",
     "Device",
     "EndPolicy",
     "Event",

@@ -26,6 +26,23 @@ class KpiDay(Model):
         indexes = (("day",),)
 
 
+class DepartedTrial(Model):
+    """What became of the trial of an account that was deleted: its days alone, which lead to nobody."""
+
+    id = fields.BigIntField(primary_key=True)
+    day = fields.DateField()
+    """The one on which it began."""
+    counts_on = fields.DateField()
+    """The first one on which it counts: its end and the time to pay have passed."""
+    paid = fields.BooleanField()
+    failed = fields.BooleanField()
+    """Whether a first payment was asked for and not made in time."""
+
+    class Meta:
+        table = "departed_trials"
+        indexes = (("day",),)
+
+
 class ActiveWeek(Model):
     """That somebody used Porchlight in a week, named by its Monday in UTC: a session's row tells its last use alone."""
 

@@ -61,7 +61,7 @@ async def signup_to_paid(app: App, since: date, until: date) -> dict[str, int]:
         "address_verified": _VERIFIED,
         "onboarding_completed": _ONBOARDED,
         "trial_over": "COALESCE(t.converted_at IS NOT NULL OR t.ends_at <= $3, FALSE)",
-        "paid": "COALESCE(j.was_paid AND j.was_first, FALSE)",
+        "paid": "COALESCE(j.paid, FALSE)",
     }
     judged = outcomes(app, _REGISTERED)
     sql = judged + _count(app, steps, _JOINED)
