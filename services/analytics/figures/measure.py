@@ -86,8 +86,8 @@ class Measure:
     """One figure. `gather` gives the counts of the days (in UTC) from its first date to before its second one.
 
     `gather` may leave out days without anything, costs a small and fixed number of statements, and never counts
-    anything twice. A day is final, and may be frozen, once its counts are settled, nothing of it is pending, and `settles` has
-    passed since its end.
+    anything twice. A day is final, and may be frozen, once its counts are settled, nothing of it is pending, and
+    `settles` has passed since its end.
     """
 
     key: str
