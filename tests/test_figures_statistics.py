@@ -1,5 +1,6 @@
 """From counts to intervals and verdicts: published figures, scipy's, and what must hold for all counts."""
 
+import asyncio
 import math
 from datetime import date
 
@@ -27,6 +28,7 @@ SCORES = st.dictionaries(st.sampled_from([1.0, 2.0, 3.0, 4.0, 5.0]), st.integers
 
 
 async def nothing(_: App, __: date, ___: date) -> dict[date, Counts]:
+    await asyncio.sleep(0)
     return {}
 
 
@@ -64,7 +66,7 @@ def test_how_many_it_takes_to_claim_a_target(percent: int, target: float, needed
 
 
 def test_bootstrap_is_scipys() -> None:
-    """scipy 1.17.1, bootstrap(method="percentile", n_resamples=100,000) of 200 scores. The same each time."""
+    """As of scipy 1.17.1, bootstrap(method="percentile", n_resamples=100,000) of 200 scores. The same each time."""
     scores = {1.0: 3, 2.0: 5, 3.0: 12, 4.0: 60, 5.0: 120}
     low, high = bootstrap_mean(scores)
     assert mean(scores) == 4.445

@@ -28,7 +28,7 @@ Frozen = dict[str, dict["date", Counts]]
 async def freeze(app: App, _: dict[str, Any]) -> None:
     """Write down every day that is final and not written yet: a recurring job. Twice is as once."""
     today = app.clock.now().date()
-    first = await User.all().order_by("id").first()
+    first = await User.all().order_by("created_at").first()
     if first is None:
         return
     await DepartedTrial.filter(day__lt=today - LONGEST * DAY).delete()

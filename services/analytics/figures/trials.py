@@ -34,7 +34,8 @@ billed AS (
          MIN(CASE WHEN i.status <> 'DRAFT' THEN i.created_at END) AS asked_at
   FROM counted c JOIN invoices i ON i.user_id = c.user_id AND i.total > 0
   JOIN plan_subscriptions s ON s.provider_id = i.subscription_provider_id
-  JOIN lines l ON l.plan = s.plan_key AND l.line = c.line
+  LEFT JOIN lines l ON l.plan = s.plan_key
+  WHERE COALESCE(l.line, s.plan_key) = c.line
   GROUP BY c.id
 ),
 judged AS (
