@@ -19,6 +19,7 @@ from resolvers.accounts.passwords import PasswordsMutation
 from resolvers.accounts.privacy import PrivacyMutation
 from resolvers.accounts.profile import ProfileMutation
 from resolvers.accounts.signing_in import SigningInMutation, SigningInQuery
+from resolvers.analytics import AnalyticsMutation
 from resolvers.audit import AuditQuery
 from resolvers.billing import BillingMutation, BillingQuery
 from resolvers.devices import DevicesMutation
@@ -58,6 +59,7 @@ class Query(
 @strawberry.type(description="What can be done.")
 class Mutation(
     AdministrationMutation,
+    AnalyticsMutation,
     BillingMutation,
     DevicesMutation,
     FraudMutation,

@@ -12,6 +12,7 @@ from services import audit, jobs, pruning, trials, usage
 from services.analytics.figures import freezing, retention
 from services.app import App
 from services.billing import forgetting, reconciling
+from services.mfa import half_sessions
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ SCHEDULE = (
     Recurring(freezing.FREEZE, timedelta(hours=1)),
     Recurring(retention.RETAIN, timedelta(hours=1)),
     Recurring(usage.EXPIRE, timedelta(minutes=1)),
+    Recurring(half_sessions.EXPIRE, timedelta(minutes=15)),
 )
 """An event is chained within a minute: half of it is for the job to be taken and done."""
 

@@ -5,6 +5,7 @@ from services.accounts import email_change, magic_links, password_reset, verific
 from services.analytics.figures import freezing, retention
 from services.billing import cards, following, forgetting, inbox, leaving, letters, reconciling, working
 from services.fraud import granting
+from services.mfa import half_sessions
 from worker.loop import Task
 
 TASKS: dict[str, Task] = {
@@ -26,6 +27,7 @@ TASKS: dict[str, Task] = {
     email_codes.LETTER: email_codes.send_letter,
     email_change.LETTER: email_change.send_letter,
     granting.CLEARED: granting.send_cleared,
+    half_sessions.EXPIRE: half_sessions.expire,
     keys.RESEAL: keys.reseal,
     magic_links.LETTER: magic_links.send_letter,
     password_reset.LETTER: password_reset.send_letter,
