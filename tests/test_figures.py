@@ -123,7 +123,7 @@ async def test_a_target_is_missed_or_open(app: App, clock: ManualClock) -> None:
 
 
 async def test_an_account_that_is_deleted_leaves_what_became_of_its_trial(app: App, clock: ManualClock) -> None:
-    """Before its day is frozen, whether its trial is over or not; what is left leads to nobody. Others leave nothing."""
+    """Before its day is frozen, be its trial over or not; what is left leads to nobody. Others leave nothing."""
     world = [*beings(3, paid=True), *beings(4, paid=False, name="q")]
     world[3].charge_failed_at = world[3].ends_at + HOUR
     world[6].role = Role.SUPPORT
