@@ -136,14 +136,14 @@ def a_bill(random: Random, being: Being) -> Bill:
 
 async def settle_in(beings: list[Being]) -> None:
     """Write them down, as the services would have."""
-    for number, being in enumerate(beings, start=await User.all().count() + 1):
+    for being in beings:
         user = await User.create(
             email=being.email, email_key=being.email, password_hash="", role=being.role, created_at=being.started_at
         )
         being.user_id = user.id
         await Trial.create(
             user_id=user.id,
-            person_key=f"person {number}",
+            person_key=f"person of {being.email}",
             plan_key=being.plan,
             started_at=being.started_at,
             ends_at=being.ends_at,
@@ -153,7 +153,7 @@ async def settle_in(beings: list[Being]) -> None:
         if being.fraud:
             await check(being.fraud, user_id=user.id, at=being.started_at, email=being.email)
         for place, bill in enumerate(being.bills):
-            await write(bill, user.id, f"{number}_{place}")
+            await write(bill, user.id, f"{user.id}_{place}")
 
 
 async def check(fraud: tuple[str, str | None], *, at: datetime, **more: Any) -> FraudAssessment:
