@@ -16,6 +16,7 @@ from models.billing import (
 from models.clock import ClockOffset
 from models.devices import Device
 from models.feedback import Feedback
+from models.figures import ActiveWeek, DepartedTrial, KpiDay, RetentionWeek
 from models.fraud import FraudAssessment, FraudCase, FraudIdentifier, FraudKey, FraudListEntry
 from models.jobs import Job
 from models.keys import Key, KeyUse
@@ -29,11 +30,13 @@ from models.trials import EndPolicy, Trial, TrialChange, TrialChangeKind, TrialC
 from models.usage import UsageCounter, UsageRecord, UsageReservation
 
 __all__ = [
+    "ActiveWeek",
     "AnswerOutcome",
     "AuditEvent",
     "BillingCustomer",
     "CheckoutAttempt",
     "ClockOffset",
+    "DepartedTrial",
     "Device",
     "EndPolicy",
     "Event",
@@ -55,6 +58,7 @@ __all__ = [
     "Job",
     "Key",
     "KeyUse",
+    "KpiDay",
     "OnboardingStep",
     "OneTimeToken",
     "Passkey",
@@ -63,6 +67,7 @@ __all__ = [
     "Purpose",
     "RecoveryCode",
     "RequestMinute",
+    "RetentionWeek",
     "Role",
     "Session",
     "Totp",

@@ -1,9 +1,14 @@
-"""Figures of days that are over: counts about nobody in particular, kept when accounts and events are gone."""
+"""Figures of days and weeks that are over: counts about nobody, kept when accounts and events are gone.
+
+And who was active when, of which the counts of weeks are made.
+"""
 
 from typing import Any
 
 from tortoise import fields
 from tortoise.models import Model
+
+from models.accounts import User
 
 
 class KpiDay(Model):
@@ -19,6 +24,37 @@ class KpiDay(Model):
         table = "kpi_days"
         unique_together = (("key", "day"),)
         indexes = (("day",),)
+
+
+class DepartedTrial(Model):
+    """What became of the trial of an account that was deleted: its days alone, which lead to nobody."""
+
+    id = fields.BigIntField(primary_key=True)
+    day = fields.DateField()
+    """The one on which it began."""
+    counts_on = fields.DateField()
+    """The first one on which it counts: its end and the time to pay have passed."""
+    paid = fields.BooleanField()
+    failed = fields.BooleanField()
+    """Whether a first payment was asked for and not made in time."""
+
+    class Meta:
+        table = "departed_trials"
+        indexes = (("day",),)
+
+
+class ActiveWeek(Model):
+    """That somebody used Porchlight in a week, named by its Monday in UTC: a session's row tells its last use alone."""
+
+    id = fields.BigIntField(primary_key=True)
+    user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField("models.User", related_name="active_weeks")
+    user_id: int
+    week = fields.DateField()
+
+    class Meta:
+        table = "active_weeks"
+        unique_together = (("user", "week"),)
+        indexes = (("week",),)
 
 
 class RetentionWeek(Model):

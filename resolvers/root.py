@@ -19,10 +19,12 @@ from resolvers.accounts.passwords import PasswordsMutation
 from resolvers.accounts.privacy import PrivacyMutation
 from resolvers.accounts.profile import ProfileMutation
 from resolvers.accounts.signing_in import SigningInMutation, SigningInQuery
+from resolvers.analytics import AnalyticsMutation
 from resolvers.audit import AuditQuery
 from resolvers.billing import BillingMutation, BillingQuery
 from resolvers.devices import DevicesMutation
 from resolvers.feedback import FeedbackMutation
+from resolvers.figures import FiguresQuery
 from resolvers.fraud import FraudMutation, FraudQuery
 from resolvers.mfa import MfaMutation
 from resolvers.nodes import NodesQuery
@@ -46,6 +48,7 @@ class Query(
     AdministrationQuery,
     AuditQuery,
     BillingQuery,
+    FiguresQuery,
     FraudQuery,
     NodesQuery,
     RecommendationsQuery,
@@ -58,6 +61,7 @@ class Query(
 @strawberry.type(description="What can be done.")
 class Mutation(
     AdministrationMutation,
+    AnalyticsMutation,
     BillingMutation,
     DevicesMutation,
     FeedbackMutation,

@@ -530,7 +530,7 @@ async def test_known_numbers_of_queries(porchlight: Porchlight) -> None:
         "SELECT users", "UPDATE users",  # a look of the account
         "SELECT totps", "UPDATE totps",
         "UPDATE users", "UPDATE one_time_tokens",
-        "INSERT devices", "INSERT sessions", "INSERT audit_events",
+        "INSERT devices", "INSERT sessions", "INSERT audit_events", "INSERT events",
         "SELECT devices", "INSERT audit_events", "INSERT jobs",  # a device that is new to the account
     ]  # fmt: skip
 

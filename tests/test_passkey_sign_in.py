@@ -414,7 +414,7 @@ async def test_signing_in_costs_so_many_queries(porchlight: Porchlight) -> None:
     document = "mutation($one: JSON!) { finishPasskeySignIn(credential: $one) { __typename } }"
     with porchlight.counting_queries() as statements:
         await porchlight.ask(document, {"one": authenticator.get(options)})
-    assert len(statements) == 11, statements
+    assert len(statements) == 12, statements
 
 
 async def test_passkeys_of_many_users_are_read_together(porchlight: Porchlight) -> None:

@@ -46,11 +46,13 @@ async def stored(porchlight: Porchlight, person: Person) -> Trial:
 
 
 async def written(porchlight: Porchlight, person: Person) -> tuple[list[str], list[str], int]:
-    """Kinds of history, names of events, and the version."""
+    """Kinds of history, names of the trial's events, and the version."""
     with porchlight.app.database.bound():
         trial = await Trial.get(user_id=person.user_id)
         kinds = [change.kind.value for change in await TrialChange.filter(trial_id=trial.id).order_by("version")]
-        names = [event.name for event in await Event.filter(user_id=person.user_id).order_by("id")]
+        names = [
+            event.name for event in await Event.filter(user_id=person.user_id, name__startswith="trial.").order_by("id")
+        ]
     return kinds, names, trial.version
 
 

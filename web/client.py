@@ -24,6 +24,7 @@ def client_of(connection: HTTPConnection, trusted: tuple[Network, ...]) -> Clien
         ip=str(address) if address else None,
         user_agent=connection.headers.get("user-agent"),
         headers=tuple(names),
+        opts_out=connection.headers.get("sec-gpc") == "1",
     )
 
 

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from services import audit, jobs, measuring, pruning, trials, usage
+from services.analytics.figures import freezing, retention
 from services.app import App
 from services.billing import forgetting, reconciling
+from services.mfa import half_sessions
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,10 @@ SCHEDULE = (
     Recurring(forgetting.PRUNE, timedelta(days=1)),
     Recurring(reconciling.EVENTS, timedelta(hours=1)),
     Recurring(reconciling.SUBSCRIPTIONS, timedelta(days=1)),
+    Recurring(freezing.FREEZE, timedelta(hours=1)),
+    Recurring(retention.RETAIN, timedelta(hours=1)),
     Recurring(usage.EXPIRE, timedelta(minutes=1)),
+    Recurring(half_sessions.EXPIRE, timedelta(minutes=15)),
 )
 """An event is chained within a minute: half of it is for the job to be taken and done."""
 

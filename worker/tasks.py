@@ -13,13 +13,17 @@ from services import (
     usage,
 )
 from services.accounts import email_change, magic_links, password_reset, verification
+from services.analytics.figures import freezing, retention
 from services.billing import cards, following, forgetting, inbox, leaving, letters, reconciling, working
 from services.fraud import granting
+from services.mfa import half_sessions
 from worker.loop import Task
 
 TASKS: dict[str, Task] = {
     accounts.DELETION: accounts.delete,
     audit.CHAIN: audit.chain,
+    freezing.FREEZE: freezing.freeze,
+    retention.RETAIN: retention.retain,
     forgetting.FORGET: forgetting.forget_customer,
     forgetting.PRUNE: forgetting.prune,
     following.CHECK_CARD: cards.check,
@@ -34,6 +38,7 @@ TASKS: dict[str, Task] = {
     email_codes.LETTER: email_codes.send_letter,
     email_change.LETTER: email_change.send_letter,
     granting.CLEARED: granting.send_cleared,
+    half_sessions.EXPIRE: half_sessions.expire,
     keys.RESEAL: keys.reseal,
     measuring.FOLD: measuring.fold,
     magic_links.LETTER: magic_links.send_letter,

@@ -78,6 +78,11 @@ class User(Node):
         found = await devices.page_of_user(self.pk, page_of(first, after, last, before))
         return DeviceConnection.of(found, self.pk, info.context.now)
 
+    @strawberry.field(description="Whether what a client tells of the user by `trackEvents` is written down.")
+    def analytics_consent(self, info: Info) -> bool | None:
+        info.context.require_sight_of(self.pk)
+        return self.row.analytics_consent
+
     @strawberry.field(description="The user's free trial; null when there never was one.")
     async def trial(self, info: Info) -> Trial | None:
         return await trial_of_user(self.pk, info)

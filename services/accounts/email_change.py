@@ -9,9 +9,10 @@ from tortoise.exceptions import IntegrityError
 from core.emails import parse_email
 from models.accounts import User
 from models.one_time_tokens import OneTimeToken, Purpose
-from services import audit, jobs, notifications, onboarding, one_time_tokens, sessions
+from services import analytics, audit, jobs, notifications, onboarding, one_time_tokens, sessions
 from services.accounts import links
 from services.accounts.links import InvalidLink
+from services.analytics import UserEmailVerified
 from services.audit import Action
 from services.holding import hold_in_session, stands
 from services.notifications import Mailbox, Notice
@@ -129,3 +130,5 @@ async def _settle(app: App, user: User, change: int, new: Mailbox, client: Clien
         "new": app.keys.identity("address", new.key),
     }
     await audit.record(app, Action.EMAIL_CHANGED, actor=user, client=client, **addresses)
+    if user.email_verified_at is None:
+        await analytics.record(app, user.id, UserEmailVerified())

@@ -12,6 +12,7 @@ from models.audit import AuditEvent
 from models.billing import BillingCustomer, CheckoutAttempt, Invoice, PlanSubscription, WebhookEvent
 from models.devices import Device
 from models.feedback import Feedback
+from models.figures import ActiveWeek
 from models.fraud import FraudAssessment, FraudCase, FraudIdentifier
 from models.jobs import Job
 from models.mfa import Passkey, RecoveryCode, Totp
@@ -160,6 +161,7 @@ SECTIONS: tuple[Section, ...] = (
     ),
     Section("trialChanges", (TrialChange,), trial_changes),
     table("analytics", Event, "name", "version", "at", "properties", "idempotency_key"),
+    table("activeWeeks", ActiveWeek, "week"),
     table("trialClaims", TrialClaim, "person_hash", "claimed_at"),
     table("usage", UsageCounter, "meter", "used", "reserved", "ends_at", window="period"),
     table("usageReports", UsageRecord, "meter", "quantity", "idempotency_key", "recorded_at", window="period"),

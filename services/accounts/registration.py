@@ -11,9 +11,10 @@ from core.emails import Email, InvalidEmail, parse_email
 from core.errors import BadUserInput, Refusal
 from core.password_rules import InvalidPassword
 from models.accounts import Role, User
-from services import audit, cards, challenges, fraud, jobs, notifications, trials
+from services import analytics, audit, cards, challenges, fraud, jobs, notifications, trials
 from services.accounts.passwords import accepted
 from services.accounts.signing_in import SignedIn, begin_session
+from services.analytics import UserRegistered
 from services.audit import Action
 from services.sessions import PASSWORD
 
@@ -121,13 +122,15 @@ async def _create_user(app: App, address: Email, password_hash: str, name: str |
 async def _begin_trial(app: App, user: User, checked: fraud.Checked, device_token: str) -> Trial | None:
     """The trial that the check gives: a full one, a smaller one, or none until somebody has looked.
 
-    The letter that welcomes the user is written with it, or by itself.
+    The letter that welcomes the user, and the event of the registration, are written with it or by themselves.
     """
     trial, letters = None, [notifications.welcome(app, user)]
     if checked.gives_trial:
         address, percent = checked.sign_up.address, checked.quota_percent
-        trial = await trials.begin(app, user, address, quota_percent=percent, letters=letters)
+        happened = [UserRegistered(trial=True)]
+        trial = await trials.begin(app, user, address, quota_percent=percent, letters=letters, happened=happened)
     if trial is None:
+        await analytics.record(app, user.id, UserRegistered(trial=False))
         await jobs.enqueue_all(letters)
     await fraud.keep(app, checked, user_id=user.id, device_token=device_token, granted=trial is not None)
     return trial

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from core.errors import Refusal, Unauthenticated
 from models.accounts import User
-from services import access, attempts, audit, devices, jobs, mfa, notifications, sessions
+from services import access, analytics, attempts, audit, devices, jobs, mfa, notifications, sessions
 from services.access import Viewer
+from services.analytics import Outcome, SignInProven
 from services.audit import Action
 from services.holding import hold_unchanged
 from services.mfa import half_sessions
@@ -85,25 +86,29 @@ async def enter(app: App, user: User, device: Description | None, client: Client
     if access.is_gone(user, app.clock.now()):
         raise Unauthenticated("This account has been deleted.")
     if user.suspended_at is not None:
+        await analytics.record(app, user.id, SignInProven(outcome=Outcome.SUSPENDED, factor=False))
         raise AccountSuspended
     methods = await mfa.methods_of(user.id) if proof.assurance == 1 else []
     if methods and not await mfa.is_trusted(app, user, device):
         raise await half_sessions.begin(app, user, methods, device, client, proof)
     async with app.database.transaction():
         await hold_unchanged(user)
-        signed_in = await admit(app, user, device, client, proof)
+        signed_in = await admit(app, user, device, client, proof, asked=False)
     if signed_in.new_device:
         await jobs.wake(app)
     return signed_in
 
 
-async def admit(app: App, user: User, device: Description | None, client: Client, proof: Proof) -> SignedIn:
+async def admit(
+    app: App, user: User, device: Description | None, client: Client, proof: Proof, *, asked: bool
+) -> SignedIn:
     """Begin the session of who has given all that is asked for, inside the caller's transaction.
 
-    Call `jobs.wake` once it has committed.
+    `asked`: whether a second factor was asked for besides. Call `jobs.wake` once it has committed.
     """
     signed_in = await begin_session(app, user, device, client, proof)
     await audit.record(app, Action.SIGNED_IN, actor=user, client=client, methods=proof.methods)
+    await analytics.record(app, user.id, SignInProven(outcome=Outcome.SIGNED_IN, factor=asked))
     if signed_in.new_device:
         await _meet_device(app, signed_in, client)
     return signed_in

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from models.accounts import User
 from models.one_time_tokens import Purpose
-from services import audit, jobs, notifications, onboarding, one_time_tokens
+from services import analytics, audit, jobs, notifications, onboarding, one_time_tokens
 from services.accounts import links
 from services.accounts.links import InvalidLink
+from services.analytics import UserEmailVerified
 from services.audit import Action
 from services.notifications.welcome import VERIFICATION_LIFETIME
 
@@ -66,6 +67,7 @@ async def mark(app: App, user: User, client: Client) -> bool:
     if await same.filter(email_verified_at=None).update(email_verified_at=now):
         user.email_verified_at = now
         await audit.record(app, Action.EMAIL_VERIFIED, actor=user, client=client)
+        await analytics.record(app, user.id, UserEmailVerified())
         await onboarding.done(app, user.id, onboarding.VERIFY_EMAIL)
         return True
     if not await same.exists():

@@ -3,6 +3,8 @@
 `await analytics.record(app, user_id, FeedbackSubmitted(score=5, surface="settings"))`
 """
 
+from services.analytics.client_events import CLIENT_EVENTS, CLIENT_NAMES, SERVER_NAMES
+from services.analytics.consent import set_consent
 from services.analytics.events import (
     FeedbackSubmitted,
     FlagExposed,
@@ -19,8 +21,13 @@ from services.analytics.events import (
 )
 from services.analytics.names import Name
 from services.analytics.recording import event, record
+from services.analytics.tracking import LARGEST_BATCH, Told, Tracked, track
 
 __all__ = [
+    "CLIENT_EVENTS",
+    "CLIENT_NAMES",
+    "LARGEST_BATCH",
+    "SERVER_NAMES",
     "FeedbackSubmitted",
     "FlagExposed",
     "Happened",
@@ -31,9 +38,13 @@ __all__ = [
     "Outcome",
     "SignInProven",
     "SubscriptionCanceled",
+    "Told",
+    "Tracked",
     "TrialWinBackSent",
     "UserEmailVerified",
     "UserRegistered",
     "event",
     "record",
+    "set_consent",
+    "track",
 ]

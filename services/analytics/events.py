@@ -36,7 +36,7 @@ class UserRegistered(Happened):
 
 @dataclass(frozen=True, kw_only=True)
 class UserEmailVerified(Happened):
-    """The owner has proven, for the first time with this address, to read it."""
+    """The owner has proven, for the first time, to read the address of the account."""
 
     name: ClassVar[Name] = Name.USER_EMAIL_VERIFIED
 

@@ -33,6 +33,7 @@ class Action(StrEnum):
     DELETION_REQUESTED = "account.deletion_requested"
     DELETION_CANCELED = "account.deletion_canceled"
     DELETED = "account.deleted"
+    CONSENT_CHANGED = "account.consent_changed"
     EMAIL_VERIFIED = "email.verified"
     EMAIL_CHANGE_REQUESTED = "email.change_requested"
     EMAIL_CHANGED = "email.changed"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.errors import NotFound
-from models.billing import InvoiceStatus, PlanSubscriptionStatus
+from models.billing import InvoiceStatus, PlanSubscription, PlanSubscriptionStatus
 from models.trials import Trial
-from services import jobs, trials
+from services import analytics, jobs, trials
+from services.analytics import InvoicePaid, SubscriptionCanceled
 from services.billing import letters
 from services.billing.letters import Letter
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from adapters.payments import InvoiceSnapshot, SubscriptionSnapshot
-    from models.billing import Invoice, PlanSubscription
+    from models.billing import Invoice
     from services.app import App
 
 CHECK_CARD = "billing.check_card"
@@ -40,7 +41,8 @@ async def subscription_ended(app: App, row: PlanSubscription, before: PlanSubscr
     """What follows inside the transaction that wrote that `row` is over; nothing where it was so before."""
     if before is row.status:
         return None
-    if before in BEGAN:
+    if before is not None and before in BEGAN:
+        await analytics.record(app, row.user_id, SubscriptionCanceled(plan=row.plan_key, status=before.lower()))
         await letters.enqueue(app, Letter.CANCELED, row.user_id, row.provider_id)
     return await _told(trials.purchase_withdrawn(app, row.user_id))
 
@@ -54,6 +56,7 @@ async def invoice_written(
     """
     if row.status is InvoiceStatus.PAID and row.amount_paid > 0:
         if before is not row.status:
+            await _record_payment(app, row, user_id)
             await letters.enqueue(app, Letter.PAID, user_id, row.provider_id)
         return await _told(trials.convert(app, user_id))
     if row.status is InvoiceStatus.OPEN and snapshot.attempt_count > 0 and snapshot.amount_due > 0:
@@ -67,6 +70,17 @@ async def tell_of(app: App, user_id: int, trial: Trial | None) -> None:
     await app.plans_changed.publish(str(user_id))
     if trial is not None:
         await trials.tell_of(app, trial)
+
+
+async def _record_payment(app: App, row: Invoice, user_id: int) -> None:
+    bought = await PlanSubscription.get_or_none(provider_id=row.subscription_provider_id or "")
+    paid = InvoicePaid(
+        plan=bought.plan_key if bought else None,
+        amount=row.amount_paid,
+        currency=row.currency,
+        reason=row.billing_reason,
+    )
+    await analytics.record(app, user_id, paid)
 
 
 async def _check_card(app: App, row: PlanSubscription, payment_method: str) -> None:

@@ -39,7 +39,7 @@ async def complete(app: App, mfa_token: str, answer: Answer, *, trust_device: bo
     async with app.database.transaction():
         if not await attempts.forgive(user.id) or not await one_time_tokens.spend(app, token):
             raise InvalidToken
-        signed_in = await admit(app, user, half.device, client, proof)
+        signed_in = await admit(app, user, half.device, client, proof, asked=True)
         if trust_device:
             await trusting.trust(app, user, signed_in.session, client)
     await jobs.wake(app)

@@ -31,6 +31,8 @@ class Client:
     user_agent: str | None = None
     headers: tuple[str, ...] = ()
     """Names of the request's headers in their order: browsers of one kind send the same ones."""
+    opts_out: bool = False
+    """Whether it asks, by Global Privacy Control, that nobody writes down what is done with it."""
 
 
 @dataclass(frozen=True)

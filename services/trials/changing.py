@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
 
-    from models.analytics import Event
     from models.jobs import Job
+    from services.analytics.trial_events import TrialChanged
     from services.app import App
 
 Facts = dict[str, Any]
@@ -55,10 +55,10 @@ async def change(
         if ready is not None:
             await ready(trial)
         async with app.database.transaction():
-            changed = await apply(app, trial, now, kind, facts, actor=actor, reason=reason)
-            if changed and also is not None:
+            applied = await apply(app, trial, now, kind, facts, actor=actor, reason=reason)
+            if applied and also is not None:
                 await also(trial)
-        if changed:
+        if applied:
             await tell_of(app, trial)
             return trial
 
@@ -84,7 +84,7 @@ async def apply(
     if not await Trial.filter(id=trial.id, version=trial.version - 1).update(**written):
         return False
     await history(trial, now, kind, before, actor=actor, reason=reason).save()
-    await event(trial, now, kind).save()
+    await analytics.record(app, trial.user_id, changed(trial, now, kind))
     if trial.ends_at != ended and trial.due_at is not None:
         await remind(app, trial, await User.get(id=trial.user_id))
     return True
@@ -123,7 +123,6 @@ def history(
     )
 
 
-def event(trial: Trial, now: datetime, kind: TrialChangeKind) -> Event:
-    """The event of a change that led to `trial`, not stored yet."""
-    changed = OF_KIND[kind](plan=trial.plan_key, status=str(trial_status(trial, now)), version=trial.version)
-    return analytics.event(changed, trial.user_id, now)
+def changed(trial: Trial, now: datetime, kind: TrialChangeKind) -> TrialChanged:
+    """What a change that led to `trial` is as an event."""
+    return OF_KIND[kind](plan=trial.plan_key, status=str(trial_status(trial, now)), version=trial.version)

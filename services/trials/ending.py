@@ -10,7 +10,8 @@ from models.accounts import User
 from models.analytics import Event
 from models.trials import Trial, TrialChange, TrialChangeKind
 from services import jobs
-from services.trials.changing import event, history
+from services.analytics import event
+from services.trials.changing import changed, history
 from services.trials.reminders import win_back
 from services.trials.status import TrialStatus, moments, next_end, trial_status
 
@@ -59,7 +60,8 @@ async def _claim(app: App, now: datetime, limit: int) -> list[int]:
 async def _follow(app: App, trials: list[Trial], now: datetime) -> None:
     changes = [history(trial, now, TrialChangeKind.ENDED, _status_before(trial, now)) for trial in trials]
     await TrialChange.bulk_create(changes, batch_size=BATCH)
-    await Event.bulk_create([event(trial, now, TrialChangeKind.ENDED) for trial in trials], batch_size=BATCH)
+    ended = [event(changed(trial, now, TrialChangeKind.ENDED), trial.user_id, now) for trial in trials]
+    await Event.bulk_create(ended, batch_size=BATCH)
     expired = [trial for trial in trials if trial_status(trial, now) is TrialStatus.EXPIRED]
     zones = dict(await User.filter(id__in=[trial.user_id for trial in expired]).values_list("id", "timezone"))
     await jobs.enqueue_all([win_back(app, trial, zones[trial.user_id]) for trial in expired])

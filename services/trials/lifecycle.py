@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from core.errors import BadUserInput, Forbidden, Refusal
 from models.trials import Trial, TrialChangeKind
-from services import access, audit
+from services import access, analytics, audit
 from services.access import Permission
 from services.audit import Action
-from services.trials.changing import change, event, history, remind, trial_of
+from services.trials.changing import change, changed, history, remind, trial_of
 from services.trials.countdown import SLOTS
 from services.trials.purchases import close_page, require_nothing_bought
 from services.trials.status import NOTHING, TrialStatus, trial_status
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from core.emails import Email
     from models.accounts import User
     from models.jobs import Job
+    from services.analytics import Happened
     from services.app import App
     from services.sessions import Client
     from services.trials.changing import Facts
@@ -54,12 +55,18 @@ class TrialNotExtendable(Refusal):
 
 
 async def begin(
-    app: App, user: User, email: Email, *, quota_percent: int = 100, letters: Sequence[Job] = ()
+    app: App,
+    user: User,
+    email: Email,
+    *,
+    quota_percent: int = 100,
+    letters: Sequence[Job] = (),
+    happened: Sequence[Happened] = (),
 ) -> Trial | None:
     """Begin the trial of a new user, inside the caller's transaction. None when the person has had one.
 
-    `quota_percent` is how much of the plan's quotas the trial gives; `letters` are written with its reminders, if it
-    begins.
+    `quota_percent` is how much of the plan's quotas the trial gives; `letters` are written with its reminders, and
+    what has `happened` with its event, if it begins.
 
     The unique keys of claims and trials decide, not a look beforehand: two registrations of one person give one trial.
     The claim is there for good, also when account and trial have been deleted.
@@ -87,7 +94,7 @@ async def begin(
         return None
     trial.id = stored[0]["id"]
     await history(trial, now, TrialChangeKind.STARTED, None, actor=user).save()
-    await event(trial, now, TrialChangeKind.STARTED).save()
+    await analytics.record(app, user.id, *happened, changed(trial, now, TrialChangeKind.STARTED))
     await remind(app, trial, user, letters)
     return trial
 

@@ -73,6 +73,11 @@ def within(app: App, column: str, since: str, hours: int) -> str:
     return _LATER[app.database.dialect].format(column, since, hours)
 
 
+def moment(told: datetime | str) -> datetime:
+    """A time that `rows` gave: SQLite gives text. In UTC."""
+    return (datetime.fromisoformat(told) if isinstance(told, str) else told).astimezone(UTC)
+
+
 async def rows(app: App, sql: str, values: Sequence[Any]) -> list[dict[str, Any]]:
     """What a statement with times and days gives; a column `day` is a date."""
     if app.database.dialect == "postgres":

@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from models.accounts import User
-from models.figures import KpiDay
+from models.figures import DepartedTrial, KpiDay
 from services.analytics.figures.days import DAY, LONGEST, Window, start_of
 from services.analytics.figures.measure import Counts
 from services.analytics.figures.measures import MEASURES
@@ -28,9 +28,10 @@ Frozen = dict[str, dict["date", Counts]]
 async def freeze(app: App, _: dict[str, Any]) -> None:
     """Write down every day that is final and not written yet: a recurring job. Twice is as once."""
     today = app.clock.now().date()
-    first = await User.all().order_by("id").first()
+    first = await User.all().order_by("created_at").first()
     if first is None:
         return
+    await DepartedTrial.filter(day__lt=today - LONGEST * DAY).delete()
     window = Window(max(first.created_at.date(), today - LONGEST * DAY), today)
     known = await frozen_days(window)
     for measure in MEASURES:
@@ -62,5 +63,5 @@ async def _final(app: App, measure: Measure, window: Window, frozen: dict[date, 
     return [
         KpiDay(key=measure.key, day=day, counts=counts.as_json(), frozen_at=now)
         for day, counts in found.items()
-        if not counts.pending
+        if counts.settled and not counts.pending
     ]

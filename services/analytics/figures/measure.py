@@ -42,12 +42,14 @@ class Kind(StrEnum):
 class Counts:
     """How often each value was seen. `asked` is how many were asked for one, where not everybody answers.
 
-    `pending` is how many belong to the same day and cannot be judged yet: they are not in `values`.
+    `pending` is how many belong to the same day and cannot be judged yet: they are not in `values`. `settled` is false
+    while what was counted may still change.
     """
 
     values: Mapping[float, int] = field(default_factory=dict)
     asked: int = 0
     pending: int = 0
+    settled: bool = True
 
     @classmethod
     def share(cls, successes: int, total: int, *, pending: int = 0) -> Counts:
@@ -84,8 +86,8 @@ class Measure:
     """One figure. `gather` gives the counts of the days (in UTC) from its first date to before its second one.
 
     `gather` may leave out days without anything, costs a small and fixed number of statements, and never counts
-    anything twice. A day is final, and may be frozen, once nothing of it is pending and `settles` has passed since its
-    end.
+    anything twice. A day is final, and may be frozen, once its counts are settled, nothing of it is pending, and
+    `settles` has passed since its end.
     """
 
     key: str

@@ -25,9 +25,7 @@ GROUP BY {day}
 
 async def sign_ins(app: App, since: date, until: date) -> dict[date, Counts]:
     """Of the attempts with the right credentials, how many led to a session. One statement."""
-    sql = _BY_DAY.format(
-        day=day_of(app, "e.at"), outcome=_OUTCOME[app.database.dialect], people=counts(app, "u")
-    )
+    sql = _BY_DAY.format(day=day_of(app, "e.at"), outcome=_OUTCOME[app.database.dialect], people=counts(app, "u"))
     found = await rows(app, sql, [start_of(since), start_of(until), Name.SIGN_IN_PROVEN])
     return {row["day"]: Counts.share(row["signed_in"], row["tried"]) for row in found}
 
