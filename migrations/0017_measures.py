@@ -5,7 +5,7 @@ from tortoise.fields.base import OnDelete
 from tortoise import fields
 
 class Migration(migrations.Migration):
-    dependencies = [('models', '0015_events')]
+    dependencies = [('models', '0016_figures')]
 
     initial = False
 

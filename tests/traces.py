@@ -13,6 +13,7 @@ from models import (
     AuditEvent,
     BillingCustomer,
     CheckoutAttempt,
+    Event,
     Feedback,
     Interaction,
     InteractionKind,
@@ -88,6 +89,9 @@ async def filled(porchlight: Porchlight, email: str) -> Person:
             )  # fmt: skip
         await OnboardingStep.create(**mine, step="take-tour", done_at=START)
         await Feedback.create(**mine, window=1, score=5, comment=email, at=START)
+        await Event.create(
+            **mine, name="page.viewed", version=1, at=START, properties={"path": "/"}, idempotency_key=f"e-{email}"
+        )
         await Totp.create(**mine, sealed_secret=app.keys.seal(b"seed", "totp"), created_at=START)
         metered: Any = {**mine, "meter": "api-calls", "period": "2026-03"}
         await UsageCounter.create(**metered, used=3, reserved=2)

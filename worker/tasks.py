@@ -13,6 +13,7 @@ from services import (
     usage,
 )
 from services.accounts import email_change, magic_links, password_reset, verification
+from services.analytics import keeping
 from services.analytics.figures import freezing, retention
 from services.billing import cards, following, forgetting, inbox, leaving, letters, reconciling, working
 from services.fraud import granting
@@ -24,6 +25,8 @@ TASKS: dict[str, Task] = {
     audit.CHAIN: audit.chain,
     freezing.FREEZE: freezing.freeze,
     retention.RETAIN: retention.retain,
+    keeping.PRUNE: keeping.prune,
+    keeping.ROLL: keeping.roll,
     forgetting.FORGET: forgetting.forget_customer,
     forgetting.PRUNE: forgetting.prune,
     following.CHECK_CARD: cards.check,
