@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from services.app import App
 
 LOWEST, HIGHEST = 1, 5
-WINDOW_DAYS = 30
+WINDOW_SECONDS = 30 * 86_400
 """Windows follow each other from 1970 on, the same for everybody, in UTC."""
-DAY_SECONDS = 86_400
 LONGEST_COMMENT = 2_000
 SURFACE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 
@@ -68,7 +67,7 @@ async def submit(app: App, user_id: int, answer: Answer) -> bool:
 
 def window_of(moment: datetime) -> int:
     """The number of the window that a moment is in."""
-    return int(moment.timestamp() // (DAY_SECONDS * WINDOW_DAYS))
+    return int(moment.timestamp() // WINDOW_SECONDS)
 
 
 def _cleaned(comment: str | None) -> str | None:

@@ -29,9 +29,11 @@ if TYPE_CHECKING:
 FOLD = "measures.fold"
 
 BUCKETS_MS = (
-    5, 10, 25, 50, 75, 100, 150, 200, 250, 300, 400, 500, 750, 1_000, 1_500, 2_500, 5_000, 10_000, 30_000, 60_000
+    5, 10, 25, 50, 75, 100, 150, 200, 250, 300, 400, 500, 525, 750, 1_000, 1_500, 2_500, 5_000, 10_000, 30_000, 60_000
 )  # fmt: skip
-"""Upper bounds of the time that an answer took, in milliseconds. Targets are among them; the last one has no end."""
+"""Upper bounds of the time that an answer took, in milliseconds. The last one has no end.
+
+A target is among them, so that meeting it can be told, and a bound just above it, so that missing it can be."""
 UNMEASURED = 0
 """Where how long an answer took says nothing, as with the events of a subscription."""
 FLUSH_EVERY = 60.0

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.errors import NotFound
+from core.errors import BadUserInput, NotFound
 from models import Event, Feedback
 from services import feedback
 from services.feedback import Answer, window_of
@@ -77,7 +77,7 @@ async def test_one_answer_a_person_and_window(porchlight: Porchlight, clock: Man
 )
 def test_answers_are_bounded(given: dict[str, Any]) -> None:
     """Scores from 1 to 5, comments of 2,000 characters, names of places."""
-    with pytest.raises(feedback.BadUserInput):
+    with pytest.raises(BadUserInput):
         Answer(**given)
     assert Answer(5, "e\u0301" * 2000, "a" * 64).comment == "\u00e9" * 2000
 
