@@ -65,6 +65,7 @@ def test_empty_environment_gives_the_contracts_defaults() -> None:
         "ARGON2_TIME": 1,
         "ARGON2_PARALLELISM": 1,
         "BREACHES_URL": "",
+        "TEST_DOMAINS": (),
         "FRAUD_SHADOW_RULES": "",
         "LOG_LEVEL": "info",
         "LOG_FORMAT": "console",
