@@ -27,6 +27,7 @@ NOT_EXPORTED = {
     "items": "the catalogue, which is about nobody",
     "item_vectors": "as above",
     "keys": "ours",
+    "request_minutes": "how many answers there were, about nobody",
     "clock": "one number, about nobody",
     "event_days": "counts of a day, of which none names anybody",
     "kpi_days": "counts of days, about nobody",

@@ -14,6 +14,8 @@ from models import (
     AuditEvent,
     BillingCustomer,
     CheckoutAttempt,
+    Event,
+    Feedback,
     Interaction,
     InteractionKind,
     Interest,
@@ -21,6 +23,7 @@ from models import (
     Invoice,
     InvoiceStatus,
     Item,
+    OnboardingStep,
     Passkey,
     PlanSubscription,
     PlanSubscriptionStatus,
@@ -85,6 +88,11 @@ async def filled(porchlight: Porchlight, email: str) -> Person:
                 **mine, item=item, kind=InteractionKind.VIEW, idempotency_key=str(number), batch="b", occurred_at=START,
                 created_at=START,
             )  # fmt: skip
+        await OnboardingStep.create(**mine, step="take-tour", done_at=START)
+        await Feedback.create(**mine, window=1, score=5, comment=email, at=START)
+        await Event.create(
+            **mine, name="page.viewed", version=1, at=START, properties={"path": "/"}, idempotency_key=f"e-{email}"
+        )
         await Totp.create(**mine, sealed_secret=app.keys.seal(b"seed", "totp"), created_at=START)
         metered: Any = {**mine, "meter": "api-calls", "period": "2026-03"}
         await UsageCounter.create(**metered, used=3, reserved=2)

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from services import audit, jobs, pruning, trials, usage
+from services import audit, jobs, measuring, pruning, trials, usage
+from services.analytics import keeping
 from services.analytics.figures import freezing, retention
 from services.app import App
 from services.billing import forgetting, reconciling
@@ -29,7 +30,10 @@ SCHEDULE = (
     Recurring(pruning.TOKENS, timedelta(hours=1)),
     Recurring(pruning.FRAUD, timedelta(days=1)),
     Recurring(pruning.SESSIONS, timedelta(days=1)),
+    Recurring(keeping.ROLL, timedelta(days=1)),
+    Recurring(keeping.PRUNE, timedelta(hours=1)),
     Recurring(trials.END, timedelta(seconds=15)),
+    Recurring(measuring.FOLD, timedelta(hours=1)),
     Recurring(pruning.USAGE, timedelta(days=1)),
     Recurring(forgetting.PRUNE, timedelta(days=1)),
     Recurring(reconciling.EVENTS, timedelta(hours=1)),

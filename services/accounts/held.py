@@ -11,10 +11,12 @@ from models.analytics import Event
 from models.audit import AuditEvent
 from models.billing import BillingCustomer, CheckoutAttempt, Invoice, PlanSubscription, WebhookEvent
 from models.devices import Device
+from models.feedback import Feedback
 from models.figures import ActiveWeek
 from models.fraud import FraudAssessment, FraudCase, FraudIdentifier
 from models.jobs import Job
 from models.mfa import Passkey, RecoveryCode, Totp
+from models.onboarding import OnboardingStep
 from models.one_time_tokens import OneTimeToken
 from models.recommendations import Interaction, Interest
 from models.sessions import Session
@@ -184,6 +186,8 @@ SECTIONS: tuple[Section, ...] = (
         "interactions", Interaction, "kind", "occurred_at", "created_at", "idempotency_key", "recommendation",
         item="item__key", title="item__title",
     ),
+    table("onboarding", OnboardingStep, "step", "done_at"),
+    table("feedback", Feedback, "score", "comment", "surface", "at"),
     Section(EVENTS.name, EVENTS.models, events),
     Section("letters", (Job,), letters),
 )  # fmt: skip
