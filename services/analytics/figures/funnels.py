@@ -10,14 +10,15 @@ from services.analytics import Name
 from services.analytics.figures.days import rows, start_of, window_of
 from services.analytics.figures.people import counts
 from services.analytics.figures.trials import outcomes
+from services.onboarding import STEPS
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from services.app import App
 
-ORDER = ("verify-email", "choose-interests", "open-recommendation")
-"""The steps of the onboarding that everybody is to do, as the events name them."""
+ORDER = tuple(step.key for step in STEPS if not step.optional)
+"""The steps of the onboarding that everybody is to do, as their events name them."""
 _STEP = {"sqlite": "json_extract(e.properties, '$.step')", "postgres": "e.properties->>'step'"}
 _EVENT = "EXISTS (SELECT 1 FROM events e WHERE e.user_id = u.id AND e.name = '{name}'{further})"
 _VERIFIED = "u.email_verified_at IS NOT NULL"
