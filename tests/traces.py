@@ -10,6 +10,7 @@ from tortoise.models import Model
 
 import models
 from models import (
+    ActiveWeek,
     AuditEvent,
     BillingCustomer,
     CheckoutAttempt,
@@ -118,6 +119,7 @@ async def filled(porchlight: Porchlight, email: str) -> Person:
                 currency="EUR",
                 hosted_url=f"https://pay.example.com/{email}", created_at=START, applied_at=START,
             )  # fmt: skip
+        await ActiveWeek.create(**mine, week=START.date())
         await CheckoutAttempt.create(**named, key="k", expires_at=START + LIFETIME)
         await WebhookEvent.create(
             event_id=f"evt_{person.user_id}", type="invoice.paid", customer_id=f"cus_{person.user_id}", payload=email,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from services.app import App
 
 ORDER = tuple(step.key for step in STEPS if not step.optional)
-"""The steps of the onboarding that everybody is to do, as the events name them."""
+"""The steps of the onboarding that everybody is to do, as their events name them."""
 _STEP = {"sqlite": "json_extract(e.properties, '$.step')", "postgres": "e.properties->>'step'"}
 _EVENT = "EXISTS (SELECT 1 FROM events e WHERE e.user_id = u.id AND e.name = '{name}'{further})"
 _VERIFIED = "u.email_verified_at IS NOT NULL"
