@@ -1,22 +1,25 @@
 """Figures through the front door: who sees them, what they cost, that the papers define each; and their tables."""
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
-from models import ActiveWeek, DepartedTrial, InvoiceStatus, KpiDay, RetentionWeek, Role
-from services.analytics.figures import freezing, retention
+from core.settings import Settings
+from models import ActiveWeek, DepartedTrial, Invoice, InvoiceStatus, KpiDay, RetentionWeek, Role
+from services.analytics.figures import freezing, kpis, retention
 from services.analytics.figures.funnels import FUNNELS
 from services.analytics.figures.measures import MEASURES
-from tests.clock import START
+from tests.clock import START, ManualClock
 from tests.coming_and_going import come_and_go
 from tests.porchlight import Porchlight
+from tests.services.book import event, invoice, seconds, subscription
 from tests.services.schemas import count, opened
+from tests.shop import opened_shop
 from tests.staff import staff
 from tests.test_house import text
-from tests.worlds import DAY, MIDNIGHT, Being, Bill, settle_in
+from tests.worlds import DAY, HOUR, MIDNIGHT, Being, Bill, settle_in
 
 KPIS = """
 query Kpis($since: DateTime, $until: DateTime) {
@@ -50,11 +53,11 @@ async def test_analysts_and_administrators_alone_see_figures(
     assert await porchlight.codes(query, variables, token=ada.access_token) == ["FORBIDDEN"]
     support = await staff(porchlight, Role.SUPPORT)
     assert await porchlight.codes(query, variables, token=support.access_token) == ["FORBIDDEN"]
+    too_long = {**variables, "since": "2020-01-01T00:00:00Z"}
     for role in (Role.ADMIN, Role.ANALYST):
         person = await staff(porchlight, role)
         assert await porchlight.codes(query, variables, token=person.access_token) == []
-    too_long = {**variables, "since": "2020-01-01T00:00:00Z"}
-    assert await porchlight.codes(query, too_long, token=person.access_token) == ["BAD_USER_INPUT"]
+        assert await porchlight.codes(query, too_long, token=person.access_token) == ["BAD_USER_INPUT"]
 
 
 async def test_kpis_tell_the_target_the_interval_and_the_days(porchlight: Porchlight) -> None:
@@ -161,3 +164,24 @@ async def counted(url: str) -> None:
                 await DepartedTrial.create(day=day, counts_on=day, paid=True, failed=False)
                 await KpiDay.create(key=f"key {row['id']}", day=day, counts={"values": {}, "asked": 0}, frozen_at=START)
                 await RetentionWeek.create(cohort=day, week=day + row["id"] * DAY, size=1, active=1, frozen_at=START)
+
+
+async def test_webhooks_that_come_again_change_nothing(settings: Settings, clock: ManualClock) -> None:
+    """From the provider's events to the figure: a trial is bought once, also by two invoices; nothing fails."""
+    async with opened_shop(settings, clock) as shop:
+        await shop.buyer("ada@people.figures")
+        end = START + 14 * DAY
+        await clock.jump(end + HOUR)
+        made = seconds(clock.now())
+        first = invoice(created=made, status_transitions={"paid_at": made})
+        second = {**first, "id": "in_2"}
+        shop.book.write(subscription(lookup_key="pro-monthly:eur", created=made), first, second)
+        told = [event("invoice.paid", each, created=made, id=f"evt_{each['id']}") for each in (first, second)]
+        told.append(event("customer.subscription.created", shop.book.objects["sub_1"], created=made))
+        assert await shop.deliver(*told, *told, *reversed(told)) == [200] * 9
+        await shop.work()
+        assert await Invoice.all().count() == 2
+        await clock.jump(end + timedelta(hours=72))
+        found = {kpi.measure.key: kpi.counts for kpi in await kpis.kpis(shop.porchlight.app, None, None)}
+        assert found["trial_conversion"].values == {1.0: 1, 0.0: 0}
+        assert found["first_payment_failures"].values == {1.0: 0, 0.0: 1}
