@@ -7,13 +7,17 @@ from typing import Any
 import pytest
 
 from core.errors import BadUserInput, NotFound
-from models import Event, Feedback
+from models import Event, Feedback, Role
 from services import feedback
 from services.feedback import Answer, window_of
+from services.measuring import BUCKETS_MS
 from tests.clock import START, ManualClock
 from tests.porchlight import Person, Porchlight
+from tests.staff import staff
 
 SUBMIT = "mutation($input: SubmitFeedbackInput!) { submitFeedback(input: $input) { accepted } }"
+KPIS = "{ kpis { key value sampleSize pending responseRate verdict } }"
+TRACK = "mutation($events: [TrackEventInput!]!) { trackEvents(events: $events) { accepted } }"
 LATER = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=30 * (window_of(START) + 1)) - START
 
 
@@ -106,3 +110,29 @@ async def test_known_numbers_of_queries(porchlight: Porchlight) -> None:
         with porchlight.counting_queries() as statements:
             await submit(porchlight, person, 5)
         assert len(statements) == count, statements
+
+
+async def test_who_is_asked_and_answers(porchlight: Porchlight) -> None:
+    """Through the front door: two are asked, twice each, and one of them says how satisfied they are."""
+    people = [await porchlight.register(f"{name}@gmail.com") for name in ("ada", "grace")]
+    prompted = [
+        {"name": "feedback.prompted", "properties": {"surface": "settings"}, "idempotencyKey": f"{n}"} for n in (1, 2)
+    ]
+    for person in people:
+        told = await porchlight.ask(TRACK, {"events": prompted}, token=person.access_token)
+        assert told["trackEvents"] == {"accepted": 2}
+    answer = {"input": {"score": 4, "surface": "settings"}}
+    assert (await porchlight.ask(SUBMIT, answer, token=people[0].access_token))["submitFeedback"] == {"accepted": True}
+    await porchlight.app.measuring.flush()
+    analyst = await staff(porchlight, Role.ANALYST)
+    found = {kpi["key"]: kpi for kpi in (await porchlight.ask(KPIS, token=analyst.access_token))["kpis"]}
+    nothing_yet = {"verdict": "NOT_ENOUGH_DATA"}
+    assert found["satisfaction"] == {
+        "key": "satisfaction", "value": 4.0, "sampleSize": 1, "pending": 0, "responseRate": 0.5, **nothing_yet
+    }  # fmt: skip
+    assert found["onboarding_completion"] == {
+        "key": "onboarding_completion", "value": None, "sampleSize": 0, "pending": 2, "responseRate": None,
+        **nothing_yet,
+    }  # fmt: skip
+    assert (found["availability"]["value"], found["availability"]["sampleSize"]) == (1.0, 5)
+    assert found["latency_p95"]["value"] in BUCKETS_MS
