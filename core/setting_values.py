@@ -13,6 +13,7 @@ LONGEST_NUMBER = 20
 FOLDERS = frozenset({"sqlite", "outbox", "simulated"})
 """Schemes whose URLs name a place on the disk: it may hold an @."""
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?", re.ASCII)
+_DOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*", re.ASCII)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -53,6 +54,14 @@ def whole_number(low: int, high: int) -> Callable[[str], int]:
 def words(raw: str) -> tuple[str, ...]:
     """Words separated by commas."""
     return tuple(word.strip() for word in text(raw).split(",") if word.strip())
+
+
+def domains(raw: str) -> tuple[str, ...]:
+    """Domains separated by commas: letters, digits, dots and hyphens, nothing that SQL would read."""
+    found = tuple(word.lower() for word in words(raw))
+    if wrong := [word for word in found if not _DOMAIN.fullmatch(word)]:
+        raise ValueError(f"holds {wrong[0][:100]!r}; a domain such as staff.example.com would be right")
+    return found
 
 
 def secrets(raw: str) -> tuple[str, ...]:

@@ -62,6 +62,7 @@ class Settings:
     argon2_parallelism: int = _variable("ARGON2_PARALLELISM", 1, read.whole_number(1, 64))
     argon2_pool: int = _variable("ARGON2_POOL", os.cpu_count() or 1, read.whole_number(1, 256))
     breaches_url: str = _variable("BREACHES_URL", "", read.web_address)
+    test_domains: tuple[str, ...] = _variable("TEST_DOMAINS", (), read.domains)
     fraud_shadow_rules: str = _variable("FRAUD_SHADOW_RULES", "", read.text)
     log_level: str = _variable("LOG_LEVEL", "info", read.one_of("debug", "info", "warning", "error"))
     log_format: str = _variable("LOG_FORMAT", "", read.one_of("console", "json"))

@@ -6,6 +6,7 @@ from loaders.accounts import users_by_id
 from loaders.billing import invoices_by_id, purchases_by_user, subscriptions_by_id, subscriptions_by_user
 from loaders.devices import devices_by_id
 from loaders.mfa import mfa_enabled_by_user, recovery_codes_left_by_user
+from loaders.onboarding import onboarding_steps_by_user
 from loaders.passkeys import passkeys_by_user
 from loaders.sessions import sessions_by_id
 from loaders.trials import changes_by_trial, trials_by_id, trials_by_user
@@ -14,6 +15,7 @@ from models.accounts import User
 from models.billing import Invoice, PlanSubscription
 from models.devices import Device
 from models.mfa import Passkey
+from models.onboarding import OnboardingStep
 from models.sessions import Session
 from models.trials import Trial, TrialChange
 from models.usage import UsageCounter
@@ -28,6 +30,7 @@ class Loaders:
         self.mfa_enabled_by_user: DataLoader[int, bool] = DataLoader(mfa_enabled_by_user)
         self.recovery_codes_left_by_user: DataLoader[int, int] = DataLoader(recovery_codes_left_by_user)
         self.passkeys_by_user: DataLoader[int, list[Passkey]] = DataLoader(passkeys_by_user)
+        self.onboarding_steps_by_user: DataLoader[int, list[OnboardingStep]] = DataLoader(onboarding_steps_by_user)
         self.trial_by_id: DataLoader[int, Trial | None] = DataLoader(trials_by_id)
         self.trial_by_user: DataLoader[int, Trial | None] = DataLoader(trials_by_user)
         self.changes_by_trial: DataLoader[int, list[TrialChange]] = DataLoader(changes_by_trial)

@@ -44,3 +44,4 @@ class User(Model):
 
     class Meta:
         table = "users"
+        indexes = (("created_at",),)

@@ -79,7 +79,7 @@ class FraudCase(Model):
 
     class Meta:
         table = "fraud_cases"
-        indexes = (("status", "id"),)
+        indexes = (("status", "id"), ("closed_at",))
 
 
 class FraudListEntry(Model):

@@ -72,7 +72,7 @@ class Trial(Model):
 
     class Meta:
         table = "trials"
-        indexes = (("due_at",),)
+        indexes = (("due_at",), ("started_at",))
 
 
 class TrialChange(Model):

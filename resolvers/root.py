@@ -23,9 +23,12 @@ from resolvers.analytics import AnalyticsMutation
 from resolvers.audit import AuditQuery
 from resolvers.billing import BillingMutation, BillingQuery
 from resolvers.devices import DevicesMutation
+from resolvers.feedback import FeedbackMutation
+from resolvers.figures import FiguresQuery
 from resolvers.fraud import FraudMutation, FraudQuery
 from resolvers.mfa import MfaMutation
 from resolvers.nodes import NodesQuery
+from resolvers.onboarding import OnboardingMutation
 from resolvers.passkeys import PasskeysMutation
 from resolvers.recommendations import RecommendationsMutation, RecommendationsQuery, RecommendationsSubscription
 from resolvers.sessions import SessionsMutation, SessionsSubscription
@@ -45,6 +48,7 @@ class Query(
     AdministrationQuery,
     AuditQuery,
     BillingQuery,
+    FiguresQuery,
     FraudQuery,
     NodesQuery,
     RecommendationsQuery,
@@ -60,8 +64,10 @@ class Mutation(
     AnalyticsMutation,
     BillingMutation,
     DevicesMutation,
+    FeedbackMutation,
     FraudMutation,
     MfaMutation,
+    OnboardingMutation,
     PrivacyMutation,
     PasskeysMutation,
     EmailsMutation,

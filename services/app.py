@@ -29,6 +29,7 @@ from services import clock as clocks
 from services.billing import Catalogue, read_catalogue
 from services.fraud.rules import Rules, RulesError, read_rules
 from services.keys import KeyKeeper
+from services.measuring import Measuring
 from services.recommendations.index import ItemIndex
 from services.sessions import CHANGED
 from services.signals import Signals
@@ -84,6 +85,7 @@ class App:
     fraud_rules: Rules
     shadow_rules: Rules | None
     countdown: Countdown
+    measuring: Measuring
     items: ItemIndex
     recommendations_changed: Signals
     sessions_changed: Signals
@@ -199,6 +201,7 @@ def assemble(settings: Settings, ports: Ports | None = None, clock: Clock | None
         fraud_rules=read_rules(),
         shadow_rules=_shadow_rules(settings),
         countdown=Countdown(clock, ports.database, ports.bus),
+        measuring=Measuring(clock, ports.database),
         items=ItemIndex(ports.embeddings, ports.vectors, ports.database, ports.bus),
         recommendations_changed=Signals(ports.bus, "recommendations.changed"),
         sessions_changed=Signals(ports.bus, CHANGED),
@@ -256,6 +259,7 @@ async def opened(app: App) -> AsyncGenerator[None, None]:
         await app.key_keeper.open()
         stack.push_async_callback(app.countdown.close)
         await app.countdown.open()
+        await stack.enter_async_context(app.measuring.writing())
         for signals in (
             app.recommendations_changed,
             app.sessions_changed,

@@ -54,6 +54,7 @@ async def test_accounts_tell_of_themselves(porchlight: Porchlight) -> None:
         await porchlight.ask(VERIFY, {"t": token})
     assert await happened(porchlight) == [
         ("user.registered", {"trial": True}), ("user.registered", {"trial": False}), ("user.email_verified", {}),
+        ("onboarding.step_completed", {"step": "verify-email"}),
     ]  # fmt: skip
     with porchlight.app.database.bound():
         ids = (

@@ -27,8 +27,12 @@ NOT_EXPORTED = {
     "items": "the catalogue, which is about nobody",
     "item_vectors": "as above",
     "keys": "ours",
+    "request_minutes": "how many answers there were, about nobody",
     "clock": "one number, about nobody",
     "event_days": "counts of a day, of which none names anybody",
+    "kpi_days": "counts of days, about nobody",
+    "retention_weeks": "counts of weeks, about nobody",
+    "departed_trials": "days of trials whose accounts are gone, which lead to nobody",
     "fraud_keys": "locks of sign-ups: keyed hashes without an owner, gone after a day",
     "fraud_list_entries": "what the staff knows of a keyed hash; the owner is who wrote it",
 }

@@ -65,6 +65,7 @@ def test_empty_environment_gives_the_contracts_defaults() -> None:
         "ARGON2_TIME": 1,
         "ARGON2_PARALLELISM": 1,
         "BREACHES_URL": "",
+        "TEST_DOMAINS": (),
         "FRAUD_SHADOW_RULES": "",
         "LOG_LEVEL": "info",
         "LOG_FORMAT": "console",
@@ -111,6 +112,7 @@ def test_empty_value_counts_as_absent(value: str) -> None:
         ("LOG_FORMAT", "json", "json"),
         ("TRUSTED_PROXIES", "10.0.0.0/8, ::1", (ip_network("10.0.0.0/8"), ip_network("::1"))),
         ("ALLOWED_ORIGINS", "https://A.example/, http://b.example:80", ("https://a.example", "http://b.example")),
+        ("TEST_DOMAINS", "Lamp.example, staff.lamp.example", ("lamp.example", "staff.lamp.example")),
         ("CLOCK", "system", "system"),
     ],
 )
@@ -161,6 +163,7 @@ def test_good_value_is_read(variable: str, raw: str, value: Any) -> None:
         ("TRUSTED_PROXIES", "10.0.0.1/8", "networks such as 10.0.0.0/8, separated by commas, would be right"),
         ("TRUSTED_PROXIES", "nginx", "networks such as 10.0.0.0/8, separated by commas, would be right"),
         ("ALLOWED_ORIGINS", "https://a.example/path", "origins such as https://app.example.com would be right"),
+        ("TEST_DOMAINS", "a.example, %' OR TRUE", "a domain such as staff.example.com would be right"),
         ("ALLOWED_ORIGINS", "*", "an address such as https://app.example.com would be right"),
     ],
 )

@@ -10,10 +10,12 @@ from tortoise.models import Model
 
 import models
 from models import (
+    ActiveWeek,
     AuditEvent,
     BillingCustomer,
     CheckoutAttempt,
     Event,
+    Feedback,
     Interaction,
     InteractionKind,
     Interest,
@@ -21,6 +23,7 @@ from models import (
     Invoice,
     InvoiceStatus,
     Item,
+    OnboardingStep,
     Passkey,
     PlanSubscription,
     PlanSubscriptionStatus,
@@ -85,6 +88,8 @@ async def filled(porchlight: Porchlight, email: str) -> Person:
                 **mine, item=item, kind=InteractionKind.VIEW, idempotency_key=str(number), batch="b", occurred_at=START,
                 created_at=START,
             )  # fmt: skip
+        await OnboardingStep.create(**mine, step="take-tour", done_at=START)
+        await Feedback.create(**mine, window=1, score=5, comment=email, at=START)
         await Event.create(
             **mine, name="page.viewed", version=1, at=START, properties={"path": "/"}, idempotency_key=f"e-{email}"
         )
@@ -114,6 +119,7 @@ async def filled(porchlight: Porchlight, email: str) -> Person:
                 currency="EUR",
                 hosted_url=f"https://pay.example.com/{email}", created_at=START, applied_at=START,
             )  # fmt: skip
+        await ActiveWeek.create(**mine, week=START.date())
         await CheckoutAttempt.create(**named, key="k", expires_at=START + LIFETIME)
         await WebhookEvent.create(
             event_id=f"evt_{person.user_id}", type="invoice.paid", customer_id=f"cus_{person.user_id}", payload=email,

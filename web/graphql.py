@@ -49,6 +49,7 @@ class GraphQLEndpoint:
             answer = await self._run(request, operation, context)
         except (BadRequestError, WrongMethodError, PorchlightError) as error:
             return _refusal(error, media_type)
+        request.state.codes = answer.codes
         response = json_answer(answer.content, _status(answer, media_type), media_type=media_type, headers=ANY_ACCEPT)
         if context.cookies is not None:
             self._jar.write(context.cookies, response, context.now)

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from schema.errors import failure
 from services.app import App
 from web.answers import problem
+from web.measuring import measure
 
 MAX_TARGET = 32_768
 """Bytes of a path with its query."""
@@ -51,12 +52,13 @@ class Envelope:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         started = time.perf_counter()
-        status = 0
+        begun = started
+        status, broken = 0, True
 
         async def sending(message: Message) -> None:
-            nonlocal status
+            nonlocal status, begun
             if message["type"] == "http.response.start":
-                status = int(message["status"])
+                status, begun = int(message["status"]), time.perf_counter()
                 message["headers"] = [
                     *message["headers"], *SECURITY_HEADERS, (b"x-request-id", request_id.encode())
                 ]  # fmt: skip
@@ -64,7 +66,9 @@ class Envelope:
 
         try:
             await (_oversized(scope) or self._inner)(scope, receive, sending)
+            broken = False
         finally:
+            measure(self._app, scope, status, begun - started, broken=broken)
             path = SECRET_PATH.sub(r"\1…", scope["path"])[:200]
             quiet = status < HTTPStatus.BAD_REQUEST and path in {"/healthz", "/readyz", "/metrics"}
             seconds = time.perf_counter() - started

@@ -3,7 +3,7 @@
 import re
 import secrets
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from schema.errors import describe, failure, is_request_error
 from services import access
 from services.access import Viewer
 from services.app import App
+from services.measuring import Transport, outcome_of
 
 log = structlog.get_logger(__name__)
 
@@ -97,6 +98,7 @@ class Runtime:
         async for answer in self._answers(operation, context):
             if first or answer.codes:
                 self._count(answer, operation, transport)
+                self.measure_socket(answer.codes, executed=answer.executed)
             first = False
             yield answer
             context.renew()
@@ -131,6 +133,11 @@ class Runtime:
                 executed = False
                 content.pop("data", None)
         return Answer(content, executed, codes)
+
+    def measure_socket(self, codes: Collection[str] = (), *, executed: bool = False) -> None:
+        """Count an answer over a socket. Those over HTTP are counted where their status is known."""
+        failed = not executed and "INTERNAL" in codes
+        self.app.measuring.count(Transport.WEBSOCKET, outcome_of(codes, failed=failed))
 
     def _count(self, answer: Answer, operation: Operation, transport: str, seconds: float | None = None) -> None:
         metrics = self.app.metrics

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from services import audit, jobs, pruning, trials, usage
+from services import audit, jobs, measuring, pruning, trials, usage
 from services.analytics import keeping
+from services.analytics.figures import freezing, retention
 from services.app import App
 from services.billing import forgetting, reconciling
 from services.mfa import half_sessions
@@ -32,10 +33,13 @@ SCHEDULE = (
     Recurring(keeping.ROLL, timedelta(days=1)),
     Recurring(keeping.PRUNE, timedelta(hours=1)),
     Recurring(trials.END, timedelta(seconds=15)),
+    Recurring(measuring.FOLD, timedelta(hours=1)),
     Recurring(pruning.USAGE, timedelta(days=1)),
     Recurring(forgetting.PRUNE, timedelta(days=1)),
     Recurring(reconciling.EVENTS, timedelta(hours=1)),
     Recurring(reconciling.SUBSCRIPTIONS, timedelta(days=1)),
+    Recurring(freezing.FREEZE, timedelta(hours=1)),
+    Recurring(retention.RETAIN, timedelta(hours=1)),
     Recurring(usage.EXPIRE, timedelta(minutes=1)),
     Recurring(half_sessions.EXPIRE, timedelta(minutes=15)),
 )

@@ -1,8 +1,20 @@
 """Which service does which kind of job."""
 
-from services import accounts, audit, email_codes, keys, notifications, pruning, recommendations, trials, usage
+from services import (
+    accounts,
+    audit,
+    email_codes,
+    keys,
+    measuring,
+    notifications,
+    pruning,
+    recommendations,
+    trials,
+    usage,
+)
 from services.accounts import email_change, magic_links, password_reset, verification
 from services.analytics import keeping
+from services.analytics.figures import freezing, retention
 from services.billing import cards, following, forgetting, inbox, leaving, letters, reconciling, working
 from services.fraud import granting
 from services.mfa import half_sessions
@@ -11,6 +23,8 @@ from worker.loop import Task
 TASKS: dict[str, Task] = {
     accounts.DELETION: accounts.delete,
     audit.CHAIN: audit.chain,
+    freezing.FREEZE: freezing.freeze,
+    retention.RETAIN: retention.retain,
     keeping.PRUNE: keeping.prune,
     keeping.ROLL: keeping.roll,
     forgetting.FORGET: forgetting.forget_customer,
@@ -29,6 +43,7 @@ TASKS: dict[str, Task] = {
     granting.CLEARED: granting.send_cleared,
     half_sessions.EXPIRE: half_sessions.expire,
     keys.RESEAL: keys.reseal,
+    measuring.FOLD: measuring.fold,
     magic_links.LETTER: magic_links.send_letter,
     password_reset.LETTER: password_reset.send_letter,
     verification.LETTER: verification.send_letter,

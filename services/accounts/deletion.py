@@ -13,6 +13,7 @@ from models.one_time_tokens import OneTimeToken, Purpose
 from models.trials import Trial
 from services import access, attempts, audit, fraud, jobs, notifications, one_time_tokens, sessions, trials
 from services.accounts.signing_in import InvalidCredentials
+from services.analytics.figures import trials as figures
 from services.audit import Action
 from services.billing import forgetting, leaving
 from services.notifications import Notice
@@ -126,6 +127,7 @@ async def _keep(app: App, user: User, client: Client, **request: datetime) -> bo
 
 async def _erase(app: App, user: User) -> None:
     """Delete the user's rows, inside the caller's transaction. Most of them go with the user's own."""
+    await figures.depart(app, user.id)
     trial = await Trial.get_or_none(user_id=user.id)
     if trial is not None:
         await trials.claim(app, user.id, trial.person_key)

@@ -9,7 +9,7 @@ from tortoise.exceptions import IntegrityError
 from core.emails import parse_email
 from models.accounts import User
 from models.one_time_tokens import OneTimeToken, Purpose
-from services import analytics, audit, jobs, notifications, one_time_tokens, sessions
+from services import analytics, audit, jobs, notifications, onboarding, one_time_tokens, sessions
 from services.accounts import links
 from services.accounts.links import InvalidLink
 from services.analytics import UserEmailVerified
@@ -111,6 +111,7 @@ async def _move(app: App, row: OneTimeToken, user: User, new: Mailbox) -> None:
     standing = User.filter(id=user.id, email_key=row.data["from"], suspended_at=None)
     if not await standing.update(email=new.written, email_key=new.key, email_verified_at=app.clock.now()):
         raise InvalidLink
+    await onboarding.done(app, user.id, onboarding.VERIFY_EMAIL)
     if not await stands(row.data["session"]):  # who was signed out meanwhile moves nothing any more
         raise InvalidLink
 

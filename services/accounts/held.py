@@ -11,9 +11,12 @@ from models.analytics import Event
 from models.audit import AuditEvent
 from models.billing import BillingCustomer, CheckoutAttempt, Invoice, PlanSubscription, WebhookEvent
 from models.devices import Device
+from models.feedback import Feedback
+from models.figures import ActiveWeek
 from models.fraud import FraudAssessment, FraudCase, FraudIdentifier
 from models.jobs import Job
 from models.mfa import Passkey, RecoveryCode, Totp
+from models.onboarding import OnboardingStep
 from models.one_time_tokens import OneTimeToken
 from models.recommendations import Interaction, Interest
 from models.sessions import Session
@@ -158,6 +161,7 @@ SECTIONS: tuple[Section, ...] = (
     ),
     Section("trialChanges", (TrialChange,), trial_changes),
     table("analytics", Event, "name", "version", "at", "properties", "idempotency_key"),
+    table("activeWeeks", ActiveWeek, "week"),
     table("trialClaims", TrialClaim, "person_hash", "claimed_at"),
     table("usage", UsageCounter, "meter", "used", "reserved", "ends_at", window="period"),
     table("usageReports", UsageRecord, "meter", "quantity", "idempotency_key", "recorded_at", window="period"),
@@ -182,6 +186,8 @@ SECTIONS: tuple[Section, ...] = (
         "interactions", Interaction, "kind", "occurred_at", "created_at", "idempotency_key", "recommendation",
         item="item__key", title="item__title",
     ),
+    table("onboarding", OnboardingStep, "step", "done_at"),
+    table("feedback", Feedback, "score", "comment", "surface", "at"),
     Section(EVENTS.name, EVENTS.models, events),
     Section("letters", (Job,), letters),
 )  # fmt: skip

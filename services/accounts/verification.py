@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.accounts import User
 from models.one_time_tokens import Purpose
-from services import analytics, audit, jobs, notifications, one_time_tokens
+from services import analytics, audit, jobs, notifications, onboarding, one_time_tokens
 from services.accounts import links
 from services.accounts.links import InvalidLink
 from services.analytics import UserEmailVerified
@@ -68,6 +68,7 @@ async def mark(app: App, user: User, client: Client) -> bool:
         user.email_verified_at = now
         await audit.record(app, Action.EMAIL_VERIFIED, actor=user, client=client)
         await analytics.record(app, user.id, UserEmailVerified())
+        await onboarding.done(app, user.id, onboarding.VERIFY_EMAIL)
         return True
     if not await same.exists():
         raise InvalidLink

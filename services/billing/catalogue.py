@@ -74,6 +74,12 @@ class Plan:
     prices: dict[str, int]
     features: tuple[Feature, ...]
     retired: bool = False
+    line: str = ""
+    """What its intervals have in common: buying any plan of the line is buying what the trial was of."""
+
+    def __post_init__(self) -> None:
+        if not self.line:
+            object.__setattr__(self, "line", self.key)
 
     @property
     def costs(self) -> bool:
@@ -199,7 +205,15 @@ def _plan(entry: dict[str, Any], trial: dict[str, Any], meters: dict[str, Meter]
         prices=_prices(entry["price"], f"{entry['key']}.price"),
         features=tuple(_feature(f"{entry['key']}.features.{key}", key, value, meters) for key, value in features),
         retired=_switch(entry.get("retired", False), f"{entry['key']}.retired"),
+        line=_line(entry),
     )
+
+
+def _line(entry: dict[str, Any]) -> str:
+    line = str(entry.get("line", entry["key"]))
+    if not KEY.fullmatch(line):
+        raise ValueError(f"{entry['key']}.line: small letters, digits and hyphens make a key")
+    return line
 
 
 def _prices(given: dict[str, Any], field: str) -> dict[str, int]:

@@ -8,17 +8,19 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from core.errors import BadUserInput, NotFound
-from models.recommendations import Interaction, Item
+from models.recommendations import Interaction, InteractionKind, Item
+from services import onboarding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from models.recommendations import InteractionKind
     from services.app import App
 
 LARGEST_BATCH = 100
 LONGEST_KEY = 100
 LONGEST_RECOMMENDATION = 128
+OPENED = {InteractionKind.CLICK, InteractionKind.SAVE, InteractionKind.COMPLETE}
+"""What nobody does with an item that they have not opened."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ async def record(app: App, user_id: int, events: Sequence[Event]) -> Recorded:
     async with app.database.transaction():
         await Interaction.bulk_create(rows, ignore_conflicts=True)
         accepted = await Interaction.filter(user_id=user_id, batch=batch).count()
+        if OPENED & {event.kind for event in events}:
+            await onboarding.done(app, user_id, onboarding.OPEN_RECOMMENDATION)
     if accepted:
         await app.recommendations_changed.publish(str(user_id))
     return Recorded(accepted, len(events) - accepted)

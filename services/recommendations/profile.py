@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import BadUserInput
 from models.accounts import User
 from models.recommendations import Interest, InterestSource, Item
+from services import onboarding
 from services.recommendations.catalogue import normalised
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ async def set_interests(app: App, user_id: int, topics: Sequence[str]) -> list[I
             on_conflict=["user_id", "topic_key"],
             update_fields=["topic", "category", "weight", "source", "model", "version", "vector", "created_at"],
         )
+        if rows:
+            await onboarding.done(app, user_id, onboarding.CHOOSE_INTERESTS)
     await app.recommendations_changed.publish(str(user_id))
     return await interests_of(user_id)
 

@@ -144,7 +144,7 @@ def come_back(graphiql: GraphiQL) -> None:
     """Load the page again: tabs and text are as they were left, and the token is offered, which is kept apart."""
     graphiql.page.wait_for_timeout(600)  # GraphiQL writes its tabs down half a second after a change
     graphiql.open()
-    expect(graphiql.tabs).to_have_text(["Register", "Me", "Countdown", "Recommendations", "Login"])
+    expect(graphiql.tabs).to_have_text(["Register", "Me", "Countdown", "Recommendations", "Login", "Kpis"])
     graphiql.tab("Register")
     expect(graphiql.page.get_by_text(graphiql.email).first).to_be_visible()
     graphiql.use_token()

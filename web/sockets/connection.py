@@ -127,6 +127,7 @@ class Socket:
             pass
         except Exception as error:  # ruff: ignore[blind-except] -- a fault is told by its id and logged, not by 1006
             _, extensions = failure(error)
+            self._runtime.measure_socket([extensions["code"]])
             await self.close(1011, f"{extensions['code']} {extensions.get('errorId', '')}".strip())
 
     async def _greeted(self) -> object:
@@ -151,6 +152,7 @@ class Socket:
             await self._authenticate(given)
         self._acknowledged = True
         await self._send({"type": "connection_ack"})
+        self._runtime.measure_socket()
 
     async def _authenticate(self, given: object) -> None:
         try:
@@ -160,6 +162,7 @@ class Socket:
             raise CloseError(4403, "Forbidden") from error
         except Exception as error:
             _, extensions = failure(error)
+            self._runtime.measure_socket([extensions["code"]])
             raise CloseError(1013 if extensions["code"] == "UNAVAILABLE" else 1011, extensions["code"]) from error
         self._joined(self)
 
@@ -214,6 +217,7 @@ class Socket:
             last = await self._answer(answers, running) or last
         except Exception as error:  # ruff: ignore[blind-except] -- a fault ends one operation, not the socket
             message, extensions = failure(error)
+            self._runtime.measure_socket([extensions["code"]])
             last = {"type": "error", "payload": [{"message": message, "extensions": extensions}]}
         if self._operations.get(running.id) is running:
             del self._operations[running.id]

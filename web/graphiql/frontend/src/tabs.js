@@ -103,7 +103,26 @@ mutation Login($input: LoginInput!) {
   variables: register.variables,
 };
 
-export const tabs = [register, me, countdown, recommendations, login].map(({ query, variables }) => ({
+const kpis = {
+  query: `# Does the product meet its targets?
+# For analysts and administrators, with the
+# token of a sign-in by a second factor.
+query Kpis {
+  kpis {
+    name
+    value
+    comparison
+    target
+    low
+    high
+    sampleSize
+    verdict
+  }
+}
+`,
+};
+
+export const tabs = [register, me, countdown, recommendations, login, kpis].map(({ query, variables }) => ({
   query,
   variables: variables && JSON.stringify(variables, null, 2),
 }));
