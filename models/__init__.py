@@ -15,6 +15,7 @@ from models.billing import (
 )
 from models.clock import ClockOffset
 from models.devices import Device
+from models.flags import FeatureFlag
 from models.fraud import FraudAssessment, FraudCase, FraudIdentifier, FraudKey, FraudListEntry
 from models.jobs import Job
 from models.keys import Key, KeyUse
@@ -34,6 +35,7 @@ __all__ = [
     "EndPolicy",
     "Event",
     "EventDay",
+    "FeatureFlag",
     "FraudAssessment",
     "FraudCase",
     "FraudIdentifier",

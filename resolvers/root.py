@@ -23,6 +23,7 @@ from resolvers.analytics import AnalyticsMutation
 from resolvers.audit import AuditQuery
 from resolvers.billing import BillingMutation, BillingQuery
 from resolvers.devices import DevicesMutation
+from resolvers.flags import FlagsMutation, FlagsQuery
 from resolvers.fraud import FraudMutation, FraudQuery
 from resolvers.mfa import MfaMutation
 from resolvers.nodes import NodesQuery
@@ -45,6 +46,7 @@ class Query(
     AdministrationQuery,
     AuditQuery,
     BillingQuery,
+    FlagsQuery,
     FraudQuery,
     NodesQuery,
     RecommendationsQuery,
@@ -60,6 +62,7 @@ class Mutation(
     AnalyticsMutation,
     BillingMutation,
     DevicesMutation,
+    FlagsMutation,
     FraudMutation,
     MfaMutation,
     PrivacyMutation,
