@@ -29,6 +29,7 @@ NOT_EXPORTED = {
     "keys": "ours",
     "clock": "one number, about nobody",
     "event_days": "counts of a day, of which none names anybody",
+    "feature_flags": "how features are rolled out, for everybody",
     "fraud_keys": "locks of sign-ups: keyed hashes without an owner, gone after a day",
     "fraud_list_entries": "what the staff knows of a keyed hash; the owner is who wrote it",
 }

@@ -15,7 +15,6 @@ from openfeature.exception import ErrorCode
 from openfeature.flag_evaluation import FlagResolutionDetails
 from openfeature.flag_evaluation import Reason as SdkReason
 from openfeature.provider import AbstractProvider, Metadata
-from openfeature.provider.no_op_provider import NoOpProvider
 
 from adapters.flags.port import Reason, Resolution
 
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from adapters.flags.port import Resolve
-
-_NOTHING = NoOpProvider()
-"""What a closed app's domain has: it answers with the default that a caller hands in."""
 
 
 class OpenFeatureFlags:
@@ -134,3 +130,7 @@ def _mismatch(default: Any) -> FlagResolutionDetails[Any]:
         error_code=ErrorCode.TYPE_MISMATCH,
         error_message="A flag is on or off, or a text: its variant.",
     )
+
+
+_NOTHING = DeclaredProvider(lambda *_: None)
+"""What the domain of a closed app has: it knows of no flag."""

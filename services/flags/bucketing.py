@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import mmh3
@@ -23,12 +25,8 @@ def variant_of(weights: Mapping[str, int], seed: str, who: str) -> str | None:
     """The variant of somebody, each with the share of its weight. None where there are none."""
     if not weights:
         return None
-    place = _placed(seed, who, sum(weights.values()))
-    for variant, weight in weights.items():
-        place -= weight
-        if place < 0:
-            return variant
-    raise AssertionError
+    bounds = list(accumulate(weights.values()))
+    return list(weights)[bisect_right(bounds, _placed(seed, who, bounds[-1]))]
 
 
 def _placed(seed: str, who: str, places: int) -> int:

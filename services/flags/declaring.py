@@ -72,8 +72,8 @@ def _flags(document: dict[str, Any], plans: Collection[str]) -> dict[str, Flag]:
 
 
 def _flag(entry: dict[str, Any], plans: Collection[str]) -> Flag:
-    key = entry["key"]
-    if not KEY.fullmatch(str(key)):
+    key: object = entry["key"]
+    if not isinstance(key, str) or not KEY.fullmatch(key):
         raise ValueError(f"{key}: small letters, digits and hyphens make a key")
     if unknown := entry.keys() - _FIELDS:
         raise ValueError(f"{key}.{min(map(str, unknown))}: there is no such field")
@@ -94,7 +94,7 @@ def _flag(entry: dict[str, Any], plans: Collection[str]) -> Flag:
 
 
 def _text(entry: dict[str, Any], name: str, otherwise: str = "") -> str:
-    value = entry.get(name, otherwise)
+    value: object = entry.get(name, otherwise)
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{entry['key']}.{name}: a text would be right")
     return value
@@ -109,7 +109,7 @@ def _truth(entry: dict[str, Any], name: str, *, otherwise: bool) -> bool:
 
 def _variants(flag: str, given: dict[str, Any]) -> dict[str, int]:
     for key, weight in given.items():
-        if not KEY.fullmatch(str(key)):
+        if not isinstance(key, str) or not KEY.fullmatch(key):
             raise ValueError(f"{flag}.variants.{key}: small letters, digits and hyphens make a key")
         if type(weight) is not int or not 0 <= weight <= LARGEST_WEIGHT:
             raise ValueError(f"{flag}.variants.{key}: a whole number from 0 to {LARGEST_WEIGHT:,} would be right")
@@ -120,7 +120,7 @@ def _variants(flag: str, given: dict[str, Any]) -> dict[str, int]:
 
 def _named(entry: dict[str, Any], name: str, known: Collection[str]) -> frozenset[str]:
     given = entry.get(name, [])
-    if not isinstance(given, list):
+    if type(given) is not list:
         raise TypeError(f"{entry['key']}.{name}: a list would be right")
     for value in given:
         if value not in known:

@@ -54,24 +54,23 @@ class FlagKeeper:
         self._reading = asyncio.Lock()
         self._stale = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._unsubscribe: Callable[[], None] | None = None
+        self._unsubscribe: Callable[[], None] = lambda: None
 
     async def open(self) -> None:
         """Read the table and begin to follow. Where it cannot be read, flags are as they were declared."""
         self._unsubscribe = self._bus.subscribe(CHANNEL, lambda _: self._stale.set(), resync=self._stale.set)
         await self.look()
         await self._flags.open(self.resolve)
-        self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._write())]
+        self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._keep_writing())]
 
     async def close(self) -> None:
         """Stop following, and write what was noted."""
-        if self._unsubscribe:
-            self._unsubscribe()
+        self._unsubscribe()
         for task in self._tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-        await self._write_once()
+        await self.write()
         await self._flags.close()
 
     async def evaluate(self, key: str, who: str | None, attributes: Mapping[str, str]) -> Resolution:
@@ -90,6 +89,14 @@ class FlagKeeper:
                 await self.load()
             except Exception as error:  # ruff: ignore[blind-except] -- as said
                 log.warning("flags.not_read", reason=str(error) or type(error).__name__)
+
+    async def write(self) -> None:
+        """Write what was noted if that is possible; else it waits."""
+        with self._database.bound():
+            try:
+                await self.exposures.write()
+            except Exception as error:  # ruff: ignore[blind-except] -- as said
+                log.warning("flags.exposures_not_written", reason=str(error) or type(error).__name__)
 
     def state_of(self, flag: Flag) -> State:
         """How a flag was set; as it was declared when nobody has set it."""
@@ -118,14 +125,7 @@ class FlagKeeper:
             self._stale.clear()
             await self.look()
 
-    async def _write(self) -> None:
+    async def _keep_writing(self) -> None:
         while True:
             await asyncio.sleep(WRITE_EVERY)
-            await self._write_once()
-
-    async def _write_once(self) -> None:
-        with self._database.bound():
-            try:
-                await self.exposures.write()
-            except Exception as error:  # ruff: ignore[blind-except] -- they wait for the next time
-                log.warning("flags.exposures_not_written", reason=str(error) or type(error).__name__)
+            await self.write()
