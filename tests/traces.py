@@ -13,6 +13,7 @@ from models import (
     AuditEvent,
     BillingCustomer,
     CheckoutAttempt,
+    Event,
     Interaction,
     InteractionKind,
     Interest,
@@ -84,6 +85,9 @@ async def filled(porchlight: Porchlight, email: str) -> Person:
                 **mine, item=item, kind=InteractionKind.VIEW, idempotency_key=str(number), batch="b", occurred_at=START,
                 created_at=START,
             )  # fmt: skip
+        await Event.create(
+            **mine, name="page.viewed", version=1, at=START, properties={"path": "/"}, idempotency_key=f"e-{email}"
+        )
         await Totp.create(**mine, sealed_secret=app.keys.seal(b"seed", "totp"), created_at=START)
         metered: Any = {**mine, "meter": "api-calls", "period": "2026-03"}
         await UsageCounter.create(**metered, used=3, reserved=2)

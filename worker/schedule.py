@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from services import audit, jobs, pruning, trials, usage
+from services.analytics import keeping
 from services.app import App
 from services.billing import forgetting, reconciling
 from services.mfa import half_sessions
@@ -28,6 +29,8 @@ SCHEDULE = (
     Recurring(pruning.TOKENS, timedelta(hours=1)),
     Recurring(pruning.FRAUD, timedelta(days=1)),
     Recurring(pruning.SESSIONS, timedelta(days=1)),
+    Recurring(keeping.ROLL, timedelta(days=1)),
+    Recurring(keeping.PRUNE, timedelta(hours=1)),
     Recurring(trials.END, timedelta(seconds=15)),
     Recurring(pruning.USAGE, timedelta(days=1)),
     Recurring(forgetting.PRUNE, timedelta(days=1)),

@@ -2,6 +2,7 @@
 
 from services import accounts, audit, email_codes, keys, notifications, pruning, recommendations, trials, usage
 from services.accounts import email_change, magic_links, password_reset, verification
+from services.analytics import keeping
 from services.billing import cards, following, forgetting, inbox, leaving, letters, reconciling, working
 from services.fraud import granting
 from services.mfa import half_sessions
@@ -10,6 +11,8 @@ from worker.loop import Task
 TASKS: dict[str, Task] = {
     accounts.DELETION: accounts.delete,
     audit.CHAIN: audit.chain,
+    keeping.PRUNE: keeping.prune,
+    keeping.ROLL: keeping.roll,
     forgetting.FORGET: forgetting.forget_customer,
     forgetting.PRUNE: forgetting.prune,
     following.CHECK_CARD: cards.check,

@@ -29,6 +29,7 @@ class _Counting(Reporting, AsyncpgDBClient):
     async def affected(self, statement: str, values: list[Any]) -> int:
         with reporting():
             async with self.acquire_connection() as connection:
+                self.log.debug("%s: %s", statement, values)
                 status: str = await connection.execute(statement, *values)
         count = status.rpartition(" ")[2]  # "INSERT 0 3", "UPDATE 2"; "CREATE TABLE" counts nothing.
         return int(count) if count.isdecimal() else 0

@@ -31,6 +31,7 @@ class _Counting(Reporting, TortoiseSqliteClient):
     async def affected(self, statement: str, values: list[Any]) -> int:
         with reporting():
             async with self.acquire_connection() as connection:
+                self.log.debug("%s: %s", statement, values)
                 cursor = await cast("aiosqlite.Connection", connection).execute(statement, values)
                 await cursor.close()
                 return max(cursor.rowcount, 0)

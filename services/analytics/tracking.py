@@ -113,9 +113,9 @@ def _check_properties(place: int, known: ClientEvent, properties: Any) -> None:
     """Raise BadUserInput unless these are what the event may have."""
     if not isinstance(properties, dict):
         raise _wrong(place, "properties", "is an object")
-    if unknown := properties.keys() - known.properties.keys():
-        about = f"are of: {', '.join(known.properties) or 'nothing'}"
-        raise _wrong(place, "properties", f"{about}. There are {len(unknown)} others")
+    if properties.keys() - known.properties.keys():
+        names = ", ".join(known.properties)
+        raise _wrong(place, "properties", f"may have {names}, and nothing else" if names else "is empty for this event")
     for name, rule in known.properties.items():
         if name not in properties:
             if rule.optional:

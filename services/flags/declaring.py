@@ -107,7 +107,7 @@ def _truth(entry: dict[str, Any], name: str, *, otherwise: bool) -> bool:
     return value
 
 
-def _variants(flag: str, given: dict[str, Any]) -> dict[str, int]:
+def _variants(flag: str, given: dict[Any, Any]) -> dict[str, int]:
     for key, weight in given.items():
         if not isinstance(key, str) or not KEY.fullmatch(key):
             raise ValueError(f"{flag}.variants.{key}: small letters, digits and hyphens make a key")
