@@ -51,6 +51,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str) -> None:
     with pytest.raises(FlagsError, match=re.escape(WRONG[text])) as error:
         read_flags(file, plans=PLANS)
     assert str(error.value).startswith("flags.yaml: ")
+    assert error.value.message == str(error.value)  # what the program says when it does not start
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

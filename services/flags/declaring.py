@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from core.errors import PorchlightError
 from core.strict_yaml import read_yaml
 from models.accounts import Role
 
@@ -21,7 +22,7 @@ LARGEST_WEIGHT = 10_000
 _FIELDS = {"key", "description", "default", "variants", "rollout_seed", "variant_seed", "roles", "plans", "measured"}
 
 
-class FlagsError(Exception):
+class FlagsError(PorchlightError):
     """The flag file says something that cannot be served. The message names the flag and the field."""
 
 

@@ -51,6 +51,7 @@ class FlagKeeper:
         self._database = database
         self._bus = bus
         self._states: dict[str, State] = {}
+        self._lost = False
         self._reading = asyncio.Lock()
         self._stale = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -88,7 +89,9 @@ class FlagKeeper:
             try:
                 await self.load()
             except Exception as error:  # ruff: ignore[blind-except] -- as said
-                log.warning("flags.not_read", reason=str(error) or type(error).__name__)
+                self._tell(str(error) or type(error).__name__)
+            else:
+                self._tell(None)
 
     async def write(self) -> None:
         """Write what was noted if that is possible; else it waits."""
@@ -124,6 +127,14 @@ class FlagKeeper:
                 await asyncio.wait_for(self._stale.wait(), LOOK_EVERY)
             self._stale.clear()
             await self.look()
+
+    def _tell(self, fault: str | None) -> None:
+        """Log the first look that fails, and the first that succeeds again: there is one each second."""
+        if fault is not None and not self._lost:
+            log.warning("flags.not_read", reason=fault)
+        elif fault is None and self._lost:
+            log.info("flags.read_again")
+        self._lost = fault is not None
 
     async def _keep_writing(self) -> None:
         while True:
