@@ -19,7 +19,7 @@ class Event(Model):
     at = fields.DatetimeField()
     properties: Any = fields.JSONField()
     idempotency_key = fields.CharField(max_length=100, null=True)
-    """What its sender calls it: the same key of the same user is the same event. Null for those of the server."""
+    """What its sender calls it: the same key of the same user is the same event. Null where each one counts."""
 
     class Meta:
         table = "events"

@@ -108,7 +108,8 @@ async def test_events_go_when_their_time_is_over(app: App, clock: ManualClock, m
     await keeping.prune(app, {})
     assert await Event.filter(name=Name.PAGE_VIEWED).values_list("at", flat=True) == [midnight(0)]
     await keeping.roll(app, {})
-    monkeypatch.setattr(keeping, "BATCHES", 1)
+    for figure in ("BATCH", "BATCHES"):
+        monkeypatch.setattr(keeping, figure, 1)
     await keeping.prune(app, {})
     assert await Event.filter(name=Name.PAGE_VIEWED).count() == 0
     assert isinstance((await EventDay.all().order_by("-day").first() or EventDay()).day, date)

@@ -12,9 +12,9 @@ import pytest
 from core.errors import Unauthenticated
 from models import AuditEvent, Event, User
 from services import access, analytics
-from services.analytics import CLIENT_EVENTS, Told, Tracked
+from services.analytics import CLIENT_EVENTS, Told, Tracked, keeping
 from services.sessions import Client
-from tests.clock import START
+from tests.clock import START, ManualClock
 from tests.conftest import Start
 from tests.porchlight import Person, Porchlight
 
@@ -194,6 +194,25 @@ async def test_the_same_batch_many_times_at_once(start: Start) -> None:
     assert len(await told(first)) == 100
 
 
+async def test_what_comes_again_after_its_key_has_gone(porchlight: Porchlight, clock: ManualClock) -> None:
+    """With its moment it is too old by then; without one nothing tells it from a new one."""
+    person = await porchlight.register()
+    app, batch = (
+        porchlight.app,
+        [Told("page.viewed", {"path": "/"}, START, "a"), Told("onboarding.started", {}, None, "b")],
+    )
+    with app.database.bound():
+        viewer = await access.authenticate(app, person.access_token)
+        assert await analytics.track(app, viewer, batch, Client()) == Tracked(2, 0, 0)
+        await clock.advance(6 * DAY)
+        assert await analytics.track(app, viewer, batch, Client()) == Tracked(0, 2, 0)
+        await clock.advance(90 * DAY)
+        await keeping.roll(app, {})
+        await keeping.prune(app, {})
+        assert await analytics.track(app, viewer, batch, Client()) == Tracked(1, 0, 1)
+        assert await analytics.track(app, viewer, batch[:1], Client()) == Tracked(0, 0, 1)
+
+
 async def test_no_means_no(porchlight: Porchlight) -> None:
     """It deletes what clients have told and drops what comes; what the server writes stays. Said twice, it is once."""
     ada, grace = await porchlight.register(), await porchlight.register("grace@example.com")
@@ -218,10 +237,10 @@ async def test_no_means_no(porchlight: Porchlight) -> None:
 
 
 async def test_consent_is_told_to_its_owner(porchlight: Porchlight) -> None:
-    """And by the export, not to others."""
+    """Yes, until they say otherwise."""
     person = await porchlight.register()
-    me = (await porchlight.ask("{ me { id analyticsConsent } }", token=person.access_token))["me"]
-    assert me["analyticsConsent"] is True
+    me = (await porchlight.ask("{ me { analyticsConsent } }", token=person.access_token))["me"]
+    assert me == {"analyticsConsent": True}
 
 
 async def overtaken(porchlight: Porchlight, person: Person, change: Callable[[], Awaitable[object]]) -> Tracked:

@@ -28,26 +28,24 @@ _DAY = timedelta(days=1)
 _ROLL = """
 INSERT INTO event_days (day, name, count, users)
 SELECT {day}, name, count(*), count(DISTINCT user_id) FROM events
-WHERE name IN ({names}) AND at >= $1 AND at < $2 GROUP BY 1, 2
+WHERE name IN ({names}) AND at >= $2 AND at < $3 GROUP BY name
 ON CONFLICT (day, name) DO UPDATE SET count = excluded.count, users = excluded.users
 """
-_DAY_OF = {"postgres": "(at AT TIME ZONE 'UTC')::date", "sqlite": "substr(at, 1, 10)"}
+_GIVEN_DAY = {"postgres": "$1::date", "sqlite": "date($1)"}
 _PRUNE = "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE name IN ({names}) AND at < $1 LIMIT $2)"
 
 
 async def roll(app: App, _: dict[str, Any]) -> None:
     """Count the events of each day that is over, anew for those in which one may still have come late.
 
-    Days that no job has counted are made up for. Doing it twice, or twice at once, is once.
+    Days that no job has counted are made up for, the oldest first, each by itself: who is stopped has done some for
+    good. Doing it twice, or twice at once, is once.
     """
     today = app.clock.now().date()
-    since = await _first_to_count(today)
-    if since is None:
-        return
-    sql = _ROLL.format(day=_DAY_OF[app.database.dialect], names=_listed(Name))
-    async with app.database.transaction():
-        await EventDay.filter(day__gte=since).delete()
-        await app.database.execute(sql, [_moment(app, since), _moment(app, today)])
+    day = await _first_to_count(today)
+    while day < today:
+        await _count(app, day)
+        day += _DAY
 
 
 async def prune(app: App, _: dict[str, Any]) -> None:
@@ -64,14 +62,22 @@ async def prune(app: App, _: dict[str, Any]) -> None:
                 break
 
 
-async def _first_to_count(today: date) -> date | None:
-    """The first day whose count may be wrong or missing; None when there is no event."""
+async def _count(app: App, day: date) -> None:
+    sql = _ROLL.format(day=_GIVEN_DAY[app.database.dialect], names=_listed(Name))
+    given = day if app.database.dialect == "postgres" else day.isoformat()
+    async with app.database.transaction():
+        await EventDay.filter(day=day).delete()
+        await app.database.execute(sql, [given, _moment(app, day), _moment(app, day + _DAY)])
+
+
+async def _first_to_count(today: date) -> date:
+    """The first day whose count may be wrong or missing: today when there is no event."""
     last = await EventDay.all().order_by("-day").first()
     still_open = today - OLDEST - _DAY
     if last is not None:
         return min(still_open, last.day + _DAY)
     first = await Event.all().order_by("at").first()
-    return first.at.astimezone(UTC).date() if first else None
+    return first.at.astimezone(UTC).date() if first else today
 
 
 def _moment(app: App, day: date) -> datetime | str:

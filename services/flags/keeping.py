@@ -124,7 +124,8 @@ class FlagKeeper:
     async def _follow(self) -> None:
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stale.wait(), LOOK_EVERY)
+                async with asyncio.timeout(LOOK_EVERY):  # `wait_for` may swallow the cancellation that ends this
+                    await self._stale.wait()
             self._stale.clear()
             await self.look()
 
