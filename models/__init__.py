@@ -17,6 +17,7 @@ from models.clock import ClockOffset
 from models.devices import Device
 from models.feedback import Feedback
 from models.figures import ActiveWeek, DepartedTrial, KpiDay, RetentionWeek
+from models.flags import FeatureFlag
 from models.fraud import FraudAssessment, FraudCase, FraudIdentifier, FraudKey, FraudListEntry
 from models.jobs import Job
 from models.keys import Key, KeyUse
@@ -41,6 +42,7 @@ __all__ = [
     "EndPolicy",
     "Event",
     "EventDay",
+    "FeatureFlag",
     "Feedback",
     "FraudAssessment",
     "FraudCase",

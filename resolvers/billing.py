@@ -7,7 +7,7 @@ import strawberry
 
 from schema.billing import Plan
 from schema.context import Info
-from schema.directives import Auth, Public, RateLimit, guards
+from schema.directives import Auth, Flag, Public, RateLimit, guards
 from schema.purchase_results import (
     CancelSubscriptionResult,
     CancelSubscriptionSuccess,
@@ -45,7 +45,7 @@ class BillingQuery:
         return [Plan.of(plan) for plan in info.context.app.catalogue.sold]
 
     @strawberry.field(
-        extensions=guards(Auth(), RateLimit(max=30, window=60)),
+        extensions=guards(Auth(), RateLimit(max=30, window=60), Flag("plan-change-preview")),
         description="What it would cost to put the viewer's subscription on another plan; NOT_FOUND without one.",
     )
     async def plan_change_preview(

@@ -25,6 +25,7 @@ from resolvers.billing import BillingMutation, BillingQuery
 from resolvers.devices import DevicesMutation
 from resolvers.feedback import FeedbackMutation
 from resolvers.figures import FiguresQuery
+from resolvers.flags import FlagsMutation, FlagsQuery
 from resolvers.fraud import FraudMutation, FraudQuery
 from resolvers.mfa import MfaMutation
 from resolvers.nodes import NodesQuery
@@ -49,6 +50,7 @@ class Query(
     AuditQuery,
     BillingQuery,
     FiguresQuery,
+    FlagsQuery,
     FraudQuery,
     NodesQuery,
     RecommendationsQuery,
@@ -65,6 +67,7 @@ class Mutation(
     BillingMutation,
     DevicesMutation,
     FeedbackMutation,
+    FlagsMutation,
     FraudMutation,
     MfaMutation,
     OnboardingMutation,

@@ -9,7 +9,7 @@ import strawberry
 from core.errors import BadUserInput, NotFound, StepUpRequired, Unauthenticated
 from loaders import Loaders
 from schema.cookies import Cookies
-from services import access, accounts, mfa
+from services import access, accounts, entitlements, mfa
 from services.access import Permission, Viewer
 from services.app import App
 from services.entitlements import Held
@@ -79,6 +79,13 @@ class Context:
         """What a user has, read once in this request."""
         trial = await self.loaders.trial_by_user.load(user_id)
         return Held(trial, await self.loaders.purchases_by_user.load(user_id))
+
+    async def plan_key(self) -> str:
+        """The key of the plan that the viewer is on, as it is after what this operation has changed so far."""
+        if self.changing:
+            self.renew()
+        held = await self.held_by(self.signed_in.user.id)
+        return entitlements.plan_of(self.app, held, self.now).plan.key
 
     def may(self, permission: Permission) -> bool:
         """Whether there is a viewer who has this permission."""

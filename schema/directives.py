@@ -18,12 +18,12 @@ from strawberry.schema_directive import Location
 from strawberry.types.field import StrawberryField
 
 from core.emails import email_key
-from core.errors import Forbidden, NotEntitled, RateLimited, Unauthenticated
+from core.errors import Forbidden, NotEntitled, NotFound, RateLimited, Unauthenticated
 from core.networks import network_of
 from models.accounts import Role
 from schema.context import Context
 from schema.enums import described
-from services import access, entitlements
+from services import access, entitlements, flags
 
 STAFF_READS = 3600
 """Seconds for which a second factor opens what happened to other people."""
@@ -93,6 +93,15 @@ class EntitledDirective:
     """`@entitled` in the printed schema."""
 
     to: str
+
+
+@strawberry.schema_directive(
+    locations=ON_FIELDS, name="flag", description="Only who has this feature flag may ask for this: NOT_FOUND without."
+)
+class FlagDirective:
+    """`@flag` in the printed schema."""
+
+    key: str
 
 
 class Guard(FieldExtension, ABC):
@@ -241,6 +250,24 @@ class Entitled(Guard):
             event.cancel()
             await asyncio.gather(lapse, event, return_exceptions=True)
             await events.aclose()
+
+
+class Flag(Guard):
+    """Only who has the flag may call: for everybody else there is no such field. A subscription is asked when it opens.
+
+    Raises NotFound.
+    """
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+    def directive(self) -> object:
+        return FlagDirective(key=self.key)
+
+    async def check(self, context: Context, field: str, arguments: dict[str, Any]) -> None:
+        user = context.viewer.user if context.viewer else None
+        if not await flags.is_on(context.app, self.key, user, context.plan_key):
+            raise NotFound
 
 
 def guards(*ordered: Guard) -> list[FieldExtension]:

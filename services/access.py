@@ -36,6 +36,8 @@ class Permission(StrEnum):
     """Decide fraud cases, and keep the lists."""
     REPLAY_WEBHOOKS = auto()
     """See what the payment provider has told, and have it looked into again."""
+    SET_FLAGS = auto()
+    """Roll features out, and kill them."""
     READ_FIGURES = auto()
     """See figures. It is what tells an ANALYST from a USER."""
 

@@ -13,6 +13,7 @@ from adapters.breaches import Breaches, open_breaches
 from adapters.bus import Bus, open_bus
 from adapters.database import Database, open_database, pending
 from adapters.embeddings import Embeddings, open_embeddings
+from adapters.flags import OpenFeatureFlags
 from adapters.limits import Limits, open_limits
 from adapters.mail import Mail, open_mail
 from adapters.payments import Payments, open_payments
@@ -27,6 +28,7 @@ from core.settings import Settings, SettingsError
 from core.tokens import KeyRing
 from services import clock as clocks
 from services.billing import Catalogue, read_catalogue
+from services.flags import FlagKeeper, read_flags
 from services.fraud.rules import Rules, RulesError, read_rules
 from services.keys import KeyKeeper
 from services.measuring import Measuring
@@ -84,6 +86,7 @@ class App:
     catalogue: Catalogue
     fraud_rules: Rules
     shadow_rules: Rules | None
+    flags: FlagKeeper
     countdown: Countdown
     measuring: Measuring
     items: ItemIndex
@@ -184,6 +187,7 @@ def assemble(settings: Settings, ports: Ports | None = None, clock: Clock | None
     """The parts, put together and not yet opened."""
     clock = clock or (AdjustableClock() if settings.clock == "adjustable" else SystemClock())
     ports = ports or choose_ports(settings, clock)
+    catalogue = read_catalogue()
     keys = KeyRing(settings.secret_key, issuer=settings.public_url, clock=clock)
     return App(
         settings=settings,
@@ -197,9 +201,10 @@ def assemble(settings: Settings, ports: Ports | None = None, clock: Clock | None
         ),
         keys=keys,
         key_keeper=KeyKeeper(keys, Envelope(settings.secret_key), clock, ports.database, ports.bus),
-        catalogue=read_catalogue(),
+        catalogue=catalogue,
         fraud_rules=read_rules(),
         shadow_rules=_shadow_rules(settings),
+        flags=FlagKeeper(read_flags(plans=catalogue.plans), OpenFeatureFlags(), ports.database, ports.bus),
         countdown=Countdown(clock, ports.database, ports.bus),
         measuring=Measuring(clock, ports.database),
         items=ItemIndex(ports.embeddings, ports.vectors, ports.database, ports.bus),
@@ -257,6 +262,8 @@ async def opened(app: App) -> AsyncGenerator[None, None]:
         await stack.enter_async_context(clocks.following(app))
         stack.push_async_callback(app.key_keeper.close)
         await app.key_keeper.open()
+        stack.push_async_callback(app.flags.close)
+        await app.flags.open()
         stack.push_async_callback(app.countdown.close)
         await app.countdown.open()
         await stack.enter_async_context(app.measuring.writing())

@@ -33,6 +33,7 @@ NOT_EXPORTED = {
     "kpi_days": "counts of days, about nobody",
     "retention_weeks": "counts of weeks, about nobody",
     "departed_trials": "days of trials whose accounts are gone, which lead to nobody",
+    "feature_flags": "how features are rolled out, for everybody",
     "fraud_keys": "locks of sign-ups: keyed hashes without an owner, gone after a day",
     "fraud_list_entries": "what the staff knows of a keyed hash; the owner is who wrote it",
 }

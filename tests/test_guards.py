@@ -18,7 +18,7 @@ from models import Trial, User
 from models.accounts import Role
 from resolvers.root import Mutation, Query, Subscription, UnguardedFieldError, require_guards
 from schema.context import Context
-from schema.directives import Auth, Entitled, Guard, Public, PublicDirective, RateLimit, RateLimitKey, guards
+from schema.directives import Auth, Entitled, Flag, Guard, Public, PublicDirective, RateLimit, RateLimitKey, guards
 from tests.conftest import Start
 from tests.porchlight import LOGIN, PASSWORD, REGISTER, Person, Porchlight
 from tests.services.valkey import RestartableValkey
@@ -125,6 +125,8 @@ def said_by(guard: Any) -> str:
             return f"@auth(requires: {guard.requires.name}, assurance: {guard.assurance}{age})"
         case Entitled():
             return f'@entitled(to: "{guard.to}")'
+        case Flag():
+            return f'@flag(key: "{guard.key}")'
         case RateLimit():
             return f"@rateLimit(max: {guard.max}, window: {guard.window}, by: {guard.by.name})"
     raise AssertionError(guard)

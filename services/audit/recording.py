@@ -61,6 +61,7 @@ class Action(StrEnum):
     FRAUD_CASE_REVIEWED = "fraud.case_reviewed"
     FRAUD_LIST_CHANGED = "fraud.list_changed"
     WEBHOOK_REPLAYED = "webhook.replayed"
+    FLAG_SET = "flag.set"
     KEYS_ROTATED = "keys.rotated"
 
 

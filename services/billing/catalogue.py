@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from core.strict_yaml import read_yaml
 from models.trials import EndPolicy
 from services.billing import money
 
@@ -123,21 +124,10 @@ class Catalogue:
         return self.plans.get((lookup_key or "").partition(":")[0])
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML in which a key that stands twice is a fault: of two prices in euros the first would be lost unseen."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # ruff: ignore[boolean-type-hint-positional-argument, boolean-default-value-positional-argument] -- PyYAML's form
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        if len(set(keys)) != len(keys):
-            raise ValueError(f"line {node.start_mark.line + 1}: a key stands twice")
-        return super().construct_mapping(node, deep=deep)
-
-
 def read_catalogue(path: Path = CATALOGUE_FILE) -> Catalogue:
     """The catalogue in `path`. Raises CatalogueError."""
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # ruff: ignore[unsafe-yaml-load] -- a SafeLoader
-        return _catalogue(document)
+        return _catalogue(read_yaml(path))
     except (AttributeError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:
         raise CatalogueError(f"{path.name}: {type(error).__name__}: {error}") from error
 
