@@ -2,7 +2,7 @@
 
 from services.languages.catalogues import LANGUAGES, SOURCE
 from services.languages.daytime import by_day, days_until, is_day, next_morning, zone_of
-from services.languages.phrases import Money, Phrase, Told, packed, phrase, phrases, unpacked
+from services.languages.phrases import Money, Phrase, Told, label, packed, phrase, phrases, unpacked
 from services.languages.readers import Reader, reader_of
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "by_day",
     "days_until",
     "is_day",
+    "label",
     "next_morning",
     "packed",
     "phrase",

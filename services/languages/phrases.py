@@ -42,6 +42,11 @@ def phrases(singular: str, plural: str, number: int, **values: Told) -> Phrase:
     return Phrase(singular, plural, number, values | {"number": number})
 
 
+def label(text: str) -> str:
+    """The name of a row of facts: it stays English in a payload, and is translated with its row. A literal, as above."""
+    return text
+
+
 def packed(told: Told) -> Any:
     """What is told, as the payload of a job keeps it. Text stays text."""
     match told:

@@ -48,7 +48,8 @@ class Reader:
         """Hour and minute in the reader's zone."""
         from babel.dates import format_time  # ruff: ignore[import-outside-top-level] -- start time
 
-        return format_time(moment.astimezone(self.zone), "short", tzinfo=self.zone, locale=self.locale)
+        text = format_time(moment.astimezone(self.zone), "short", tzinfo=self.zone, locale=self.locale)
+        return text.replace("\N{NARROW NO-BREAK SPACE}", "\N{NO-BREAK SPACE}")  # fonts of old mail programs lack it
 
     def zone_name(self, moment: datetime) -> str:
         """What the reader's zone is called at that time of the year."""
