@@ -24,6 +24,16 @@ KEYWORDS = {"phrase": None, "phrases": (1, 2), "label": None, "_": None, "gettex
 """Whose arguments are sentences, and which of them."""
 OPTIONS = {"silent": "false", "trim_blocks": "true", "lstrip_blocks": "true"}
 WIDTH = 110
+HEADER = """\
+msgid ""
+msgstr ""
+"Language: {language}\\n"
+"MIME-Version: 1.0\\n"
+"Content-Type: text/plain; charset=utf-8\\n"
+"Content-Transfer-Encoding: 8bit\\n"
+"Plural-Forms: {plural_forms}\\n"
+
+"""
 
 
 def sentences() -> Catalog:
@@ -42,9 +52,10 @@ def updated(language: str, found: Catalog) -> bytes:
     catalogue.update(found, no_fuzzy_matching=True, update_creation_date=False)
     written = BytesIO()
     write_po(
-        written, catalogue, width=WIDTH, omit_header=False, sort_output=True, ignore_obsolete=True, include_lineno=False
-    )
-    return written.getvalue()
+        written, catalogue, width=WIDTH, omit_header=True, sort_output=True, ignore_obsolete=True, include_lineno=False
+    )  # fmt: skip
+    header = HEADER.format(language=language, plural_forms=catalogue.plural_forms)
+    return header.encode() + written.getvalue().strip() + b"\n"
 
 
 def main() -> None:
@@ -58,8 +69,8 @@ def main() -> None:
         print(f"{language}: {len(found)} sentences, {len(missing)} of them not translated")
 
 
-def _is_translated(string: str | tuple[str, ...]) -> bool:
-    return all(string) if isinstance(string, tuple) else bool(string)
+def _is_translated(string: object) -> bool:
+    return all(string) if isinstance(string, list | tuple) else bool(string)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def phrases(singular: str, plural: str, number: int, **values: Told) -> Phrase:
 
 
 def label(text: str) -> str:
-    """The name of a row of facts: it stays English in a payload, and is translated with its row. A literal, as above."""
+    """The name of a row of facts, a literal: it stays English in a payload, and is translated when it is told."""
     return text
 
 
