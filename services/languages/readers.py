@@ -55,9 +55,8 @@ class Reader:
         """What the reader's zone is called at that time of the year."""
         from babel.dates import get_timezone_name  # ruff: ignore[import-outside-top-level] -- start time
 
-        if self.zone is UTC:
-            return "UTC"
-        return get_timezone_name(moment.astimezone(self.zone), "long", locale=self.locale)
+        local = moment.astimezone(self.zone)
+        return "UTC" if local.tzname() == "UTC" else get_timezone_name(local, "long", locale=self.locale)
 
     def _formatted(self, told: int | date | timedelta | Money) -> str:
         match told:
