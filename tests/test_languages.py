@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from services.languages import (
     LANGUAGES,
+    Country,
     Money,
     Told,
     by_day,
@@ -40,6 +41,16 @@ ZONES = st.sampled_from(
 # Translations.
 
 
+def forms_of(text: object) -> list[str]:
+    """The singular, and where there is one the plural."""
+    return [str(form or "") for form in text] if isinstance(text, list | tuple) else [str(text or "")]
+
+
+def places(text: str) -> frozenset[str]:
+    """What is filled in."""
+    return frozenset(PLACE.findall(text))
+
+
 @pytest.mark.parametrize("language", sorted(LANGUAGES - {SOURCE}))
 def test_every_sentence_is_translated(language: str) -> None:
     """Of code and templates, with the same places, and nothing else is; `make translations` finds what is missing."""
@@ -47,13 +58,12 @@ def test_every_sentence_is_translated(language: str) -> None:
     wrong = []
     for message in found:
         known = catalogue.get(message.id)
-        ids = message.id if isinstance(message.id, tuple) else (message.id,)
-        strings = (known.string if isinstance(known.string, tuple) else (known.string,)) if known else ()
+        strings = forms_of(known.string) if known else []
         forms = catalogue.num_plurals if message.pluralizable else 1
         if known is None or known.fuzzy or len(strings) != forms or not all(strings):
-            wrong.append((ids[0], "is missing"))
-        elif {frozenset(PLACE.findall(each)) for each in strings} != {frozenset(PLACE.findall(ids[-1]))}:
-            wrong.append((ids[0], "has other places"))
+            wrong.append((message.id, "is missing"))
+        elif {places(each) for each in strings} != {places(forms_of(message.id)[-1])}:
+            wrong.append((message.id, "has other places"))
     assert wrong == []
     assert {message.id for message in catalogue} == {message.id for message in found}
     assert len(found) > 60
@@ -117,6 +127,8 @@ def test_every_zone_and_region_has_formats() -> None:
         (1234, "1,234", "1.234"),
         (Money(123450, "EUR"), "€1,234.50", "1.234,50\N{NO-BREAK SPACE}€"),
         (Money(500, "JPY"), "¥500", "500\N{NO-BREAK SPACE}¥"),
+        (Country("AT"), "Austria", "Österreich"),
+        (Country("QQ"), "QQ", "QQ"),
         (date(2026, 3, 1), "Sunday, March 1, 2026", "Sonntag, 1. März 2026"),
         (timedelta(minutes=10), "10 minutes", "10 Minuten"),
         (timedelta(hours=1), "60 minutes", "60 Minuten"),

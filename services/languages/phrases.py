@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,13 @@ class Money:
 
     amount: int
     currency: str
+
+
+@dataclass(frozen=True)
+class Country:
+    """A country by its ISO 3166 code."""
+
+    code: str
 
 
 @dataclass(frozen=True)
@@ -28,7 +35,7 @@ class Phrase:
     values: Mapping[str, Told] = field(default_factory=dict)
 
 
-Told = str | int | date | datetime | timedelta | Money | Phrase
+Told = str | int | date | datetime | timedelta | Money | Country | Phrase
 """What a reader is told, in their words and formats. Text stands as it is: names, numbers of invoices, addresses."""
 
 
@@ -47,37 +54,34 @@ def label(text: str) -> str:
     return text
 
 
+_FORMS: dict[str, tuple[type, Callable[[Any], Any], Callable[[Any], Told]]] = {
+    "money": (Money, lambda money: [money.amount, money.currency], lambda kept: Money(*kept)),
+    "country": (Country, lambda country: country.code, Country),
+    "moment": (datetime, datetime.isoformat, datetime.fromisoformat),
+    "day": (date, date.isoformat, date.fromisoformat),
+    "seconds": (timedelta, timedelta.total_seconds, lambda kept: timedelta(seconds=kept)),
+}
+"""How payloads name what JSON has no word for, and what turns it to JSON and back. A moment is a day as well."""
+
+
 def packed(told: Told) -> Any:
-    """What is told, as the payload of a job keeps it. Text stays text."""
-    match told:
-        case Phrase():
-            parts = {name: packed(value) for name, value in told.values.items()}
-            return {"phrase": [told.singular, told.plural, told.number, parts]}
-        case Money():
-            return {"money": [told.amount, told.currency]}
-        case datetime():
-            return {"moment": told.isoformat()}
-        case date():
-            return {"day": told.isoformat()}
-        case timedelta():
-            return {"seconds": told.total_seconds()}
-        case _:
-            return told
+    """What is told, as the payload of a job keeps it. Text and numbers stay as they are."""
+    if isinstance(told, Phrase):
+        parts = {name: packed(value) for name, value in told.values.items()}
+        return {"phrase": [told.singular, told.plural, told.number, parts]}
+    for name, (kind, pack, _) in _FORMS.items():
+        if isinstance(told, kind):
+            return {name: pack(told)}
+    return told
 
 
 def unpacked(kept: Any) -> Told:
     """What `packed` has packed."""
-    match kept:
-        case {"phrase": [singular, plural, number, parts]}:
-            return Phrase(singular, plural, number, {name: unpacked(part) for name, part in parts.items()})
-        case {"money": [amount, currency]}:
-            return Money(amount, currency)
-        case {"moment": moment}:
-            return datetime.fromisoformat(moment)
-        case {"day": day}:
-            return date.fromisoformat(day)
-        case {"seconds": seconds}:
-            return timedelta(seconds=seconds)
-        case _:
-            assert isinstance(kept, str | int)
-            return kept
+    if not isinstance(kept, dict):
+        assert isinstance(kept, str | int)
+        return kept
+    [(name, value)] = kept.items()
+    if name == "phrase":
+        singular, plural, number, parts = value
+        return Phrase(singular, plural, number, {name: unpacked(part) for name, part in parts.items()})
+    return _FORMS[name][2](value)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from services.languages.catalogues import LANGUAGES, SOURCE, translations
 from services.languages.daytime import zone_of
-from services.languages.phrases import Money, Phrase, Told, phrase
+from services.languages.phrases import Country, Money, Phrase, Told, phrase
 
 if TYPE_CHECKING:
     from babel import Locale
@@ -58,10 +58,12 @@ class Reader:
         local = moment.astimezone(self.zone)
         return "UTC" if local.tzname() == "UTC" else get_timezone_name(local, "long", locale=self.locale)
 
-    def _formatted(self, told: int | date | timedelta | Money) -> str:
+    def _formatted(self, told: int | date | timedelta | Money | Country) -> str:
         match told:
             case Money():
                 return self._money(told)
+            case Country():
+                return str(self.locale.territories.get(told.code, told.code))
             case datetime():
                 return self._moment(told)
             case date():
