@@ -7,15 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 from models.accounts import User
 from models.analytics import Event
+from models.jobs import Job
 from models.trials import EndPolicy, Trial
 from services import analytics, jobs
 from services.analytics import Name
-from services.languages import Phrase, Reader, by_day, days_until, phrase, phrases, reader_of, zone_of
+from services.languages import (
+    Phrase,
+    Reader,
+    by_day,
+    days_until,
+    is_day,
+    next_morning,
+    phrase,
+    phrases,
+    reader_of,
+    zone_of,
+)
 from services.notifications.letters import deliver, name_to_greet
 from services.trials.status import RUNNING, TrialStatus, length, trial_status, will_be_charged
 
 if TYPE_CHECKING:
-    from models.jobs import Job
     from services.app import App
 
 REMIND = "trial.reminder"
@@ -61,6 +72,21 @@ def win_back(app: App, trial: Trial, timezone: str | None) -> Job:
     )
 
 
+async def move(app: App, user_id: int, timezone: str | None) -> None:
+    """Let the letters that are still to come be due by day where their reader is now, inside the caller's transaction.
+
+    What would have been due before now there stays as it is, and is put off when its time comes.
+    """
+    trial = await Trial.get_or_none(user_id=user_id)
+    if trial is None:
+        return
+    wanted = {job.dedup_key: job for job in (*reminders(app, trial, timezone), win_back(app, trial, timezone))}
+    for job in await Job.filter(dedup_key__in=list(wanted), due_at__isnull=False, lease=None):
+        due_at = wanted[job.dedup_key].due_at
+        if job.due_at != due_at:
+            await Job.filter(id=job.id, due_at=job.due_at, lease=None).update(due_at=due_at)
+
+
 async def send_reminder(app: App, payload: dict[str, Any]) -> None:
     """Remind of the end, if it is still the same and no later reminder is due. Raises Unavailable, MailRejected."""
     found, now = await _still_so(payload), app.clock.now()
@@ -69,6 +95,8 @@ async def send_reminder(app: App, payload: dict[str, Any]) -> None:
     trial, user = found
     offset = payload["offset"]
     if trial_status(trial, now) not in RUNNING or _overtaken(trial, offset, now):
+        return
+    if await _put_off(app, REMIND, payload, user, until=trial.ends_at if will_be_charged(trial) else None):
         return
     await deliver(
         app,
@@ -95,6 +123,8 @@ async def send_win_back(app: App, payload: dict[str, Any]) -> None:
     if trial_status(trial, now) is not TrialStatus.EXPIRED or now > trial.ends_at + WIN_BACK_UNTIL:
         return
     if await Event.exists(user_id=user.id, name=Name.TRIAL_WIN_BACK_SENT):
+        return
+    if await _put_off(app, WIN_BACK, payload, user):
         return
     plan = app.catalogue.plans[trial.plan_key]
     await deliver(
@@ -134,6 +164,20 @@ def what_follows(app: App, trial: Trial) -> Phrase:
     if trial.end_policy is EndPolicy.PAUSE:
         return phrase("Nothing is charged: then it is halted until you decide.")
     return phrase("Nothing is charged: then it is over.")
+
+
+async def _put_off(app: App, kind: str, payload: dict[str, Any], user: User, *, until: datetime | None = None) -> bool:
+    """Whether it is night where the reader is, and the letter can wait: then its job is written anew for the morning.
+
+    Where it would come after `until` by then, it goes at once.
+    """
+    now, zone = app.clock.now(), zone_of(user.timezone)
+    morning = next_morning(now, zone)
+    if is_day(now, zone) or (until is not None and morning >= until):
+        return False
+    key = f"{kind}:{payload['trial_id']}:{payload['ends_at']}:{payload.get('offset')}:{morning.isoformat()}"
+    await jobs.enqueue(app, kind, payload, dedup_key=key, due_at=morning)
+    return True
 
 
 def _ahead(trial: Trial, offset: int) -> datetime:
