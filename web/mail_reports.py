@@ -42,5 +42,7 @@ class MailReports:
     def _is_let_in(self, request: Request) -> bool:
         """Whether one of our secrets is given. Without any, nobody is let in. All are compared, each to its end."""
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        found = [hmac.compare_digest(secret.encode(), given.encode()) for secret in self._app.settings.mail_webhook_secret]
+        found = [
+            hmac.compare_digest(secret.encode(), given.encode()) for secret in self._app.settings.mail_webhook_secret
+        ]
         return scheme.lower() == "bearer" and any(found)

@@ -34,7 +34,7 @@ class TopicIsMandatory(Refusal):
 
 @dataclass(frozen=True)
 class Preference:
-    """How it stands with a topic. `suppressed`: its letters are not sent, whatever is wanted, for the address itself."""
+    """How it stands with a topic. Where it is `suppressed`, its letters are not sent, for the sake of the address."""
 
     topic: Topic
     wanted: bool
