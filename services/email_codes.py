@@ -17,6 +17,7 @@ from models.jobs import Job
 from models.one_time_tokens import OneTimeToken, Purpose
 from services import jobs, notifications, one_time_codes, one_time_tokens
 from services.challenges import ChallengeKind, ChallengeRequired
+from services.languages import phrase
 from services.one_time_codes import DIGITS
 
 if TYPE_CHECKING:
@@ -82,13 +83,19 @@ async def send_letter(app: App, payload: dict[str, Any]) -> None:
     )
     await notifications.deliver(
         app,
-        User(email=payload["written"], email_key=address),  # whether there is an account is nobody's business here
-        name="code",
-        subject="Your code",
+        await _reader(payload["written"], address),
+        template="code",
+        subject=phrase("Your code"),
         key=app.keys.mac("letter", f"{action} {address} {code}").hex()[:16],
         code=code,
-        valid_for="10 minutes",
+        valid_for=LIFETIME,
     )
+
+
+async def _reader(written: str, address: str) -> User:
+    """Who reads the mailbox. Whether there is an account is nobody's business, but its language is its reader's."""
+    known = await User.get_or_none(email_key=address)
+    return User(email=written, email_key=address, locale=known and known.locale)
 
 
 async def _ask_for_letter(app: App, action: str, client: Client, address: Email) -> bool:

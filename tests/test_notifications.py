@@ -14,7 +14,8 @@ from core.settings import Settings
 from models import Job, Trial, User
 from services import accounts, notifications, trials
 from services.app import App, open_app
-from services.notifications import letters as composing
+from services.languages import reader_of
+from services.notifications.printing import printed
 from services.sessions import Client
 from tests.clock import START, ManualClock
 from tests.conftest import Start
@@ -296,7 +297,7 @@ async def test_letters_come_from_where_the_links_lead(
 def test_template_without_its_value_is_a_bug() -> None:
     """A letter with a gap in it is not sent."""
     with pytest.raises(UndefinedError):
-        composing._templates().get_template("welcome.txt").render(user=None)
+        printed(reader_of("en"), "welcome", {"name": None})
 
 
 async def test_empty_outbox_says_what_to_do(porchlight: Porchlight) -> None:

@@ -5,24 +5,21 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from models import EndPolicy, Event, Job, Trial, User
 from services import trials
 from services.app import App
+from services.languages import reader_of
 from services.trials import reminders
-from services.trials.reminders import OFFSETS, by_day, what_follows, zone_of
+from services.trials.reminders import OFFSETS, what_follows
 from tests.clock import START, ManualClock
 from tests.porchlight import Person, Porchlight
 from tests.test_trial_lifecycle import do, stored, told
 from tests.traces import drain, letters
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
-ZONES = ["UTC", "Europe/Vienna", "America/New_York", "Asia/Kathmandu", "Pacific/Kiritimati", "Australia/Lord_Howe"]
 
 
 @pytest.fixture(autouse=True)  # ruff: ignore[pytest-fixture-autouse] -- jobs are done when the tests say so
@@ -33,35 +30,6 @@ def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def at(text: str, zone: tzinfo = UTC) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=zone)
-
-
-@given(st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1)), st.sampled_from(ZONES))  # ruff: ignore[call-datetime-without-tzinfo] -- hypothesis wants them so
-def test_letters_come_by_day(moment: datetime, name: str) -> None:
-    """From 9 to 20 h where the reader is, never later than wanted and never more than half a day earlier."""
-    zone, wanted = ZoneInfo(name), moment.replace(tzinfo=UTC)
-    due = by_day(wanted, zone)
-    assert 9 <= due.astimezone(zone).hour < 20
-    assert wanted - 15 * HOUR <= due <= wanted
-
-
-@pytest.mark.parametrize(
-    ("wanted", "zone", "due"),
-    [
-        ("2026-03-09T09:00", "UTC", "2026-03-09T09:00"),
-        ("2026-03-09T08:59", "UTC", "2026-03-08T19:00"),
-        ("2026-03-09T19:59", "UTC", "2026-03-09T19:59"),
-        ("2026-03-09T20:00", "UTC", "2026-03-09T19:00"),
-        ("2026-03-29T06:00", "Europe/Vienna", "2026-03-28T18:00"),  # summer time began in the night between
-        ("2026-03-29T18:30", "Europe/Vienna", "2026-03-29T17:00"),
-        ("2026-10-25T07:30", "Europe/Vienna", "2026-10-24T17:00"),  # and ended here
-        ("2026-03-09T09:00", "Nowhere/At_All", "2026-03-09T09:00"),
-        ("2026-03-09T09:00", "../../etc/passwd", "2026-03-09T09:00"),
-        ("2026-03-09T09:00", "Europe", "2026-03-09T09:00"),
-    ],
-)
-def test_moments_are_moved_back(wanted: str, zone: str, due: str) -> None:
-    """To 19 h of the evening before; summer time is minded, and an unknown zone is UTC."""
-    assert by_day(at(wanted), zone_of(zone)) == at(due)
 
 
 async def due_of(porchlight: Porchlight, person: Person) -> dict[int, datetime | None]:
@@ -211,4 +179,4 @@ async def test_a_resumed_trial_is_reminded_of_its_new_end(porchlight: Porchlight
 def test_only_who_will_be_charged_is_told_so(porchlight: Porchlight, facts: dict[str, Any], says: str) -> None:
     """What follows the end is what the row says."""
     trial = Trial(plan_key="pro-monthly", started_at=START, ends_at=START + DAY, **facts)
-    assert what_follows(porchlight.app, trial).startswith(says)
+    assert reader_of("en").tell(what_follows(porchlight.app, trial)).startswith(says)

@@ -14,6 +14,7 @@ from services.accounts import links
 from services.accounts.links import InvalidLink
 from services.audit import Action
 from services.holding import hold_in_session, stands
+from services.languages import phrase
 from services.notifications import Mailbox, Notice, suppression
 
 if TYPE_CHECKING:
@@ -71,15 +72,15 @@ async def send_letter(app: App, payload: dict[str, Any]) -> None:
     await notifications.deliver(
         app,
         user,
-        name="link",
-        subject="Confirm your new e-mail address",
+        template="link",
+        subject=phrase("Confirm your new e-mail address"),
         key=links.letter_key(app, token),
         to=new,
-        sentence="Somebody wants to use this address for their account. Confirm it if that is you.",
-        label="Use this address",
+        sentence=phrase("Somebody wants to use this address for their account. Confirm it if that is you."),
+        label=phrase("Use this address"),
         url=notifications.link(app, Purpose.CHANGE_EMAIL, token),
         code=None,
-        valid_for="10 minutes",
+        valid_for=links.LIFETIME,
     )
 
 

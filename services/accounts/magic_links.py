@@ -13,6 +13,7 @@ from services.accounts.links import InvalidLink
 from services.accounts.reclaiming import reclaim
 from services.accounts.signing_in import SignedIn, enter
 from services.audit import Action
+from services.languages import phrase
 from services.mfa import InvalidCode
 from services.notifications import Notice
 from services.sessions import Client, Proof
@@ -52,14 +53,14 @@ async def send_letter(app: App, payload: dict[str, Any]) -> None:
     await notifications.deliver(
         app,
         user,
-        name="link",
-        subject="Sign in to your account",
+        template="link",
+        subject=phrase("Sign in to your account"),
         key=links.letter_key(app, token),
-        sentence="Here is your way in. If you have not asked for it, there is nothing to do.",
-        label="Sign in",
+        sentence=phrase("Here is your way in. If you have not asked for it, there is nothing to do."),
+        label=phrase("Sign in"),
         url=notifications.link(app, Purpose.MAGIC_LINK, token),
         code=code,
-        valid_for="10 minutes",
+        valid_for=links.LIFETIME,
     )
     await audit.record(app, Action.MAGIC_LINK_REQUESTED, user_id=user.id, client=Client(ip=payload["ip"]))
 

@@ -13,6 +13,7 @@ from services.accounts.links import InvalidLink
 from services.accounts.passwords import accepted, needs_factor, require_factor_for, settle
 from services.accounts.reclaiming import reclaim
 from services.audit import Action
+from services.languages import phrase
 from services.sessions import Client
 
 if TYPE_CHECKING:
@@ -41,14 +42,16 @@ async def send_letter(app: App, payload: dict[str, Any]) -> None:
     await notifications.deliver(
         app,
         user,
-        name="link",
-        subject="Set a new password",
+        template="link",
+        subject=phrase("Set a new password"),
         key=links.letter_key(app, token),
-        sentence="Somebody has asked for a new password for your account. If it was not you, there is nothing to do.",
-        label="Set a new password",
+        sentence=phrase(
+            "Somebody has asked for a new password for your account. If it was not you, there is nothing to do."
+        ),
+        label=phrase("Set a new password"),
         url=notifications.link(app, Purpose.RESET_PASSWORD, token),
         code=None,
-        valid_for="10 minutes",
+        valid_for=links.LIFETIME,
     )
     await audit.record(app, Action.PASSWORD_RESET_REQUESTED, user_id=user.id, client=Client(ip=payload["ip"]))
 

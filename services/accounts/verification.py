@@ -10,6 +10,7 @@ from services import audit, jobs, notifications, one_time_tokens
 from services.accounts import links
 from services.accounts.links import InvalidLink
 from services.audit import Action
+from services.languages import phrase
 from services.notifications import suppression
 from services.notifications.welcome import VERIFICATION_LIFETIME
 
@@ -36,14 +37,14 @@ async def send_letter(app: App, payload: dict[str, Any]) -> None:
     await notifications.deliver(
         app,
         user,
-        name="link",
-        subject="Confirm your e-mail address",
+        template="link",
+        subject=phrase("Confirm your e-mail address"),
         key=links.letter_key(app, token),
-        sentence="Confirm that this is your address. Whoever has not registered with us need not do anything.",
-        label="Confirm the address",
+        sentence=phrase("Confirm that this is your address. Whoever has not registered with us need not do anything."),
+        label=phrase("Confirm the address"),
         url=notifications.link(app, Purpose.VERIFY_EMAIL, token),
         code=None,
-        valid_for="24 hours",
+        valid_for=VERIFICATION_LIFETIME,
     )
 
 

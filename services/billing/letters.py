@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from models.accounts import User
 from models.billing import Invoice, InvoiceStatus, PlanSubscription, WebhookEvent
 from services import jobs
-from services.billing.money import formatted
+from services.languages import Money, Phrase, Told, label, phrase
 from services.notifications import deliver
 
 if TYPE_CHECKING:
@@ -31,19 +31,13 @@ class Letter(StrEnum):
 
 
 @dataclass(frozen=True)
-class Link:
-    """Where the letter leads to."""
-
-    label: str
-
-
-@dataclass(frozen=True)
 class _Text:
-    subject: str
-    sentence: str
-    details: dict[str, str]
-    link: Link | None = None
+    subject: Phrase
+    sentence: Phrase
+    details: dict[str, Told]
+    label: Phrase | None = None
     url: str | None = None
+    advice: Phrase | None = None
 
 
 async def enqueue(app: App, letter: Letter, user_id: int, subject: str, attempt: int = 0) -> None:
@@ -62,18 +56,19 @@ async def send_letter(app: App, payload: dict[str, Any]) -> None:
     if user is None or user.suspended_at is not None:
         return
     letter, subject = Letter(payload["letter"]), payload["subject"]
-    text = await (_canceled(app, subject) if letter is Letter.CANCELED else _of_invoice(letter, subject, user))
+    text = await (_canceled(app, subject) if letter is Letter.CANCELED else _of_invoice(letter, subject))
     if text is None:
         return
     await deliver(
         app,
         user,
-        name="notice",
+        template="notice",
         subject=text.subject,
         key=f"{letter}.{subject}.{payload['attempt']}",
         sentence=text.sentence,
         details=text.details,
-        offer=text.link,
+        advice=text.advice,
+        label=text.label,
         url=text.url,
     )
 
@@ -84,32 +79,55 @@ async def _canceled(app: App, subject: str) -> _Text | None:
         return None
     plan = app.catalogue.plans.get(row.plan_key or "")
     return _Text(
-        "Your plan has ended",
-        "Your plan has ended, and nothing more is charged for it. You can choose one again at any time.",
-        {"Plan": plan.name} if plan else {},
+        phrase("Your plan has ended"),
+        phrase("Your plan has ended, and nothing more is charged for it. You can choose one again at any time."),
+        {label("Plan"): plan.name} if plan else {},
     )
 
 
-async def _of_invoice(letter: Letter, subject: str, user: User) -> _Text | None:
+async def _of_invoice(letter: Letter, subject: str) -> _Text | None:
     row = await Invoice.get_or_none(provider_id=subject)
     if row is None or (row.status is InvoiceStatus.PAID) is not (letter is Letter.PAID):
         return None
-    details = {"Amount": formatted(row.total, row.currency, user.locale)}
-    if row.number:
-        details = {"Invoice": row.number, **details}
     if letter is Letter.PAID:
-        return _Text("Your payment has arrived", "Thank you: your payment has arrived.", details, *_link(row))
+        return _paid(row)
     if row.status is not InvoiceStatus.OPEN:
         return None
-    if await WebhookEvent.exists(object_id=subject, type=ACTION_REQUIRED):
-        sentence = "Your bank asks you to confirm a payment. Until you do, nothing is charged, and your plan may end."
-        return _Text("Confirm your payment", sentence, details, *_link(row, "Confirm the payment"))
-    sentence = (
-        "We could not charge your card. We will try again in a few days; pay now, or with another card, and your plan "
-        "goes on without a break."
+    asked = await WebhookEvent.exists(object_id=subject, type=ACTION_REQUIRED)
+    return _to_confirm(row) if asked else _failed(row)
+
+
+def _paid(row: Invoice) -> _Text:
+    return _Text(
+        phrase("Your payment has arrived"),
+        phrase("Thank you: your payment has arrived."),
+        _facts(row),
+        phrase("See the invoice"),
+        row.hosted_url,
     )
-    return _Text("Your payment has failed", sentence, details, *_link(row, "Pay now"))
 
 
-def _link(row: Invoice, label: str = "See the invoice") -> tuple[Link | None, str | None]:
-    return (Link(label), row.hosted_url) if row.hosted_url else (None, None)
+def _to_confirm(row: Invoice) -> _Text:
+    return _Text(
+        phrase("Confirm your payment"),
+        phrase("Your bank asks you to confirm a payment. Until you do, nothing is charged, and your plan may end."),
+        _facts(row),
+        phrase("Confirm the payment"),
+        row.hosted_url,
+    )
+
+
+def _failed(row: Invoice) -> _Text:
+    return _Text(
+        phrase("Your payment has failed"),
+        phrase("We could not charge your card, and will try again in a few days."),
+        _facts(row),
+        phrase("Pay now"),
+        row.hosted_url,
+        phrase("Pay now, or with another card, and your plan goes on without a break."),
+    )
+
+
+def _facts(row: Invoice) -> dict[str, Told]:
+    amount: dict[str, Told] = {label("Amount"): Money(row.total, row.currency)}
+    return {label("Invoice"): row.number, **amount} if row.number else amount

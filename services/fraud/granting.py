@@ -11,6 +11,7 @@ from models.trials import Trial
 from services import jobs, trials
 from services.fraud import lists
 from services.fraud.keys import Kind
+from services.languages import phrase, phrases
 from services.notifications.letters import deliver
 
 if TYPE_CHECKING:
@@ -56,9 +57,14 @@ async def send_cleared(app: App, payload: dict[str, Any]) -> None:
         return
     nobody = User(id=0, email=address.written, email_key=address.key)
     await deliver(
-        app, nobody, name="notice", subject="You can register at Porchlight now", key=f"{CLEARED}.{case.id}",
-        sentence=f"Somebody has looked at your sign-up. You are welcome: register again within {CLEARED_DAYS} days.",
-        details={}, offer=None, url=None,
+        app, nobody, template="notice", key=f"{CLEARED}.{case.id}",
+        subject=phrase("You can register at Porchlight now"),
+        sentence=phrases(
+            "Somebody has looked at your sign-up. You are welcome: register again within %(number)s day.",
+            "Somebody has looked at your sign-up. You are welcome: register again within %(number)s days.",
+            CLEARED_DAYS,
+        ),
+        details={}, advice=None, label=None, url=None,
     )  # fmt: skip
 
 

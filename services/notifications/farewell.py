@@ -8,6 +8,7 @@ from core.errors import PorchlightError, Unavailable
 from models.accounts import User
 from models.jobs import Job
 from services import jobs
+from services.languages import Told, label, phrase
 from services.notifications.letters import deliver
 from services.notifications.notices import TEXTS, Notice
 
@@ -15,16 +16,18 @@ if TYPE_CHECKING:
     from services.app import App
 
 FAREWELL = "mail.farewell"
-WHAT_STAYS = {
-    "What stays": "a keyed hash that tells that you have had a trial, and records of what happened to the account, "
-    "which name it by its number"
+WHAT_STAYS: dict[str, Told] = {
+    label("What stays"): phrase(
+        "a keyed hash that tells that you have had a trial, and records of what happened to the account, which name it "
+        "by its number"
+    )
 }
-"""Told before and after an account is deleted, as lines of the letters."""
+"""Told before and after an account is deleted, as a row of the letters."""
 
 
 async def farewell(app: App, user: User) -> None:
     """Write the job of the last letter, inside the transaction that deletes the account."""
-    payload = {"to": [user.email, user.email_key], "number": user.id}
+    payload = {"to": [user.email, user.email_key], "number": user.id, "locale": user.locale}
     await jobs.enqueue(app, FAREWELL, payload, dedup_key=_key(user.id))
 
 
@@ -40,11 +43,11 @@ async def send_farewell(app: App, payload: dict[str, Any]) -> None:
         return
     written, key = job.payload["to"]
     text = TEXTS[Notice.DELETED]
-    gone = User(id=number, email=written, email_key=key)
+    gone = User(id=number, email=written, email_key=key, locale=job.payload.get("locale"))
     try:
         await deliver(
-            app, gone, name="notice", subject=text.subject, key=f"{Notice.DELETED}.{number}", sentence=text.sentence,
-            details=WHAT_STAYS, offer=None, url=None,
+            app, gone, template="notice", key=f"{Notice.DELETED}.{number}", subject=text.subject,
+            sentence=text.sentence, details=WHAT_STAYS, advice=None, label=None, url=None,
         )  # fmt: skip
     except PorchlightError as error:
         if isinstance(error, Unavailable) and job.attempts < jobs.MAX_ATTEMPTS:

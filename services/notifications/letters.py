@@ -7,19 +7,16 @@ from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
-from functools import cache
 from ipaddress import ip_address
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
+from services.languages import Phrase, reader_of
+from services.notifications.printing import Value, printed
 
+if TYPE_CHECKING:
     from models.accounts import User
     from services.app import App
-
-TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
@@ -31,24 +28,31 @@ class Mailbox:
 
 
 async def deliver(
-    app: App, user: User, *, name: str, subject: str, key: str, to: Mailbox | None = None, **values: Any
+    app: App, user: User, *, template: str, subject: Phrase, key: str, to: Mailbox | None = None, **values: Value
 ) -> None:
-    """Render the template `name` and hand it to the mail server, to the user's own address unless `to` says another.
+    """Print the template and hand it to the mail server, to the user's own address unless `to` says another.
 
-    The Message-ID follows from `name` and `key`, so that a second try is recognised as the same letter.
+    The Message-ID follows from `template` and `key`, so that a second try is recognised as the same letter.
     Raises Unavailable when the mail server may take it later, MailRejected when it never will.
     """
     host = mail_host(app.settings.public_url)
-    values |= {"public_url": app.settings.public_url, "subject": subject, "user": user}
+    reader = reader_of(user.locale, user.timezone)
+    values |= {"public_url": app.settings.public_url, "subject": subject, "unsubscribe": None}
+    letter = printed(reader, template, values)
     message = EmailMessage()
-    message["Subject"] = subject
+    message["Subject"] = reader.tell(subject)
     message["From"] = Address("Porchlight", "hello", host)
     message["To"] = _recipient(to or Mailbox(user.email, user.email_key))
     message["Date"] = format_datetime(app.clock.now())
-    message["Message-ID"] = _message_id(app, name, key, host)
-    message.set_content(_templates().get_template(f"{name}.txt").render(values))
-    message.add_alternative(_templates().get_template(f"{name}.html").render(values), subtype="html")
+    message["Message-ID"] = _message_id(app, template, key, host)
+    message.set_content(letter.text)
+    message.add_alternative(letter.html, subtype="html")
     await app.mail.send(message)
+
+
+def name_to_greet(user: User) -> str | None:
+    """What a letter calls its reader; nothing before the address is proven, so that nobody writes to others' by us."""
+    return user.name if user.email_verified_at else None
 
 
 def mail_host(public_url: str) -> str:
@@ -70,14 +74,3 @@ def _message_id(app: App, name: str, key: str, host: str) -> str:
 def _recipient(mailbox: Mailbox) -> Address:
     """The mailbox as written, its domain in ASCII: every server takes it unless the mailbox itself is in Unicode."""
     return Address(username=mailbox.written.rpartition("@")[0], domain=mailbox.key.rpartition("@")[2])
-
-
-@cache
-def _templates() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape  # ruff: ignore[import-outside-top-level] -- start time
-
-    return Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        undefined=StrictUndefined,
-        autoescape=select_autoescape(["html"]),
-    )

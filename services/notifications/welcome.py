@@ -9,7 +9,8 @@ from models.accounts import User
 from models.one_time_tokens import Purpose
 from models.trials import Trial
 from services import jobs, one_time_tokens
-from services.notifications.letters import deliver
+from services.languages import phrase, phrases
+from services.notifications.letters import deliver, name_to_greet
 from services.notifications.links import link
 
 if TYPE_CHECKING:
@@ -42,11 +43,21 @@ async def send_welcome(app: App, payload: dict[str, Any]) -> None:
     await deliver(
         app,
         user,
-        name="welcome",
-        subject="Welcome to Porchlight",
+        template="welcome",
+        subject=phrase("Welcome to Porchlight"),
         key=str(user.id),
-        trial=trial,
-        plan=plan,
+        name=name_to_greet(user),
+        trial=phrases(
+            "%(plan)s is yours for %(number)s day.",
+            "%(plan)s is yours for %(number)s days.",
+            plan.trial_days,
+            plan=plan.name,
+        )
+        if plan
+        else None,
+        plan=plan.name if plan else None,
+        ends_at=trial.ends_at if trial else None,
+        valid_for=VERIFICATION_LIFETIME,
         url=None if user.email_verified_at else await _verification(app, user),
     )
 

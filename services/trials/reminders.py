@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from models.accounts import User
 from models.analytics import Event
 from models.trials import EndPolicy, Trial
 from services import analytics, jobs
 from services.analytics import Name
-from services.notifications.letters import deliver
+from services.languages import Phrase, by_day, days_until, phrase, phrases, reader_of, zone_of
+from services.notifications.letters import deliver, name_to_greet
 from services.trials.status import RUNNING, TrialStatus, length, trial_status, will_be_charged
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ LAST_CALL = timedelta(hours=3)
 WIN_BACK_AFTER = timedelta(days=7)
 WIN_BACK_UNTIL = timedelta(days=14)
 """After which nobody is asked back any more: the worker had been away."""
-MORNING, EVENING, LATE = 9, 20, 19
-"""Letters are due from 9 to 20 h where their reader is. What would be later, or too early, is due at 19 h before that:
-an hour is left for a second try, and nobody is reminded later than promised."""
 
 
 def reminders(app: App, trial: Trial, timezone: str | None) -> list[Job]:
@@ -73,15 +70,15 @@ async def send_reminder(app: App, payload: dict[str, Any]) -> None:
     offset = payload["offset"]
     if trial_status(trial, now) not in RUNNING or _overtaken(trial, offset, now):
         return
-    plan = app.catalogue.plans[trial.plan_key]
     await deliver(
         app,
         user,
-        name="trial_reminder",
-        subject="Your trial ends today" if offset == 0 else f"Your trial ends in {offset} day{'s'[: offset > 1]}",
+        template="trial_reminder",
+        subject=when(trial.ends_at, now, user),
         key=f"{trial.id}.{offset}.{trial.ends_at.isoformat()}",
-        plan=plan,
-        ends_at=told(trial.ends_at, user.timezone),
+        name=name_to_greet(user),
+        plan=app.catalogue.plans[trial.plan_key].name,
+        ends_at=trial.ends_at,
         then=what_follows(app, trial),
     )
 
@@ -100,46 +97,42 @@ async def send_win_back(app: App, payload: dict[str, Any]) -> None:
     if await Event.exists(user_id=user.id, name=Name.TRIAL_WIN_BACK_SENT):
         return
     plan = app.catalogue.plans[trial.plan_key]
-    await deliver(app, user, name="trial_win_back", subject=f"{plan.name} is still there", key=str(trial.id), plan=plan)
+    await deliver(
+        app,
+        user,
+        template="trial_win_back",
+        subject=phrase("%(plan)s is still there", plan=plan.name),
+        key=str(trial.id),
+        name=name_to_greet(user),
+        plan=plan.name,
+    )
     await analytics.record(app, Name.TRIAL_WIN_BACK_SENT, user.id, plan=trial.plan_key)
 
 
-def what_follows(app: App, trial: Trial) -> str:
+def when(ends_at: datetime, now: datetime, user: User) -> Phrase:
+    """In how many days a trial ends, by the calendar of its user: a letter of the evening before says tomorrow."""
+    reader = reader_of(user.locale, user.timezone)
+    days = days_until(ends_at, now, reader.zone)
+    if days == 0:
+        return phrase("Your trial ends today at %(time)s", time=reader.time(ends_at))
+    if days == 1:
+        return phrase("Your trial ends tomorrow at %(time)s", time=reader.time(ends_at))
+    return phrases("Your trial ends in %(number)s day", "Your trial ends in %(number)s days", days)
+
+
+def what_follows(app: App, trial: Trial) -> Phrase:
     """What the end brings if nobody does anything, in a sentence."""
     if will_be_charged(trial):
-        return (
-            "Then the payment method on file is charged for the plan. Cancel your subscription before that "
-            "and nothing is charged."
+        return phrase(
+            "Then the payment method on file is charged for the plan. Cancel your subscription before that and nothing "
+            "is charged."
         )
     left = app.catalogue.plans.get(trial.revert_to or "")
     if left is not None:
-        return f"Nothing is charged: then your account goes on with {left.name}."
+        return phrase("Nothing is charged: then your account goes on with %(plan)s.", plan=left.name)
     if trial.end_policy is EndPolicy.PAUSE:
-        return "Nothing is charged: then it is halted until you decide."
-    return "Nothing is charged: then it is over."
-
-
-def zone_of(timezone: str | None) -> tzinfo:
-    """The zone of a name; UTC for one that is unknown."""
-    try:
-        return ZoneInfo(timezone) if timezone else UTC
-    except (LookupError, OSError, ValueError):
-        return UTC
-
-
-def by_day(moment: datetime, zone: tzinfo) -> datetime:
-    """The last moment, not after `moment`, at which it is from 9 to 20 h in `zone`; in the evening it is 19 h."""
-    local = moment.astimezone(zone)
-    if MORNING <= local.hour < EVENING:
-        return moment
-    day = local if local.hour >= EVENING else local - timedelta(days=1)
-    return day.replace(hour=LATE, minute=0, second=0, microsecond=0, fold=0).astimezone(UTC)
-
-
-def told(moment: datetime, timezone: str | None) -> str:
-    """A moment as a letter tells it, with its zone."""
-    zone = zone_of(timezone)
-    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M} {zone}"
+        return phrase("Nothing is charged: then it is halted until you decide.")
+    return phrase("Nothing is charged: then it is over.")
 
 
 def _ahead(trial: Trial, offset: int) -> datetime:
