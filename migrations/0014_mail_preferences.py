@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
             name='MailSuppression',
             fields=[
                 ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
-                ('address_hash', fields.CharField(max_length=64)),
+                ('address_hash', fields.CharField(max_length=32)),
                 ('reason', fields.CharEnumField(description='BOUNCE: BOUNCE\nCOMPLAINT: COMPLAINT', enum_type=SuppressionReason, max_length=16)),
                 ('since', fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ('lifted_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),

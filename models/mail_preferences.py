@@ -38,7 +38,7 @@ class MailSuppression(Model):
     """An address, by its keyed hash, that is not to be written to. It outlives accounts."""
 
     id = fields.BigIntField(primary_key=True)
-    address_hash = fields.CharField(max_length=64)
+    address_hash = fields.CharField(max_length=32)
     reason = fields.CharEnumField(SuppressionReason, max_length=16)
     since = fields.DatetimeField()
     lifted_at = fields.DatetimeField(null=True)

@@ -18,8 +18,8 @@ MailTopic = described(
     {
         "SECURITY": "Sign-ins, links and changes of the account. Cannot be switched off.",
         "BILLING": "Payments, and a trial whose end will charge a card. Cannot be switched off.",
-        "TRIAL": "A trial that ends without a charge: reminders, and what follows.",
-        "PRODUCT": "What is new, and what the user may like.",
+        "TRIAL": "A trial whose end charges nobody: its reminders.",
+        "PRODUCT": "What is new and what the user may like, such as a plan to come back to.",
     },
     name="MailTopic",
 )

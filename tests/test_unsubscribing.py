@@ -192,7 +192,7 @@ async def test_a_reader_who_has_gone_is_answered_alike(porchlight: Porchlight) -
     assert texts[:2] == texts[2:]
     assert [page.status_code for page in pages] == [200] * 4
     with porchlight.app.database.bound():
-        assert await MailPreference.all().values_list("user_id", flat=True) == [grace.user_id]
+        assert [row.user_id for row in await MailPreference.all()] == [grace.user_id]
 
 
 async def test_clicks_at_once_are_one(porchlight: Porchlight) -> None:

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 from starlette.responses import HTMLResponse, Response
 
@@ -21,7 +22,7 @@ def page(template: str, policy: str, *, headers: Mapping[str, str] | None = None
     )
 
 
-def form_page(template: str, status: HTTPStatus, **values: object) -> Response:
+def form_page(template: str, status: HTTPStatus, **values: Any) -> Response:
     """A page of our own style that may send its form, and do nothing else."""
     nonce = secrets.token_urlsafe(16)
     policy = (

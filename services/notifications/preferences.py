@@ -99,5 +99,5 @@ async def switch(
 
 async def _said(user_id: int) -> dict[Topic, bool]:
     """What holds for each topic by what somebody has said."""
-    off = await MailPreference.filter(user_id=user_id, wanted=False).values_list("topic", flat=True)
+    off = {row.topic for row in await MailPreference.filter(user_id=user_id, wanted=False)}
     return {topic: topic in MANDATORY or topic not in off for topic in Topic}

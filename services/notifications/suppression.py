@@ -25,8 +25,8 @@ PASSING = {
 
 
 def address_hash(app: App, key: str) -> str:
-    """What is kept of an address: a keyed hash that no rotation of secrets changes."""
-    return app.keys.identity("address", key)
+    """What is kept of an address: 128 bits of a keyed hash that no rotation of secrets changes, in hexadecimal."""
+    return app.keys.identity("mail-address", key)[:32]
 
 
 def stops(reasons: Collection[SuppressionReason], topic: Topic) -> bool:
@@ -40,15 +40,16 @@ async def standing(app: App, key: str) -> list[SuppressionReason]:
     return [row.reason for row in await rows.order_by("reason")]
 
 
-async def suppress(hashed: str, reason: SuppressionReason, *, written_at: datetime, now: datetime) -> None:
-    """Write to the address no more, unless it was proven after the letter that this is about. First statement: a write.
+async def suppress(app: App, hashed: str, reason: SuppressionReason, *, written_at: datetime) -> bool:
+    """Write to the address no more, inside the caller's transaction; whether that is news.
 
-    Doing it twice is once.
+    It is none where the address is suppressed already, or was proven after the letter that this is about. A row that is
+    new stands as lifted when the letter was sent, so that one UPDATE decides for it as for all others.
     """
-    again = MailSuppression.filter(address_hash=hashed, reason=reason, lifted_at__lte=written_at)
-    if not await again.update(since=now, lifted_at=None):
-        row = MailSuppression(address_hash=hashed, reason=reason, since=now)
-        await MailSuppression.bulk_create([row], ignore_conflicts=True)
+    row = MailSuppression(address_hash=hashed, reason=reason, since=written_at, lifted_at=written_at)
+    await MailSuppression.bulk_create([row], ignore_conflicts=True)
+    lifted = MailSuppression.filter(address_hash=hashed, reason=reason, lifted_at__lte=written_at)
+    return bool(await lifted.update(since=app.clock.now(), lifted_at=None))
 
 
 async def lift(app: App, key: str, *, anew: bool) -> None:

@@ -25,14 +25,11 @@ PATH = "/links/unsubscribe"
 _TOKEN = re.compile(r"([1-9]\d{0,18})\.([a-z]{1,16})\.([A-Za-z0-9_-]{43})", re.ASCII)
 
 
-def headers(app: App, user_id: int, topic: Topic) -> dict[str, str]:
-    """The headers of RFC 8058 for a letter of this topic: none for one that cannot be switched off."""
-    if topic in MANDATORY:
+def headers(way_out: str | None) -> dict[str, str]:
+    """The headers of RFC 8058 for a letter that has a way out: a button of the mailbox provider's posts there."""
+    if way_out is None:
         return {}
-    return {
-        "List-Unsubscribe": f"<{link(app, user_id, topic)}>",
-        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
-    }
+    return {"List-Unsubscribe": f"<{way_out}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
 
 
 def link(app: App, user_id: int, topic: Topic) -> str:

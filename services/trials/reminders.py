@@ -11,6 +11,7 @@ from models.trials import EndPolicy, Trial
 from services import analytics, jobs
 from services.analytics import Name
 from services.languages import Phrase, by_day, days_until, phrase, phrases, reader_of, zone_of
+from services.notifications.letter import Topic
 from services.notifications.letters import deliver, name_to_greet
 from services.trials.status import RUNNING, TrialStatus, length, trial_status, will_be_charged
 
@@ -76,6 +77,7 @@ async def send_reminder(app: App, payload: dict[str, Any]) -> None:
         template="trial_reminder",
         subject=when(trial.ends_at, now, user),
         key=f"{trial.id}.{offset}.{trial.ends_at.isoformat()}",
+        topic=Topic.BILLING if will_be_charged(trial) else Topic.TRIAL,  # a charge is announced, whatever is wanted
         name=name_to_greet(user),
         plan=app.catalogue.plans[trial.plan_key].name,
         ends_at=trial.ends_at,
@@ -97,16 +99,18 @@ async def send_win_back(app: App, payload: dict[str, Any]) -> None:
     if await Event.exists(user_id=user.id, name=Name.TRIAL_WIN_BACK_SENT):
         return
     plan = app.catalogue.plans[trial.plan_key]
-    await deliver(
+    sent = await deliver(
         app,
         user,
         template="trial_win_back",
         subject=phrase("%(plan)s is still there", plan=plan.name),
         key=str(trial.id),
+        topic=Topic.PRODUCT,
         name=name_to_greet(user),
         plan=plan.name,
     )
-    await analytics.record(app, Name.TRIAL_WIN_BACK_SENT, user.id, plan=trial.plan_key)
+    if sent:
+        await analytics.record(app, Name.TRIAL_WIN_BACK_SENT, user.id, plan=trial.plan_key)
 
 
 def when(ends_at: datetime, now: datetime, user: User) -> Phrase:
