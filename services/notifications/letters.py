@@ -18,6 +18,7 @@ from services.languages import Phrase, reader_of
 from services.notifications import returns, unsubscribing
 from services.notifications.hindrances import hindrance
 from services.notifications.letter import MANDATORY, Topic
+from services.notifications.long_headers import POLICY
 from services.notifications.printing import Value, printed
 from services.notifications.reports import hard
 
@@ -61,7 +62,7 @@ async def deliver(
     way_out = None if topic in MANDATORY else unsubscribing.link(app, user.id, topic)
     values |= {"public_url": app.settings.public_url, "subject": subject, "unsubscribe": way_out}
     letter = printed(reader, template, values)
-    message = EmailMessage()
+    message = EmailMessage(policy=POLICY)
     message["Subject"] = reader.tell(subject)
     message["From"] = Address("Porchlight", "hello", host)
     message["To"] = _recipient(mailbox)
