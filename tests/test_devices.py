@@ -169,7 +169,7 @@ async def test_a_new_device_is_asked_about(porchlight: Porchlight) -> None:
     lines = [line.strip() for line in letter.splitlines()]
     assert "Device: Firefox Place: at home" in lines
     assert "Place: unknown" in lines
-    assert "Time: 2026-03-02 09:00 UTC" in lines
+    assert "Time: Monday, March 2, 2026 at 9:00\N{NO-BREAK SPACE}AM (UTC)" in lines
     assert await actions(porchlight, person) == ["account.registered", "account.signed_in", "device.added"]
     with porchlight.app.database.bound():
         payloads = str([job.payload for job in await Job.all()])

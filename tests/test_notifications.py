@@ -98,13 +98,15 @@ async def test_letter_says_what_begins(app: App) -> None:
     assert letter["Date"].datetime == START
     assert letter.get_content_type() == "multipart/alternative"
     assert part(letter, "plain") == (
-        "Hello Ada,\n\nyour account is ready.\n\n"
-        "You have Pro for 14 days, until 2026-03-16 09:00 UTC.\n\nhttp://localhost:8000\n"
+        "Hello Ada,\n\nYour account is ready. Pro is yours for 14 days.\n\nPlan: Pro\n"
+        "Ends: Monday, March 16, 2026 at 9:00\N{NO-BREAK SPACE}AM (UTC)\n\nhttp://localhost:8000\n"
     )
     html = part(letter, "html")
     assert "Hello Ada," in html
-    assert "<strong>Pro</strong> for 14 days,\nuntil 2026-03-16 09:00 UTC." in html
-    assert '<a href="http://localhost:8000"' in html
+    assert '<html lang="en">' in html
+    assert ">Your account is ready. Pro is yours for 14 days.</p>" in html
+    assert ">Monday, March 16, 2026 at 9:00&nbsp;AM (UTC)</td>" in html
+    assert 'href="http://localhost:8000"' in html
 
 
 async def test_second_delivery_is_the_same_letter(app: App) -> None:
@@ -129,7 +131,7 @@ async def test_person_without_a_trial_reads_of_none(app: App) -> None:
         assert await Trial.all().count() == 1
     await drain(app)
     [letter] = [letter for letter in letters(app.settings) if letter["To"] == "a.da+2@gmail.com"]
-    assert part(letter, "plain") == "Hello,\n\nyour account is ready.\n\nhttp://localhost:8000\n"
+    assert part(letter, "plain") == "Hello,\n\nYour account is ready.\n\nhttp://localhost:8000\n"
     assert "Pro" not in part(letter, "html").replace("Welcome to Porchlight", "")
 
 

@@ -110,7 +110,10 @@ async def test_deletion_is_set_for_two_weeks_later(porchlight: Porchlight) -> No
     [letter] = [letter for letter in letters(porchlight) if letter["Subject"] == "Your account is going to be deleted"]
     assert letter["To"] == person.email
     text = letter.get_body(("plain",)).get_content()  # type: ignore[union-attr]
-    assert "It will be deleted on: 2026-03-16 09:00 UTC" in text
+    assert (
+        "It will be deleted: Monday, March 16, 2026 at 9:00\N{NO-BREAK SPACE}AM (UTC)\r\nWhat stays: a keyed hash"
+        in text
+    )
     assert "What stays: a keyed hash that tells that you have had a trial" in text
     assert "/links/cancel-deletion?token=" in text
     assert await actions(porchlight) == ["account.deletion_requested"]

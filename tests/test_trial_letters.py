@@ -82,11 +82,12 @@ async def drained(porchlight: Porchlight) -> list[str]:
 async def test_a_trial_is_reminded_of_and_asked_back(porchlight: Porchlight, clock: ManualClock) -> None:
     """Four letters ahead, each once, and one a week after."""
     await porchlight.register()
-    subjects = ["Your trial ends in 7 days", "Your trial ends in 3 days", "Your trial ends in 1 day"]
+    tomorrow = "Your trial ends tomorrow at 9:00\N{NO-BREAK SPACE}AM"
+    subjects = ["Your trial ends in 7 days", "Your trial ends in 3 days", tomorrow]
     for _ in range(28):
         await clock.advance(12 * HOUR)
         await drained(porchlight)
-    assert await drained(porchlight) == [*subjects, "Your trial ends today"]
+    assert await drained(porchlight) == [*subjects, f"A last reminder: y{tomorrow[1:]}"]
     with porchlight.app.database.bound():
         await trials.end_all(porchlight.app, {})
     await clock.advance(7 * DAY)
@@ -98,7 +99,7 @@ async def test_a_trial_is_reminded_of_and_asked_back(porchlight: Porchlight, clo
     body = sorted(letters(porchlight), key=sent)[1].get_body(("plain",))
     assert body is not None
     text = body.get_content()
-    assert "your trial of Pro ends on 2026-03-16 09:00 UTC." in text
+    assert "Ends: Monday, March 16, 2026 at 9:00\N{NO-BREAK SPACE}AM (UTC)" in text
     assert "Nothing is charged: then your account goes on with Free." in text
 
 

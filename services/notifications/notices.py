@@ -76,7 +76,7 @@ TEXTS: dict[Notice, Text] = {
             "Somebody has signed in to your account from a device that we have not seen before. If it was you, there "
             "is nothing to do."
         ),
-        offer=Offer(Purpose.REPORT_SIGN_IN, phrase("It was not me: sign it out"), timedelta(days=7)),
+        offer=Offer(Purpose.REPORT_SIGN_IN, phrase("It was not me, sign it out"), timedelta(days=7)),
     ),
     Notice.TOKEN_REUSED: Text(
         phrase("We have signed one of your devices out"),
@@ -184,7 +184,7 @@ async def notify(
         "notice": notice,
         "key": dedup_key,
         "to": [to.written, to.key] if to else None,
-        "details": {label: packed(told) for label, told in (details or {}).items()},
+        "details": [[label, packed(told)] for label, told in (details or {}).items()],
         "token_data": token_data,
     }
     await jobs.enqueue(app, NOTICE, payload, dedup_key=f"{NOTICE}:{notice}:{dedup_key}")
@@ -205,11 +205,17 @@ async def send_notice(app: App, payload: dict[str, Any]) -> None:
         key=f"{notice}.{payload['key']}",
         to=Mailbox(*payload["to"]) if payload["to"] else None,
         sentence=text.sentence,
-        details={label: unpacked(kept) for label, kept in payload["details"].items()},
+        details=_rows(payload["details"]),
         advice=text.advice,
         label=text.offer.label if text.offer else None,
         url=await _url(app, text.offer, user, payload["token_data"]) if text.offer else None,
     )
+
+
+def _rows(kept: Any) -> dict[str, Told]:
+    """The rows of a letter in their order, which PostgreSQL does not keep for members of an object."""
+    pairs = kept.items() if isinstance(kept, dict) else kept  # as jobs of earlier versions have them
+    return {label: unpacked(told) for label, told in pairs}
 
 
 async def _url(app: App, offer: Offer, user: User, data: Any) -> str:

@@ -10,7 +10,7 @@ from models.analytics import Event
 from models.trials import EndPolicy, Trial
 from services import analytics, jobs
 from services.analytics import Name
-from services.languages import Phrase, by_day, days_until, phrase, phrases, reader_of, zone_of
+from services.languages import Phrase, Reader, by_day, days_until, phrase, phrases, reader_of, zone_of
 from services.notifications.letter import Topic
 from services.notifications.letters import deliver, name_to_greet
 from services.trials.status import RUNNING, TrialStatus, length, trial_status, will_be_charged
@@ -75,7 +75,7 @@ async def send_reminder(app: App, payload: dict[str, Any]) -> None:
         app,
         user,
         template="trial_reminder",
-        subject=when(trial.ends_at, now, user),
+        subject=when(trial.ends_at, now, reader_of(user.locale, user.timezone), last=offset == 0),
         key=f"{trial.id}.{offset}.{trial.ends_at.isoformat()}",
         topic=Topic.BILLING if will_be_charged(trial) else Topic.TRIAL,  # a charge is announced, whatever is wanted
         name=name_to_greet(user),
@@ -113,15 +113,16 @@ async def send_win_back(app: App, payload: dict[str, Any]) -> None:
         await analytics.record(app, Name.TRIAL_WIN_BACK_SENT, user.id, plan=trial.plan_key)
 
 
-def when(ends_at: datetime, now: datetime, user: User) -> Phrase:
-    """In how many days a trial ends, by the calendar of its user: a letter of the evening before says tomorrow."""
-    reader = reader_of(user.locale, user.timezone)
-    days = days_until(ends_at, now, reader.zone)
-    if days == 0:
-        return phrase("Your trial ends today at %(time)s", time=reader.time(ends_at))
+def when(ends_at: datetime, now: datetime, reader: Reader, *, last: bool) -> Phrase:
+    """In how many days a trial ends, by the reader's calendar: a letter of the evening before says tomorrow."""
+    days, time = days_until(ends_at, now, reader.zone), reader.time(ends_at)
+    if days > 1:
+        return phrases("Your trial ends in %(number)s day", "Your trial ends in %(number)s days", days)
+    if days == 1 and last:
+        return phrase("A last reminder: your trial ends tomorrow at %(time)s", time=time)
     if days == 1:
-        return phrase("Your trial ends tomorrow at %(time)s", time=reader.time(ends_at))
-    return phrases("Your trial ends in %(number)s day", "Your trial ends in %(number)s days", days)
+        return phrase("Your trial ends tomorrow at %(time)s", time=time)
+    return phrase("Your trial ends today at %(time)s", time=time)
 
 
 def what_follows(app: App, trial: Trial) -> Phrase:
