@@ -18,6 +18,7 @@ from models.devices import Device
 from models.fraud import FraudAssessment, FraudCase, FraudIdentifier, FraudKey, FraudListEntry
 from models.jobs import Job
 from models.keys import Key, KeyUse
+from models.mail_preferences import MailPreference, MailSuppression, SuppressionReason
 from models.mfa import Passkey, RecoveryCode, Totp
 from models.one_time_tokens import OneTimeToken, Purpose
 from models.recommendations import Interaction, InteractionKind, Interest, InterestSource, Item, ItemVector
@@ -49,6 +50,8 @@ __all__ = [
     "Job",
     "Key",
     "KeyUse",
+    "MailPreference",
+    "MailSuppression",
     "OneTimeToken",
     "Passkey",
     "PlanSubscription",
@@ -57,6 +60,7 @@ __all__ = [
     "RecoveryCode",
     "Role",
     "Session",
+    "SuppressionReason",
     "Totp",
     "Trial",
     "TrialChange",

@@ -12,6 +12,7 @@ from models.billing import Invoice, InvoiceStatus, PlanSubscription, WebhookEven
 from services import jobs
 from services.languages import Money, Phrase, Told, label, phrase
 from services.notifications import deliver
+from services.notifications.letter import Topic
 
 if TYPE_CHECKING:
     from services.app import App
@@ -65,6 +66,7 @@ async def send_letter(app: App, payload: dict[str, Any]) -> None:
         template="notice",
         subject=text.subject,
         key=f"{letter}.{subject}.{payload['attempt']}",
+        topic=Topic.BILLING,
         sentence=text.sentence,
         details=text.details,
         advice=text.advice,

@@ -23,6 +23,7 @@ from services.languages import (
     reader_of,
     zone_of,
 )
+from services.notifications.letter import Topic
 from services.notifications.letters import deliver, name_to_greet
 from services.trials.status import RUNNING, TrialStatus, length, trial_status, will_be_charged
 
@@ -104,6 +105,7 @@ async def send_reminder(app: App, payload: dict[str, Any]) -> None:
         template="trial_reminder",
         subject=when(trial.ends_at, now, reader_of(user.locale, user.timezone), last=offset == 0),
         key=f"{trial.id}.{offset}.{trial.ends_at.isoformat()}",
+        topic=Topic.BILLING if will_be_charged(trial) else Topic.TRIAL,  # a charge is announced, whatever is wanted
         name=name_to_greet(user),
         plan=app.catalogue.plans[trial.plan_key].name,
         ends_at=trial.ends_at,
@@ -127,16 +129,18 @@ async def send_win_back(app: App, payload: dict[str, Any]) -> None:
     if await _put_off(app, WIN_BACK, payload, user):
         return
     plan = app.catalogue.plans[trial.plan_key]
-    await deliver(
+    sent = await deliver(
         app,
         user,
         template="trial_win_back",
         subject=phrase("%(plan)s is still there", plan=plan.name),
         key=str(trial.id),
+        topic=Topic.PRODUCT,
         name=name_to_greet(user),
         plan=plan.name,
     )
-    await analytics.record(app, Name.TRIAL_WIN_BACK_SENT, user.id, plan=trial.plan_key)
+    if sent:
+        await analytics.record(app, Name.TRIAL_WIN_BACK_SENT, user.id, plan=trial.plan_key)
 
 
 def when(ends_at: datetime, now: datetime, reader: Reader, *, last: bool) -> Phrase:
