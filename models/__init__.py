@@ -18,6 +18,7 @@ from models.devices import Device
 from models.fraud import FraudAssessment, FraudCase, FraudIdentifier, FraudKey, FraudListEntry
 from models.jobs import Job
 from models.keys import Key, KeyUse
+from models.mail import DeliveryStatus, MailDelivery
 from models.mfa import Passkey, RecoveryCode, Totp
 from models.one_time_tokens import OneTimeToken, Purpose
 from models.recommendations import Interaction, InteractionKind, Interest, InterestSource, Item, ItemVector
@@ -30,6 +31,7 @@ __all__ = [
     "BillingCustomer",
     "CheckoutAttempt",
     "ClockOffset",
+    "DeliveryStatus",
     "Device",
     "EndPolicy",
     "Event",
@@ -49,6 +51,7 @@ __all__ = [
     "Job",
     "Key",
     "KeyUse",
+    "MailDelivery",
     "OneTimeToken",
     "Passkey",
     "PlanSubscription",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -11,43 +10,35 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from services.languages import Phrase, reader_of
-from services.notifications.printing import Value, printed
+from services.languages import reader_of
+from services.notifications.printing import printed
 
 if TYPE_CHECKING:
     from models.accounts import User
     from services.app import App
+    from services.notifications.letter import Draft, Mailbox, Topic
 
 
-@dataclass(frozen=True)
-class Mailbox:
-    """Where a letter goes: an address as written, and its key."""
+def message_of(app: App, letter: str, key: str, draft: Draft, topic: Topic) -> EmailMessage:
+    """The letter as it goes out, in its reader's words.
 
-    written: str
-    key: str
-
-
-async def deliver(
-    app: App, user: User, *, template: str, subject: Phrase, key: str, to: Mailbox | None = None, **values: Value
-) -> None:
-    """Print the template and hand it to the mail server, to the user's own address unless `to` says another.
-
-    The Message-ID follows from `template` and `key`, so that a second try is recognised as the same letter.
-    Raises Unavailable when the mail server may take it later, MailRejected when it never will.
+    The Message-ID follows from the letter's name and its delivery's key, so that a second try is recognised as the same
+    letter.
     """
+    del topic
     host = mail_host(app.settings.public_url)
-    reader = reader_of(user.locale, user.timezone)
-    values |= {"public_url": app.settings.public_url, "subject": subject, "unsubscribe": None}
-    letter = printed(reader, template, values)
+    reader = reader_of(draft.user.locale, draft.user.timezone)
+    values = {**draft.values, "public_url": app.settings.public_url, "subject": draft.subject, "unsubscribe": None}
+    words = printed(reader, draft.template, values)
     message = EmailMessage()
-    message["Subject"] = reader.tell(subject)
+    message["Subject"] = reader.tell(draft.subject)
     message["From"] = Address("Porchlight", "hello", host)
-    message["To"] = _recipient(to or Mailbox(user.email, user.email_key))
+    message["To"] = _recipient(draft.mailbox)
     message["Date"] = format_datetime(app.clock.now())
-    message["Message-ID"] = _message_id(app, template, key, host)
-    message.set_content(letter.text)
-    message.add_alternative(letter.html, subtype="html")
-    await app.mail.send(message)
+    message["Message-ID"] = _message_id(app, letter, key, host)
+    message.set_content(words.text)
+    message.add_alternative(words.html, subtype="html")
+    return message
 
 
 def name_to_greet(user: User) -> str | None:
