@@ -39,6 +39,12 @@ class Metrics:
             "Cards asked for behind payment methods, by outcome: known, unknown, unavailable.",
             "outcome",
         )
+        self.mail_reports = self._counter(
+            "porchlight_mail_reports_total",
+            "Reports of mail servers and mailbox providers, by outcome: bounced, complained, noted, repeated, unknown, "
+            "unreadable, refused.",
+            "outcome",
+        )
         self._count_billing()
         self.oldest_job = Gauge(
             "porchlight_oldest_job_seconds", "How long the longest-waiting due job has waited.", registry=self.registry

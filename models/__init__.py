@@ -19,6 +19,7 @@ from models.fraud import FraudAssessment, FraudCase, FraudIdentifier, FraudKey, 
 from models.jobs import Job
 from models.keys import Key, KeyUse
 from models.mail import DeliveryStatus, MailDelivery
+from models.mail_preferences import MailPreference, MailSuppression, SuppressionReason
 from models.mfa import Passkey, RecoveryCode, Totp
 from models.one_time_tokens import OneTimeToken, Purpose
 from models.recommendations import Interaction, InteractionKind, Interest, InterestSource, Item, ItemVector
@@ -52,6 +53,8 @@ __all__ = [
     "Key",
     "KeyUse",
     "MailDelivery",
+    "MailPreference",
+    "MailSuppression",
     "OneTimeToken",
     "Passkey",
     "PlanSubscription",
@@ -60,6 +63,7 @@ __all__ = [
     "RecoveryCode",
     "Role",
     "Session",
+    "SuppressionReason",
     "Totp",
     "Trial",
     "TrialChange",

@@ -43,7 +43,7 @@ class MailDelivery(Model):
         "models.User", related_name="mail_deliveries", null=True
     )
     user_id: int | None
-    address_hash = fields.CharField(max_length=64, null=True)
+    address_hash = fields.CharField(max_length=32, null=True)
     message_id = fields.CharField(max_length=255, null=True)
     status = fields.CharEnumField(DeliveryStatus, max_length=16)
     code = fields.IntField(null=True)

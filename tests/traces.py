@@ -20,12 +20,15 @@ from models import (
     Invoice,
     InvoiceStatus,
     Item,
+    MailPreference,
+    MailSuppression,
     Passkey,
     PlanSubscription,
     PlanSubscriptionStatus,
     Purpose,
     RecoveryCode,
     Session,
+    SuppressionReason,
     Totp,
     UsageCounter,
     UsageRecord,
@@ -34,6 +37,7 @@ from models import (
     WebhookState,
 )  # fmt: skip
 from services import one_time_tokens
+from services.notifications import suppression
 from tests.clock import START
 from tests.porchlight import Person, Porchlight
 from worker.loop import Worker
@@ -91,6 +95,9 @@ async def filled(porchlight: Porchlight, email: str) -> Person:
         await UsageReservation.create(
             **metered, key=email, idempotency_key="b", quantity=2, created_at=START, expires_at=START + LIFETIME
         )
+        await MailPreference.create(**mine, topic="TRIAL", wanted=False, changed_at=START)
+        hashed = suppression.address_hash(app, email)
+        await MailSuppression.create(address_hash=hashed, reason=SuppressionReason.BOUNCE, since=START)
         await RecoveryCode.create(**mine, code_hash="c0de", created_at=START)
         await Passkey.create(
             **mine, credential_id=f"id-{email}", handle="h", public_key=b"p", name="Key", created_at=START

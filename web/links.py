@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
@@ -18,7 +17,7 @@ from core.password_rules import InvalidPassword
 from services.sessions import InvalidToken
 from web.client import client_of
 from web.link_actions import ACTIONS, Action
-from web.pages import page
+from web.pages import form_page
 from web.requests import BadRequestError, read_body
 
 if TYPE_CHECKING:
@@ -133,20 +132,12 @@ def _page(
     outcome: str | None = None,
     problem: str | None = None,
 ) -> Response:
-    nonce, alive = secrets.token_urlsafe(16), status == HTTPStatus.OK
-    policy = (
-        f"default-src 'none'; style-src 'nonce-{nonce}'; img-src data:; form-action 'self'; base-uri 'none'; "
-        "frame-ancestors 'none'"
-    )
-    answer = page(
+    return form_page(
         "link.html",
-        policy,
+        status,
         action=action,
         token=token,
         outcome=outcome,
         problem=problem,
-        nonce=nonce,
-        alive=alive,
+        alive=status == HTTPStatus.OK,
     )
-    answer.status_code = status
-    return answer

@@ -15,7 +15,7 @@ from services.accounts.links import InvalidLink
 from services.audit import Action
 from services.holding import hold_in_session, stands
 from services.languages import phrase
-from services.notifications import Delivery, Draft, Letter, Mailbox, Notice, Topic
+from services.notifications import Delivery, Draft, Letter, Mailbox, Notice, Topic, suppression
 
 if TYPE_CHECKING:
     from services.access import Viewer
@@ -118,6 +118,7 @@ async def _settle(app: App, user: User, change: int, new: Mailbox, client: Clien
     )
     for mailbox, which in ((old, "old"), (new, "new")):
         await notifications.notify(app, user.id, Notice.EMAIL_CHANGED, dedup_key=f"{change}:{which}", to=mailbox)
+    await suppression.lift(app, new.key, anew=True)
     # The log outlives the account: it can confirm an address that somebody names, and holds none.
     addresses: dict[str, Any] = {
         "old": app.keys.identity("address", old.key),

@@ -13,6 +13,7 @@ from models.billing import BillingCustomer, CheckoutAttempt, Invoice, PlanSubscr
 from models.devices import Device
 from models.fraud import FraudAssessment, FraudCase, FraudIdentifier
 from models.jobs import Job
+from models.mail_preferences import MailPreference, MailSuppression
 from models.mfa import Passkey, RecoveryCode, Totp
 from models.one_time_tokens import OneTimeToken
 from models.recommendations import Interaction, Interest
@@ -20,6 +21,7 @@ from models.sessions import Session
 from models.trials import Trial, TrialChange, TrialClaim
 from models.usage import UsageCounter, UsageRecord, UsageReservation
 from services import jobs
+from services.notifications import suppression
 
 if TYPE_CHECKING:
     from tortoise.models import Model
@@ -114,6 +116,12 @@ async def sign_up_checks(_: App, user: User) -> AsyncGenerator[list[Row], None]:
     ]
 
 
+async def mail_suppressions(app: App, user: User) -> AsyncGenerator[list[Row], None]:
+    """Why the user's address is not written to, or was not."""
+    rows = MailSuppression.filter(address_hash=suppression.address_hash(app, user.email_key)).order_by("id")
+    yield [{_camel(name): row[name] for name in row} for row in await rows.values("reason", "since", "lifted_at")]
+
+
 async def payment_news(_: App, user: User) -> AsyncGenerator[list[Row], None]:
     """What the payment provider has told of the user, with what of it has not been looked into yet."""
     customer = await BillingCustomer.get_or_none(user_id=user.id)
@@ -182,6 +190,8 @@ SECTIONS: tuple[Section, ...] = (
         "interactions", Interaction, "kind", "occurred_at", "created_at", "idempotency_key", "recommendation",
         item="item__key", title="item__title",
     ),
+    table("notificationPreferences", MailPreference, "topic", "wanted", "changed_at"),
+    Section("mailSuppressions", (MailSuppression,), mail_suppressions),
     Section(EVENTS.name, EVENTS.models, events),
     Section("letters", (Job,), letters),
 )  # fmt: skip

@@ -11,7 +11,7 @@ from services.accounts import links
 from services.accounts.links import InvalidLink
 from services.audit import Action
 from services.languages import phrase
-from services.notifications import Delivery, Draft, Letter, Topic
+from services.notifications import Delivery, Draft, Letter, Topic, suppression
 from services.notifications.welcome import VERIFICATION_LIFETIME
 
 if TYPE_CHECKING:
@@ -69,10 +69,12 @@ async def mark(app: App, user: User, client: Client) -> bool:
     same = User.filter(id=user.id, email_key=user.email_key)
     if await same.filter(email_verified_at=None).update(email_verified_at=now):
         user.email_verified_at = now
+        await suppression.lift(app, user.email_key, anew=True)
         await audit.record(app, Action.EMAIL_VERIFIED, actor=user, client=client)
         return True
     if not await same.exists():
         raise InvalidLink
+    await suppression.lift(app, user.email_key, anew=False)
     return False
 
 

@@ -27,13 +27,13 @@ class Topic(StrEnum):
     """What a letter is about, as its reader chooses."""
 
     SECURITY = "SECURITY"
-    """The account, and ways into it."""
+    """Links, sign-ins, changes of the account: sent whatever happens."""
     BILLING = "BILLING"
-    """What is charged, or is going to be."""
+    """Payments, and a trial whose end will charge a card."""
     TRIAL = "TRIAL"
-    """A trial that costs nothing."""
+    """A trial whose end charges nobody."""
     PRODUCT = "PRODUCT"
-    """Everything else."""
+    """What is new, and what somebody may like."""
 
 
 MANDATORY = frozenset({Topic.SECURITY, Topic.BILLING})

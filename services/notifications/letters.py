@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from services.languages import reader_of
+from services.notifications import returns, unsubscribing
+from services.notifications.letter import MANDATORY
 from services.notifications.printing import printed
 
 if TYPE_CHECKING:
@@ -25,10 +27,10 @@ def message_of(app: App, letter: str, key: str, draft: Draft, topic: Topic) -> E
     The Message-ID follows from the letter's name and its delivery's key, so that a second try is recognised as the same
     letter.
     """
-    del topic
     host = mail_host(app.settings.public_url)
     reader = reader_of(draft.user.locale, draft.user.timezone)
-    values = {**draft.values, "public_url": app.settings.public_url, "subject": draft.subject, "unsubscribe": None}
+    way_out = None if topic in MANDATORY else unsubscribing.link(app, draft.user.id, topic)
+    values = {**draft.values, "public_url": app.settings.public_url, "subject": draft.subject, "unsubscribe": way_out}
     words = printed(reader, draft.template, values)
     message = EmailMessage()
     message["Subject"] = reader.tell(draft.subject)
@@ -36,9 +38,23 @@ def message_of(app: App, letter: str, key: str, draft: Draft, topic: Topic) -> E
     message["To"] = _recipient(draft.mailbox)
     message["Date"] = format_datetime(app.clock.now())
     message["Message-ID"] = _message_id(app, letter, key, host)
+    message["Return-Path"] = f"<{_envelope(app, draft, message, host)}>"
+    for name, value in unsubscribing.headers(way_out).items():
+        message[name] = value
     message.set_content(words.text)
     message.add_alternative(words.html, subtype="html")
     return message
+
+
+def _envelope(app: App, draft: Draft, message: EmailMessage, host: str) -> str:
+    """The envelope's sender, which is this letter's own: what comes back of it is known by that."""
+    return returns.sender(
+        app,
+        address_key=draft.mailbox.key,
+        user_id=draft.user.id or 0,
+        message_id=message["Message-ID"],
+        host=host,
+    )
 
 
 def name_to_greet(user: User) -> str | None:

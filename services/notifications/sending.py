@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 from adapters.mail import MailRejected
 from models.accounts import User
 from models.mail import DeliveryStatus, MailDelivery
+from services.notifications import returns, suppression
 from services.notifications.hindrances import hindrance
 from services.notifications.letter import Delivery, Draft, Letter
 from services.notifications.letters import message_of
+from services.notifications.reports import hard
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -67,6 +69,8 @@ async def _hand_over(app: App, letter: Letter, delivery: Delivery, draft: Draft)
     try:
         await app.mail.send(message)
     except MailRejected as refused:
+        if hard(refused.reason):
+            await returns.rejected(app, draft.mailbox.key, draft.user.id or 0)
         await _settle(app, letter, delivery, DeliveryStatus.REJECTED, draft, message, code=refused.code)
         raise
     await _settle(app, letter, delivery, DeliveryStatus.SENT, draft, message)
@@ -89,7 +93,7 @@ async def _settle(
         letter=letter.name,
         topic=(draft and draft.topic) or letter.topic,
         user_id=user_id or None,
-        address_hash=app.keys.identity("mail-address", draft.mailbox.key) if draft else None,
+        address_hash=suppression.address_hash(app, draft.mailbox.key) if draft else None,
         message_id=str(message["Message-ID"]) if message else None,
         status=status,
         code=code,

@@ -76,6 +76,7 @@ async def _remind(app: App, delivery: Delivery) -> Draft | None:
     return Draft(
         user=user,
         template="trial_reminder",
+        topic=Topic.BILLING if will_be_charged(trial) else None,  # a charge is announced, whatever is wanted
         subject=when(trial.ends_at, now, reader_of(user.locale, user.timezone), last=offset == 0),
         values={
             "name": name_to_greet(user),
