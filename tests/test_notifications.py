@@ -98,13 +98,13 @@ async def test_letter_says_what_begins(app: App) -> None:
     assert letter["Date"].datetime == START
     assert letter.get_content_type() == "multipart/alternative"
     assert part(letter, "plain") == (
-        "Hello Ada,\n\nYour account is ready.\n\nPro is yours for 14 days.\n\nPlan: Pro\n"
+        "Hello Ada,\n\nYour account is ready. Pro is yours for 14 days.\n\nPlan: Pro\n"
         "Ends: Monday, March 16, 2026 at 9:00\N{NO-BREAK SPACE}AM (UTC)\n\nhttp://localhost:8000\n"
     )
     html = part(letter, "html")
     assert "Hello Ada," in html
     assert '<html lang="en">' in html
-    assert ">Pro is yours for 14 days.</p>" in html
+    assert ">Your account is ready. Pro is yours for 14 days.</p>" in html
     assert ">Monday, March 16, 2026 at 9:00&nbsp;AM (UTC)</td>" in html
     assert 'href="http://localhost:8000"' in html
 

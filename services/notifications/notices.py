@@ -76,7 +76,7 @@ TEXTS: dict[Notice, Text] = {
             "Somebody has signed in to your account from a device that we have not seen before. If it was you, there "
             "is nothing to do."
         ),
-        offer=Offer(Purpose.REPORT_SIGN_IN, phrase("It was not me: sign it out"), timedelta(days=7)),
+        offer=Offer(Purpose.REPORT_SIGN_IN, phrase("It was not me, sign it out"), timedelta(days=7)),
     ),
     Notice.TOKEN_REUSED: Text(
         phrase("We have signed one of your devices out"),
