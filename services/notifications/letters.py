@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from services.languages import reader_of
 from services.notifications import returns, unsubscribing
 from services.notifications.letter import MANDATORY
+from services.notifications.long_headers import POLICY
 from services.notifications.printing import printed
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def message_of(app: App, letter: str, key: str, draft: Draft, topic: Topic) -> E
     way_out = None if topic in MANDATORY else unsubscribing.link(app, draft.user.id, topic)
     values = {**draft.values, "public_url": app.settings.public_url, "subject": draft.subject, "unsubscribe": way_out}
     words = printed(reader, draft.template, values)
-    message = EmailMessage()
+    message = EmailMessage(policy=POLICY)
     message["Subject"] = reader.tell(draft.subject)
     message["From"] = Address("Porchlight", "hello", host)
     message["To"] = _recipient(draft.mailbox)
