@@ -127,12 +127,12 @@ async def _invoice(desk: Desk, status: InvoiceStatus, number: str) -> Invoice:
 
 async def _paid(desk: Desk) -> None:
     invoice = await _invoice(desk, InvoiceStatus.PAID, "PL-0001")
-    await billing.enqueue(desk.app, billing.Letter.PAID, desk.viewer.user.id, invoice.provider_id)
+    await billing.enqueue(desk.app, billing.News.PAID, desk.viewer.user.id, invoice.provider_id)
 
 
 async def _failed(desk: Desk) -> None:
     invoice = await _invoice(desk, InvoiceStatus.OPEN, "PL-0002")
-    await billing.enqueue(desk.app, billing.Letter.UNPAID, desk.viewer.user.id, invoice.provider_id)
+    await billing.enqueue(desk.app, billing.News.UNPAID, desk.viewer.user.id, invoice.provider_id)
     await desk.clock.advance(billing.PATIENCE)
 
 
@@ -142,7 +142,7 @@ async def _to_confirm(desk: Desk) -> None:
         event_id="evt_1", type=billing.ACTION_REQUIRED, object_id=invoice.provider_id, payload={}, created_at=now,
         received_at=now, state=WebhookState.DONE,
     )  # fmt: skip
-    await billing.enqueue(desk.app, billing.Letter.UNPAID, desk.viewer.user.id, invoice.provider_id)
+    await billing.enqueue(desk.app, billing.News.UNPAID, desk.viewer.user.id, invoice.provider_id)
     await desk.clock.advance(billing.PATIENCE)
 
 
@@ -153,7 +153,7 @@ async def _canceled(desk: Desk) -> None:
         status=PlanSubscriptionStatus.CANCELED, currency="EUR", period_start=now, period_end=now + 30 * DAY,
         provider_created_at=now, applied_at=now,
     )  # fmt: skip
-    await billing.enqueue(desk.app, billing.Letter.CANCELED, desk.viewer.user.id, "sub_1")
+    await billing.enqueue(desk.app, billing.News.CANCELED, desk.viewer.user.id, "sub_1")
 
 
 async def _cleared(desk: Desk) -> None:

@@ -11,14 +11,15 @@ from jinja2 import UndefinedError
 
 from adapters.mail.smtp import Tls
 from core.settings import Settings
-from models import Job, Trial, User
-from services import accounts, notifications, trials
+from models import Job, MailDelivery, Trial, User
+from services import accounts
 from services.app import App, open_app
 from services.languages import reader_of
 from services.notifications.printing import printed
 from services.sessions import Client
 from tests.clock import START, ManualClock
 from tests.conftest import Start
+from tests.letters_by_hand import send, waiting
 from tests.porchlight import PASSWORD, Porchlight
 from tests.services.smtp import Serve
 from tests.services.valkey import until
@@ -51,7 +52,7 @@ async def drain(app: App) -> list[dict[str, Any]]:
     """Do what is due; what has become of each job but reminders of the trial, which come later."""
     with app.database.bound():
         await Worker(app, TASKS).drain()
-        rows = Job.exclude(kind=trials.REMIND).order_by("id")
+        rows = Job.exclude(dedup_key__startswith="trial:").order_by("id")
         return list(await rows.values("attempts", "due_at", "done_at", "dead_at", "last_error"))
 
 
@@ -115,7 +116,9 @@ async def test_second_delivery_is_the_same_letter(app: App) -> None:
     await drain(app)
     [first] = letters(app.settings)
     with app.database.bound():
-        await notifications.send_welcome(app, {"user_id": user.id})
+        [job] = await waiting("welcome")
+        await MailDelivery.all().delete()
+        await send(app, "welcome", {"user_id": user.id}, delivery=job.dedup_key)
     [second] = letters(app.settings)
     assert second["Message-ID"] == first["Message-ID"]
     await register(app, "grace@example.com")

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import EndPolicy, Event, Job, Trial, User
+from models import EndPolicy, Event, Job, MailDelivery, Trial, User
 from services import trials
 from services.app import App
 from services.languages import by_day, reader_of
 from services.trials import reminders
 from services.trials.reminders import OFFSETS, what_follows
 from tests.clock import START, ManualClock
+from tests.letters_by_hand import send, waiting
 from tests.porchlight import Person, Porchlight
 from tests.test_trial_lifecycle import do, stored, told
 from tests.traces import drain, letters
@@ -39,7 +40,7 @@ async def due_of(porchlight: Porchlight, person: Person) -> dict[int, datetime |
     """When the reminders of the present end are due."""
     trial = await stored(porchlight, person)
     with porchlight.app.database.bound():
-        jobs = await Job.filter(kind=trials.REMIND).order_by("due_at")
+        jobs = await waiting(reminders.REMIND)
     return {
         job.payload["offset"]: job.due_at
         for job in jobs
@@ -96,7 +97,7 @@ async def test_a_trial_is_reminded_of_and_asked_back(porchlight: Porchlight, clo
     await clock.advance(7 * DAY)
     assert (await drained(porchlight))[4:] == ["Pro is still there"]
     with porchlight.app.database.bound():
-        await Job.filter(kind=trials.WIN_BACK).update(due_at=clock.now(), done_at=None)
+        await Job.filter(dedup_key__contains=":win_back:").update(due_at=clock.now(), done_at=None)
         assert await Event.filter(name="trial.win_back_sent").count() == 1
     assert len(await drained(porchlight)) == 5
     body = sorted(letters(porchlight), key=sent)[1].get_body(("plain",))
@@ -134,13 +135,17 @@ async def test_who_is_going_is_not_written_to(porchlight: Porchlight, clock: Man
     assert await drained(porchlight) == []
     with porchlight.app.database.bound():
         await User.filter(id=person.user_id).delete()
-        for send in (trials.send_reminder, trials.send_win_back):
-            await send(porchlight.app, {"trial_id": 1, "user_id": 1, "ends_at": START.isoformat(), "offset": 7})
+        for letter in (reminders.REMIND, reminders.WIN_BACK):
+            about = {"trial_id": 1, "user_id": 1, "ends_at": START.isoformat(), "offset": 7}
+            await send(porchlight.app, letter, about, delivery=letter)
 
 
 async def win_back_of(app: App, trial: Trial) -> None:
     with app.database.bound():
-        await trials.send_win_back(app, {"trial_id": trial.id, "ends_at": trial.ends_at.isoformat()})
+        await MailDelivery.all().delete()
+        late = (trial.ends_at + reminders.WIN_BACK_UNTIL).isoformat()
+        about = {"trial_id": trial.id, "ends_at": trial.ends_at.isoformat(), "not_after": late}
+        await send(app, reminders.WIN_BACK, about)
 
 
 async def test_only_who_expired_lately_is_asked_back(porchlight: Porchlight, clock: ManualClock) -> None:
@@ -203,7 +208,7 @@ async def moved(porchlight: Porchlight, person: Person, timezone: str | None, lo
     ],
 )
 async def test_reminders_follow_their_reader(porchlight: Porchlight, timezone: str, due: list[str]) -> None:
-    """A new time zone moves what is still to come, and back; in four statements more at most, beside one a letter."""
+    """A new time zone moves what is still to come, and back: one look at the jobs, and a statement for each that moves."""
     person = await porchlight.register()
     before = await due_of(porchlight, person)
     await moved(porchlight, person, None)
@@ -233,7 +238,7 @@ async def test_no_letter_comes_by_night(porchlight: Porchlight, clock: ManualClo
 
 
 async def test_who_will_be_charged_is_told_even_by_night(porchlight: Porchlight, clock: ManualClock) -> None:
-    """If the morning were too late; everybody else is spared."""
+    """A charge is announced whenever that is late; everybody else is spared."""
     for address, charged in (("ada@example.com", True), ("grace@example.com", False)):
         person = await porchlight.register(address)
         trial = await stored(porchlight, person)
@@ -250,8 +255,8 @@ async def test_nobody_is_asked_back_by_night(porchlight: Porchlight, clock: Manu
     await porchlight.register()
     await clock.advance(14 * DAY)
     with porchlight.app.database.bound():
+        await Job.all().delete()
         await trials.end_all(porchlight.app, {})
-        await Job.filter(kind=trials.REMIND).delete()
     await clock.advance(7 * DAY + 14 * HOUR)
     assert await drained(porchlight) == []
     await clock.advance(10 * HOUR)

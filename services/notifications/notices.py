@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from models.accounts import User
 from models.one_time_tokens import Purpose
-from services import jobs, one_time_tokens
+from services import one_time_tokens
 from services.languages import Phrase, Told, packed, phrase, unpacked
-from services.notifications.letters import Mailbox, deliver
+from services.notifications.letter import Delivery, Draft, Letter, Mailbox, Topic, enqueue_letter
 from services.notifications.links import link
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from services.app import App
 
-NOTICE = "mail.notice"
+NOTICE = "notice"
 
 
 class Notice(StrEnum):
@@ -187,28 +187,28 @@ async def notify(
         "details": [[label, packed(told)] for label, told in (details or {}).items()],
         "token_data": token_data,
     }
-    await jobs.enqueue(app, NOTICE, payload, dedup_key=f"{NOTICE}:{notice}:{dedup_key}")
+    await enqueue_letter(app, NOTICE, payload, dedup_key=f"mail.notice:{notice}:{dedup_key}")
 
 
-async def send_notice(app: App, payload: dict[str, Any]) -> None:
-    """Deliver a notice, unless the account has gone. Raises Unavailable, MailRejected."""
+async def _compose(app: App, delivery: Delivery) -> Draft | None:
+    """A notice, unless the account has gone."""
+    payload = delivery.payload
     user = await User.get_or_none(id=payload["user_id"])
     if user is None:
-        return
-    notice = Notice(payload["notice"])
-    text = TEXTS[notice]
-    await deliver(
-        app,
-        user,
+        return None
+    text = TEXTS[Notice(payload["notice"])]
+    return Draft(
+        user=user,
         template="notice",
         subject=text.subject,
-        key=f"{notice}.{payload['key']}",
         to=Mailbox(*payload["to"]) if payload["to"] else None,
-        sentence=text.sentence,
-        details=_rows(payload["details"]),
-        advice=text.advice,
-        label=text.offer.label if text.offer else None,
-        url=await _url(app, text.offer, user, payload["token_data"]) if text.offer else None,
+        values={
+            "sentence": text.sentence,
+            "details": _rows(payload["details"]),
+            "advice": text.advice,
+            "label": text.offer.label if text.offer else None,
+            "url": await _url(app, text.offer, user, delivery) if text.offer else None,
+        },
     )
 
 
@@ -218,6 +218,16 @@ def _rows(kept: Any) -> dict[str, Told]:
     return {label: unpacked(told) for label, told in pairs}
 
 
-async def _url(app: App, offer: Offer, user: User, data: Any) -> str:
-    token = await one_time_tokens.issue(app, offer.purpose, lifetime=offer.lifetime, user_id=user.id, data=data)
+async def _url(app: App, offer: Offer, user: User, delivery: Delivery) -> str:
+    token = await one_time_tokens.issue(
+        app,
+        offer.purpose,
+        lifetime=offer.lifetime,
+        user_id=user.id,
+        data=delivery.payload["token_data"],
+        delivery=delivery.key,
+    )
     return link(app, offer.purpose, token)
+
+
+NOTICES = Letter(NOTICE, Topic.SECURITY, _compose)
