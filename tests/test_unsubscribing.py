@@ -62,7 +62,8 @@ async def test_topics_are_switched_off_and_on(porchlight: Porchlight) -> None:
     assert len(statements) == 7
     with porchlight.counting_queries() as statements:
         await mine(porchlight, ada)
-    assert len(statements) == 3
+        await put(porchlight, ada, BILLING=True)
+    assert len(statements) == 6  # each the session, and two that read
     assert await mine(porchlight, ada) == ALL_ON | {"PRODUCT": False}
     assert await mine(porchlight, grace) == ALL_ON
     assert await said(porchlight) == [
