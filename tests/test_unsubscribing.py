@@ -206,6 +206,18 @@ async def test_clicks_at_once_are_one(porchlight: Porchlight) -> None:
     assert len(await said(porchlight)) == 1
 
 
+async def test_clicks_without_end_are_counted(start: Start) -> None:
+    """By reader, for all readers of a provider come from few networks; and by nobody where limits are off."""
+    porchlight = await start()
+    ada, grace = await porchlight.register(), await porchlight.register("grace@example.com")
+    answers = [await porchlight.http.post(address(porchlight, ada)) for _ in range(21)]
+    assert [answer.status_code for answer in answers] == [200] * 20 + [429]
+    assert (answers[-1].json()["code"], 1 <= int(answers[-1].headers["retry-after"]) <= 60) == ("RATE_LIMITED", True)
+    assert (await porchlight.http.post(address(porchlight, grace))).status_code == 200
+    unlimited = await start(rate_limits=False)
+    assert (await unlimited.http.post(address(porchlight, ada))).status_code == 200
+
+
 async def test_tokens_outlive_secrets(start: Start) -> None:
     """A letter of years ago still leads out, whatever has been rotated since."""
     old = await start()
