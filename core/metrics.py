@@ -30,6 +30,7 @@ class Metrics:
             registry=self.registry,
         )
         self.jobs = self._counter("porchlight_jobs_total", "Jobs by kind and outcome.", "kind", "outcome")
+        self.mail = self._counter("porchlight_mail_total", "Letters by kind and how they ended.", "letter", "outcome")
         self.fraud_decisions = self._counter(
             "porchlight_fraud_decisions_total", "Sign-ups that were checked, by decision.", "decision"
         )

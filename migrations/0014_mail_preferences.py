@@ -5,7 +5,7 @@ from tortoise.fields.base import OnDelete
 from tortoise import fields
 
 class Migration(migrations.Migration):
-    dependencies = [('models', '0012_payment_method_removed')]
+    dependencies = [('models', '0013_mail_deliveries')]
 
     initial = False
 

@@ -18,6 +18,7 @@ from models.devices import Device
 from models.fraud import FraudAssessment, FraudCase, FraudIdentifier, FraudKey, FraudListEntry
 from models.jobs import Job
 from models.keys import Key, KeyUse
+from models.mail import DeliveryStatus, MailDelivery
 from models.mail_preferences import MailPreference, MailSuppression, SuppressionReason
 from models.mfa import Passkey, RecoveryCode, Totp
 from models.one_time_tokens import OneTimeToken, Purpose
@@ -31,6 +32,7 @@ __all__ = [
     "BillingCustomer",
     "CheckoutAttempt",
     "ClockOffset",
+    "DeliveryStatus",
     "Device",
     "EndPolicy",
     "Event",
@@ -50,6 +52,7 @@ __all__ = [
     "Job",
     "Key",
     "KeyUse",
+    "MailDelivery",
     "MailPreference",
     "MailSuppression",
     "OneTimeToken",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +27,16 @@ async def issue(
     user_id: int | None = None,
     address: str | None = None,
     data: Any = None,
+    delivery: str | None = None,
 ) -> str:
-    """A new token of 256 random bits, of which the database keeps a keyed hash."""
-    token = secrets.token_urlsafe(32)
+    """A new token of 256 bits, of which the database keeps a keyed hash.
+
+    It is made by chance, or belongs to the letter of a `delivery`: then a second call gives the same token, and leaves
+    it as spent or as expired as it is.
+    """
+    token = secrets.token_urlsafe(32) if delivery is None else of_delivery(app, purpose, delivery)
     now = app.clock.now()
-    await OneTimeToken.create(
+    row = OneTimeToken(
         purpose=purpose,
         key_hash=app.keys.mac(_hashed_as(purpose), token).hex(),
         user_id=user_id,
@@ -39,7 +45,14 @@ async def issue(
         created_at=now,
         expires_at=now + lifetime,
     )
+    await OneTimeToken.bulk_create([row], ignore_conflicts=delivery is not None)
     return token
+
+
+def of_delivery(app: App, purpose: Purpose, delivery: str) -> str:
+    """The token of a letter's delivery: nobody without our keys can tell it, and no attempt has another one."""
+    mac = app.keys.mac(f"token-of-delivery/{purpose}", delivery)
+    return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
 
 
 async def find(app: App, purpose: Purpose, token: str) -> OneTimeToken | None:
@@ -66,9 +79,13 @@ async def attempt(app: App, row: OneTimeToken, limit: int, *, elsewhere: bool = 
     return max(0, limit - tried)
 
 
-async def void(app: App, user_id: int, *purposes: Purpose) -> None:
-    """Make a user's outstanding tokens of these purposes useless."""
-    await OneTimeToken.filter(user_id=user_id, purpose__in=purposes, used_at=None).update(used_at=app.clock.now())
+async def void(app: App, user_id: int, *purposes: Purpose, but: str | None = None) -> None:
+    """Make a user's outstanding tokens of these purposes useless, except for `but`, a token of each of them."""
+    open_ = OneTimeToken.filter(user_id=user_id, purpose__in=purposes, used_at=None)
+    if but is not None:
+        kept = [key_hash for purpose in purposes for key_hash in app.keys.macs(_hashed_as(purpose), but)]
+        open_ = open_.exclude(key_hash__in=kept)
+    await open_.update(used_at=app.clock.now())
 
 
 def _valid(app: App, purpose: Purpose, token: str) -> Any:

@@ -15,7 +15,7 @@ from models.jobs import Job
 from models.one_time_tokens import OneTimeToken
 from models.sessions import Session
 from models.usage import UsageCounter, UsageRecord, UsageReservation
-from services.notifications import FAREWELL
+from services.notifications import FAREWELL_KEYS
 from services.sessions import IDLE_LIFETIME
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ async def prune_jobs(app: App, _: dict[str, Any]) -> None:
     The account of a farewell is gone. However its letter failed, even with its worker, the address does not stay.
     """
     now = app.clock.now()
-    farewell = Q(kind=FAREWELL, dead_at__isnull=False)
+    farewell = Q(dedup_key__startswith=FAREWELL_KEYS, dead_at__isnull=False)
     await Job.filter(Q(done_at__lt=now - JOBS_KEPT) | Q(dead_at__lt=now - DEAD_JOBS_KEPT) | farewell).delete()
 
 

@@ -11,14 +11,15 @@ from jinja2 import UndefinedError
 
 from adapters.mail.smtp import Tls
 from core.settings import Settings
-from models import Job, Trial, User
-from services import accounts, notifications, trials
+from models import Job, MailDelivery, Trial, User
+from services import accounts
 from services.app import App, open_app
 from services.languages import reader_of
 from services.notifications.printing import printed
 from services.sessions import Client
 from tests.clock import START, ManualClock
 from tests.conftest import Start
+from tests.letters_by_hand import send, waiting
 from tests.porchlight import PASSWORD, Porchlight
 from tests.services.smtp import Serve
 from tests.services.valkey import until
@@ -51,7 +52,7 @@ async def drain(app: App) -> list[dict[str, Any]]:
     """Do what is due; what has become of each job but reminders of the trial, which come later."""
     with app.database.bound():
         await Worker(app, TASKS).drain()
-        rows = Job.exclude(kind=trials.REMIND).order_by("id")
+        rows = Job.exclude(dedup_key__startswith="trial:").order_by("id")
         return list(await rows.values("attempts", "due_at", "done_at", "dead_at", "last_error"))
 
 
@@ -98,13 +99,15 @@ async def test_letter_says_what_begins(app: App) -> None:
     assert letter["Date"].datetime == START
     assert letter.get_content_type() == "multipart/alternative"
     assert part(letter, "plain") == (
-        "Hello Ada,\n\nyour account is ready.\n\n"
-        "You have Pro for 14 days, until 2026-03-16 09:00 UTC.\n\nhttp://localhost:8000\n"
+        "Hello Ada,\n\nYour account is ready. Pro is yours for 14 days.\n\nPlan: Pro\n"
+        "Ends: Monday, March 16, 2026 at 9:00\N{NO-BREAK SPACE}AM (UTC)\n\nhttp://localhost:8000\n"
     )
     html = part(letter, "html")
     assert "Hello Ada," in html
-    assert "<strong>Pro</strong> for 14 days,\nuntil 2026-03-16 09:00 UTC." in html
-    assert '<a href="http://localhost:8000"' in html
+    assert '<html lang="en">' in html
+    assert ">Your account is ready. Pro is yours for 14 days.</p>" in html
+    assert ">Monday, March 16, 2026 at 9:00&nbsp;AM (UTC)</td>" in html
+    assert 'href="http://localhost:8000"' in html
 
 
 async def test_second_delivery_is_the_same_letter(app: App) -> None:
@@ -113,7 +116,9 @@ async def test_second_delivery_is_the_same_letter(app: App) -> None:
     await drain(app)
     [first] = letters(app.settings)
     with app.database.bound():
-        await notifications.send_welcome(app, {"user_id": user.id})
+        [job] = await waiting("welcome")
+        await MailDelivery.all().delete()
+        await send(app, "welcome", {"user_id": user.id}, delivery=job.dedup_key)
     [second] = letters(app.settings)
     assert second["Message-ID"] == first["Message-ID"]
     await register(app, "grace@example.com")
@@ -129,7 +134,7 @@ async def test_person_without_a_trial_reads_of_none(app: App) -> None:
         assert await Trial.all().count() == 1
     await drain(app)
     [letter] = [letter for letter in letters(app.settings) if letter["To"] == "a.da+2@gmail.com"]
-    assert part(letter, "plain") == "Hello,\n\nyour account is ready.\n\nhttp://localhost:8000\n"
+    assert part(letter, "plain") == "Hello,\n\nYour account is ready.\n\nhttp://localhost:8000\n"
     assert "Pro" not in part(letter, "html").replace("Welcome to Porchlight", "")
 
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from models import EndPolicy, Event, Job, Trial, User
+from models import EndPolicy, Event, Job, MailDelivery, Trial, User
 from services import trials
 from services.app import App
 from services.languages import reader_of
 from services.trials import reminders
 from services.trials.reminders import OFFSETS, what_follows
 from tests.clock import START, ManualClock
+from tests.letters_by_hand import send, waiting
 from tests.porchlight import Person, Porchlight
 from tests.test_trial_lifecycle import do, stored, told
 from tests.traces import drain, letters
@@ -36,7 +37,7 @@ async def due_of(porchlight: Porchlight, person: Person) -> dict[int, datetime |
     """When the reminders of the present end are due."""
     trial = await stored(porchlight, person)
     with porchlight.app.database.bound():
-        jobs = await Job.filter(kind=trials.REMIND).order_by("due_at")
+        jobs = await waiting(reminders.REMIND)
     return {
         job.payload["offset"]: job.due_at
         for job in jobs
@@ -82,23 +83,24 @@ async def drained(porchlight: Porchlight) -> list[str]:
 async def test_a_trial_is_reminded_of_and_asked_back(porchlight: Porchlight, clock: ManualClock) -> None:
     """Four letters ahead, each once, and one a week after."""
     await porchlight.register()
-    subjects = ["Your trial ends in 7 days", "Your trial ends in 3 days", "Your trial ends in 1 day"]
+    tomorrow = "Your trial ends tomorrow at 9:00\N{NO-BREAK SPACE}AM"
+    subjects = ["Your trial ends in 7 days", "Your trial ends in 3 days", tomorrow]
     for _ in range(28):
         await clock.advance(12 * HOUR)
         await drained(porchlight)
-    assert await drained(porchlight) == [*subjects, "Your trial ends today"]
+    assert await drained(porchlight) == [*subjects, f"A last reminder: y{tomorrow[1:]}"]
     with porchlight.app.database.bound():
         await trials.end_all(porchlight.app, {})
     await clock.advance(7 * DAY)
     assert (await drained(porchlight))[4:] == ["Pro is still there"]
     with porchlight.app.database.bound():
-        await Job.filter(kind=trials.WIN_BACK).update(due_at=clock.now(), done_at=None)
+        await Job.filter(dedup_key__contains=":win_back:").update(due_at=clock.now(), done_at=None)
         assert await Event.filter(name="trial.win_back_sent").count() == 1
     assert len(await drained(porchlight)) == 5
     body = sorted(letters(porchlight), key=sent)[1].get_body(("plain",))
     assert body is not None
     text = body.get_content()
-    assert "your trial of Pro ends on 2026-03-16 09:00 UTC." in text
+    assert "Ends: Monday, March 16, 2026 at 9:00\N{NO-BREAK SPACE}AM (UTC)" in text
     assert "Nothing is charged: then your account goes on with Free." in text
 
 
@@ -130,13 +132,17 @@ async def test_who_is_going_is_not_written_to(porchlight: Porchlight, clock: Man
     assert await drained(porchlight) == []
     with porchlight.app.database.bound():
         await User.filter(id=person.user_id).delete()
-        for send in (trials.send_reminder, trials.send_win_back):
-            await send(porchlight.app, {"trial_id": 1, "user_id": 1, "ends_at": START.isoformat(), "offset": 7})
+        for letter in (reminders.REMIND, reminders.WIN_BACK):
+            about = {"trial_id": 1, "user_id": 1, "ends_at": START.isoformat(), "offset": 7}
+            await send(porchlight.app, letter, about, delivery=letter)
 
 
 async def win_back_of(app: App, trial: Trial) -> None:
     with app.database.bound():
-        await trials.send_win_back(app, {"trial_id": trial.id, "ends_at": trial.ends_at.isoformat()})
+        await MailDelivery.all().delete()
+        late = (trial.ends_at + reminders.WIN_BACK_UNTIL).isoformat()
+        about = {"trial_id": trial.id, "ends_at": trial.ends_at.isoformat(), "not_after": late}
+        await send(app, reminders.WIN_BACK, about)
 
 
 async def test_only_who_expired_lately_is_asked_back(porchlight: Porchlight, clock: ManualClock) -> None:

@@ -1,9 +1,8 @@
 """Which service does which kind of job."""
 
-from services import accounts, audit, email_codes, keys, notifications, pruning, recommendations, trials, usage
-from services.accounts import email_change, magic_links, password_reset, verification
-from services.billing import cards, following, forgetting, inbox, leaving, letters, reconciling, working
-from services.fraud import granting
+from services import accounts, audit, keys, notifications, pruning, recommendations, trials, usage
+from services.billing import cards, following, forgetting, inbox, leaving, reconciling, working
+from worker.letters import LETTERS
 from worker.loop import Task
 
 TASKS: dict[str, Task] = {
@@ -19,17 +18,8 @@ TASKS: dict[str, Task] = {
     reconciling.EVENTS: reconciling.reconcile_events,
     reconciling.SUBSCRIPTIONS: reconciling.reconcile_subscriptions,
     reconciling.UNSEEN: reconciling.reconcile_unseen,
-    letters.LETTER: letters.send_letter,
-    email_codes.LETTER: email_codes.send_letter,
-    email_change.LETTER: email_change.send_letter,
-    granting.CLEARED: granting.send_cleared,
     keys.RESEAL: keys.reseal,
-    magic_links.LETTER: magic_links.send_letter,
-    password_reset.LETTER: password_reset.send_letter,
-    verification.LETTER: verification.send_letter,
-    notifications.FAREWELL: notifications.send_farewell,
-    notifications.NOTICE: notifications.send_notice,
-    notifications.WELCOME: notifications.send_welcome,
+    notifications.SEND: notifications.Sending(LETTERS),
     pruning.FRAUD: pruning.prune_fraud,
     pruning.JOBS: pruning.prune_jobs,
     pruning.SESSIONS: pruning.prune_sessions,
@@ -37,7 +27,5 @@ TASKS: dict[str, Task] = {
     pruning.USAGE: pruning.prune_usage,
     recommendations.PREPARE: recommendations.prepare,
     trials.END: trials.end_all,
-    trials.REMIND: trials.send_reminder,
-    trials.WIN_BACK: trials.send_win_back,
     usage.EXPIRE: usage.expire,
 }

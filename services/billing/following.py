@@ -9,7 +9,7 @@ from models.billing import InvoiceStatus, PlanSubscriptionStatus
 from models.trials import Trial
 from services import jobs, trials
 from services.billing import letters
-from services.billing.letters import Letter
+from services.billing.letters import News
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -41,7 +41,7 @@ async def subscription_ended(app: App, row: PlanSubscription, before: PlanSubscr
     if before is row.status:
         return None
     if before in BEGAN:
-        await letters.enqueue(app, Letter.CANCELED, row.user_id, row.provider_id)
+        await letters.enqueue(app, News.CANCELED, row.user_id, row.provider_id)
     return await _told(trials.purchase_withdrawn(app, row.user_id))
 
 
@@ -54,10 +54,10 @@ async def invoice_written(
     """
     if row.status is InvoiceStatus.PAID and row.amount_paid > 0:
         if before is not row.status:
-            await letters.enqueue(app, Letter.PAID, user_id, row.provider_id)
+            await letters.enqueue(app, News.PAID, user_id, row.provider_id)
         return await _told(trials.convert(app, user_id))
     if row.status is InvoiceStatus.OPEN and snapshot.attempt_count > 0 and snapshot.amount_due > 0:
-        await letters.enqueue(app, Letter.UNPAID, user_id, row.provider_id, snapshot.attempt_count)
+        await letters.enqueue(app, News.UNPAID, user_id, row.provider_id, snapshot.attempt_count)
         return await _told(trials.charge_failed(app, user_id))
     return None
 

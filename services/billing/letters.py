@@ -5,25 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from models.accounts import User
 from models.billing import Invoice, InvoiceStatus, PlanSubscription, WebhookEvent
-from services import jobs
 from services.languages import Money, Phrase, Told, label, phrase
-from services.notifications import deliver
-from services.notifications.letter import Topic
+from services.notifications import Delivery, Draft, Letter, Topic, enqueue_letter
 
 if TYPE_CHECKING:
     from services.app import App
 
-LETTER = "mail.billing"
+BILLING = "billing"
 PATIENCE = timedelta(minutes=1)
 """Until a letter about a failed payment is written: by then it is known whether the bank only wants to be asked."""
 ACTION_REQUIRED = "invoice.payment_action_required"
 
 
-class Letter(StrEnum):
+class News(StrEnum):
     """What there is to tell."""
 
     UNPAID = "UNPAID"
@@ -41,37 +39,35 @@ class _Text:
     advice: Phrase | None = None
 
 
-async def enqueue(app: App, letter: Letter, user_id: int, subject: str, attempt: int = 0) -> None:
+async def enqueue(app: App, news: News, user_id: int, subject: str, attempt: int = 0) -> None:
     """Write the job of a letter, inside the caller's transaction: one for each subject and attempt at charging it."""
-    due_at = app.clock.now() + PATIENCE if letter is Letter.UNPAID else None
-    payload = {"user_id": user_id, "letter": letter, "subject": subject, "attempt": attempt}
-    await jobs.enqueue(app, LETTER, payload, dedup_key=f"{LETTER}:{letter}:{subject}:{attempt}", due_at=due_at)
+    due_at = app.clock.now() + PATIENCE if news is News.UNPAID else None
+    payload = {"user_id": user_id, "news": news, "subject": subject}
+    dedup_key = f"mail.billing:{news}:{subject}:{attempt}"
+    await enqueue_letter(app, BILLING, payload, dedup_key=dedup_key, due_at=due_at)
 
 
-async def send_letter(app: App, payload: dict[str, Any]) -> None:
-    """Deliver a letter, if what it tells is still so and somebody is there to read it.
-
-    Raises Unavailable, MailRejected.
-    """
+async def _compose(app: App, delivery: Delivery) -> Draft | None:
+    """A letter, if what it tells is still so and somebody is there to read it."""
+    payload = delivery.payload
     user = await User.get_or_none(id=payload["user_id"])
     if user is None or user.suspended_at is not None:
-        return
-    letter, subject = Letter(payload["letter"]), payload["subject"]
-    text = await (_canceled(app, subject) if letter is Letter.CANCELED else _of_invoice(letter, subject))
+        return None
+    news, subject = News(payload["news"]), payload["subject"]
+    text = await (_canceled(app, subject) if news is News.CANCELED else _of_invoice(news, subject))
     if text is None:
-        return
-    await deliver(
-        app,
-        user,
+        return None
+    return Draft(
+        user=user,
         template="notice",
         subject=text.subject,
-        key=f"{letter}.{subject}.{payload['attempt']}",
-        topic=Topic.BILLING,
-        sentence=text.sentence,
-        details=text.details,
-        advice=text.advice,
-        label=text.label,
-        url=text.url,
+        values={
+            "sentence": text.sentence,
+            "details": text.details,
+            "advice": text.advice,
+            "label": text.label,
+            "url": text.url,
+        },
     )
 
 
@@ -87,11 +83,11 @@ async def _canceled(app: App, subject: str) -> _Text | None:
     )
 
 
-async def _of_invoice(letter: Letter, subject: str) -> _Text | None:
+async def _of_invoice(news: News, subject: str) -> _Text | None:
     row = await Invoice.get_or_none(provider_id=subject)
-    if row is None or (row.status is InvoiceStatus.PAID) is not (letter is Letter.PAID):
+    if row is None or (row.status is InvoiceStatus.PAID) is not (news is News.PAID):
         return None
-    if letter is Letter.PAID:
+    if news is News.PAID:
         return _paid(row)
     if row.status is not InvoiceStatus.OPEN:
         return None
@@ -133,3 +129,6 @@ def _failed(row: Invoice) -> _Text:
 def _facts(row: Invoice) -> dict[str, Told]:
     amount: dict[str, Told] = {label("Amount"): Money(row.total, row.currency)}
     return {label("Invoice"): row.number, **amount} if row.number else amount
+
+
+BILLING_LETTERS = Letter(BILLING, Topic.BILLING, _compose)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -11,83 +10,52 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import structlog
-
-from adapters.mail import MailRejected
-from services.languages import Phrase, reader_of
+from services.languages import reader_of
 from services.notifications import returns, unsubscribing
-from services.notifications.hindrances import hindrance
-from services.notifications.letter import MANDATORY, Topic
+from services.notifications.letter import MANDATORY
 from services.notifications.long_headers import POLICY
-from services.notifications.printing import Value, printed
-from services.notifications.reports import hard
+from services.notifications.printing import printed
 
 if TYPE_CHECKING:
     from models.accounts import User
     from services.app import App
-
-log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class Mailbox:
-    """Where a letter goes: an address as written, and its key."""
-
-    written: str
-    key: str
+    from services.notifications.letter import Draft, Mailbox, Topic
 
 
-async def deliver(
-    app: App,
-    user: User,
-    *,
-    template: str,
-    subject: Phrase,
-    key: str,
-    topic: Topic = Topic.SECURITY,
-    to: Mailbox | None = None,
-    **values: Value,
-) -> bool:
-    """Print the template and hand it to the mail server, to the user's own address unless `to` says another.
+def message_of(app: App, letter: str, key: str, draft: Draft, topic: Topic) -> EmailMessage:
+    """The letter as it goes out, in its reader's words.
 
-    False, and nothing is sent, where the user has switched the topic off, or the address does not get it any more. The
-    Message-ID follows from `template` and `key`, so that a second try is recognised as the same letter.
-    Raises Unavailable when the mail server may take it later, MailRejected when it never will.
+    The Message-ID follows from the letter's name and its delivery's key, so that a second try is recognised as the same
+    letter.
     """
-    mailbox = to or Mailbox(user.email, user.email_key)
-    if held := await hindrance(app, user_id=user.id, address_key=mailbox.key, topic=topic):
-        log.info("mail.held_back", letter=template, topic=topic, why=held)
-        return False
-    host, reader = mail_host(app.settings.public_url), reader_of(user.locale, user.timezone)
-    way_out = None if topic in MANDATORY else unsubscribing.link(app, user.id, topic)
-    values |= {"public_url": app.settings.public_url, "subject": subject, "unsubscribe": way_out}
-    letter = printed(reader, template, values)
+    host = mail_host(app.settings.public_url)
+    reader = reader_of(draft.user.locale, draft.user.timezone)
+    way_out = None if topic in MANDATORY else unsubscribing.link(app, draft.user.id, topic)
+    values = {**draft.values, "public_url": app.settings.public_url, "subject": draft.subject, "unsubscribe": way_out}
+    words = printed(reader, draft.template, values)
     message = EmailMessage(policy=POLICY)
-    message["Subject"] = reader.tell(subject)
+    message["Subject"] = reader.tell(draft.subject)
     message["From"] = Address("Porchlight", "hello", host)
-    message["To"] = _recipient(mailbox)
+    message["To"] = _recipient(draft.mailbox)
     message["Date"] = format_datetime(app.clock.now())
-    message["Message-ID"] = _message_id(app, template, key, host)
+    message["Message-ID"] = _message_id(app, letter, key, host)
+    message["Return-Path"] = f"<{_envelope(app, draft, message, host)}>"
     for name, value in unsubscribing.headers(way_out).items():
         message[name] = value
-    message.set_content(letter.text)
-    message.add_alternative(letter.html, subtype="html")
-    await _hand_over(app, message, user, mailbox, host)
-    return True
+    message.set_content(words.text)
+    message.add_alternative(words.html, subtype="html")
+    return message
 
 
-async def _hand_over(app: App, message: EmailMessage, user: User, mailbox: Mailbox, host: str) -> None:
-    """Send under an envelope whose sender is this letter's own. A server that knows no such mailbox is believed."""
-    envelope = returns.sender(
-        app, address_key=mailbox.key, user_id=user.id, message_id=message["Message-ID"], host=host
+def _envelope(app: App, draft: Draft, message: EmailMessage, host: str) -> str:
+    """The envelope's sender, which is this letter's own: what comes back of it is known by that."""
+    return returns.sender(
+        app,
+        address_key=draft.mailbox.key,
+        user_id=draft.user.id or 0,
+        message_id=message["Message-ID"],
+        host=host,
     )
-    message["Return-Path"] = f"<{envelope}>"
-    try:
-        await app.mail.send(message)
-    except MailRejected as error:
-        if hard(error.reason):
-            await returns.rejected(app, mailbox.key, user.id)
-        raise
 
 
 def name_to_greet(user: User) -> str | None:

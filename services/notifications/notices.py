@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from models.accounts import User
 from models.one_time_tokens import Purpose
-from services import jobs, one_time_tokens
+from services import one_time_tokens
 from services.languages import Phrase, Told, packed, phrase, unpacked
-from services.notifications.letters import Mailbox, deliver
+from services.notifications.letter import Delivery, Draft, Letter, Mailbox, Topic, enqueue_letter
 from services.notifications.links import link
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from services.app import App
 
-NOTICE = "mail.notice"
+NOTICE = "notice"
 
 
 class Notice(StrEnum):
@@ -76,7 +76,7 @@ TEXTS: dict[Notice, Text] = {
             "Somebody has signed in to your account from a device that we have not seen before. If it was you, there "
             "is nothing to do."
         ),
-        offer=Offer(Purpose.REPORT_SIGN_IN, phrase("It was not me: sign it out"), timedelta(days=7)),
+        offer=Offer(Purpose.REPORT_SIGN_IN, phrase("It was not me, sign it out"), timedelta(days=7)),
     ),
     Notice.TOKEN_REUSED: Text(
         phrase("We have signed one of your devices out"),
@@ -184,34 +184,50 @@ async def notify(
         "notice": notice,
         "key": dedup_key,
         "to": [to.written, to.key] if to else None,
-        "details": {label: packed(told) for label, told in (details or {}).items()},
+        "details": [[label, packed(told)] for label, told in (details or {}).items()],
         "token_data": token_data,
     }
-    await jobs.enqueue(app, NOTICE, payload, dedup_key=f"{NOTICE}:{notice}:{dedup_key}")
+    await enqueue_letter(app, NOTICE, payload, dedup_key=f"mail.notice:{notice}:{dedup_key}")
 
 
-async def send_notice(app: App, payload: dict[str, Any]) -> None:
-    """Deliver a notice, unless the account has gone. Raises Unavailable, MailRejected."""
+async def _compose(app: App, delivery: Delivery) -> Draft | None:
+    """A notice, unless the account has gone."""
+    payload = delivery.payload
     user = await User.get_or_none(id=payload["user_id"])
     if user is None:
-        return
-    notice = Notice(payload["notice"])
-    text = TEXTS[notice]
-    await deliver(
-        app,
-        user,
+        return None
+    text = TEXTS[Notice(payload["notice"])]
+    return Draft(
+        user=user,
         template="notice",
         subject=text.subject,
-        key=f"{notice}.{payload['key']}",
         to=Mailbox(*payload["to"]) if payload["to"] else None,
-        sentence=text.sentence,
-        details={label: unpacked(kept) for label, kept in payload["details"].items()},
-        advice=text.advice,
-        label=text.offer.label if text.offer else None,
-        url=await _url(app, text.offer, user, payload["token_data"]) if text.offer else None,
+        values={
+            "sentence": text.sentence,
+            "details": _rows(payload["details"]),
+            "advice": text.advice,
+            "label": text.offer.label if text.offer else None,
+            "url": await _url(app, text.offer, user, delivery) if text.offer else None,
+        },
     )
 
 
-async def _url(app: App, offer: Offer, user: User, data: Any) -> str:
-    token = await one_time_tokens.issue(app, offer.purpose, lifetime=offer.lifetime, user_id=user.id, data=data)
+def _rows(kept: Any) -> dict[str, Told]:
+    """The rows of a letter in their order, which PostgreSQL does not keep for members of an object."""
+    pairs = kept.items() if isinstance(kept, dict) else kept  # as jobs of earlier versions have them
+    return {label: unpacked(told) for label, told in pairs}
+
+
+async def _url(app: App, offer: Offer, user: User, delivery: Delivery) -> str:
+    token = await one_time_tokens.issue(
+        app,
+        offer.purpose,
+        lifetime=offer.lifetime,
+        user_id=user.id,
+        data=delivery.payload["token_data"],
+        delivery=delivery.key,
+    )
     return link(app, offer.purpose, token)
+
+
+NOTICES = Letter(NOTICE, Topic.SECURITY, _compose)

@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from models.accounts import User
+from models.mail import DeliveryStatus, MailDelivery
 from models.mail_preferences import SuppressionReason
 from services import audit
 from services.audit import Action
@@ -58,8 +59,13 @@ class Sent:
 
 
 HEEDED = {
-    Finding.BOUNCED: (SuppressionReason.BOUNCE, Outcome.BOUNCED, Action.MAIL_BOUNCED),
-    Finding.COMPLAINED: (SuppressionReason.COMPLAINT, Outcome.COMPLAINED, Action.MAIL_COMPLAINED),
+    Finding.BOUNCED: (SuppressionReason.BOUNCE, Outcome.BOUNCED, Action.MAIL_BOUNCED, DeliveryStatus.BOUNCED),
+    Finding.COMPLAINED: (
+        SuppressionReason.COMPLAINT,
+        Outcome.COMPLAINED,
+        Action.MAIL_COMPLAINED,
+        DeliveryStatus.COMPLAINED,
+    ),
 }
 
 
@@ -102,16 +108,25 @@ async def rejected(app: App, address_key: str, user_id: int) -> None:
 
 
 async def _heed(app: App, sent: Sent, finding: Finding) -> Outcome:
-    reason, outcome, action = HEEDED[finding]
+    reason, outcome, action, status = HEEDED[finding]
     user = await User.get_or_none(id=sent.user_id)
     if user and user.email_verified_at and user.email_verified_at > sent.at and _has(app, user, sent):
         return Outcome.REPEATED
     async with app.database.transaction():
         if not await suppression.suppress(app, sent.address_hash, reason, written_at=sent.at):
             return Outcome.REPEATED
+        await _log(sent, status)
         if user:
             await audit.record(app, action, user_id=user.id)
     return outcome
+
+
+async def _log(sent: Sent, status: DeliveryStatus) -> None:
+    """Write down in the log of letters what became of this one."""
+    rows = await MailDelivery.filter(address_hash=sent.address_hash, status=DeliveryStatus.SENT)
+    ids = [row.id for row in rows if row.message_id and _mark(row.message_id) == sent.message_mark]
+    if ids:
+        await MailDelivery.filter(id__in=ids).update(status=status)
 
 
 def _has(app: App, user: User, sent: Sent) -> bool:

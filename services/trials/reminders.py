@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from models.accounts import User
 from models.analytics import Event
+from models.mail import DeliveryStatus
 from models.trials import EndPolicy, Trial
-from services import analytics, jobs
+from services import analytics
 from services.analytics import Name
-from services.languages import Phrase, by_day, days_until, phrase, phrases, reader_of, zone_of
-from services.notifications.letter import Topic
-from services.notifications.letters import deliver, name_to_greet
+from services.languages import Phrase, Reader, by_day, days_until, phrase, phrases, reader_of, zone_of
+from services.notifications import Delivery, Draft, Letter, Topic, letter_job, name_to_greet
 from services.trials.status import RUNNING, TrialStatus, length, trial_status, will_be_charged
 
 if TYPE_CHECKING:
     from models.jobs import Job
     from services.app import App
 
-REMIND = "trial.reminder"
-WIN_BACK = "trial.win_back"
+REMIND = "trial_reminder"
+WIN_BACK = "trial_win_back"
 OFFSETS = (7, 3, 1, 0)
 """Days before the end; the last one is for the end's own day."""
 LAST_CALL = timedelta(hours=3)
@@ -39,12 +39,13 @@ def reminders(app: App, trial: Trial, timezone: str | None) -> list[Job]:
     longest = length(trial) - timedelta(days=1)
     due = {offset: by_day(_ahead(trial, offset), zone) for offset in OFFSETS if timedelta(days=offset) < longest}
     return [
-        jobs.job(
+        letter_job(
             app,
             REMIND,
             _about(trial) | {"offset": offset},
             dedup_key=f"trial:{trial.id}:{offset}:{trial.ends_at.isoformat()}",
             due_at=moment,
+            not_after=trial.ends_at,
         )
         for offset, moment in due.items()
         if moment > now
@@ -53,75 +54,78 @@ def reminders(app: App, trial: Trial, timezone: str | None) -> list[Job]:
 
 def win_back(app: App, trial: Trial, timezone: str | None) -> Job:
     """The job that asks somebody back whose trial has expired."""
-    return jobs.job(
+    return letter_job(
         app,
         WIN_BACK,
         _about(trial),
         dedup_key=f"trial:{trial.id}:win_back:{trial.ends_at.isoformat()}",
         due_at=by_day(trial.ends_at + WIN_BACK_AFTER, zone_of(timezone)),
+        not_after=trial.ends_at + WIN_BACK_UNTIL,
     )
 
 
-async def send_reminder(app: App, payload: dict[str, Any]) -> None:
-    """Remind of the end, if it is still the same and no later reminder is due. Raises Unavailable, MailRejected."""
-    found, now = await _still_so(payload), app.clock.now()
+async def _remind(app: App, delivery: Delivery) -> Draft | None:
+    """A reminder of the end, if it is still the same and no later reminder is due."""
+    found, now = await _still_so(delivery), app.clock.now()
     if found is None:
-        return
+        return None
     trial, user = found
-    offset = payload["offset"]
+    offset = delivery.payload["offset"]
     if trial_status(trial, now) not in RUNNING or _overtaken(trial, offset, now):
-        return
-    await deliver(
-        app,
-        user,
+        return None
+    return Draft(
+        user=user,
         template="trial_reminder",
-        subject=when(trial.ends_at, now, user),
-        key=f"{trial.id}.{offset}.{trial.ends_at.isoformat()}",
-        topic=Topic.BILLING if will_be_charged(trial) else Topic.TRIAL,  # a charge is announced, whatever is wanted
-        name=name_to_greet(user),
-        plan=app.catalogue.plans[trial.plan_key].name,
-        ends_at=trial.ends_at,
-        then=what_follows(app, trial),
+        topic=Topic.BILLING if will_be_charged(trial) else None,  # a charge is announced, whatever is wanted
+        subject=when(trial.ends_at, now, reader_of(user.locale, user.timezone), last=offset == 0),
+        values={
+            "name": name_to_greet(user),
+            "plan": app.catalogue.plans[trial.plan_key].name,
+            "ends_at": trial.ends_at,
+            "then": what_follows(app, trial),
+        },
     )
 
 
-async def send_win_back(app: App, payload: dict[str, Any]) -> None:
-    """Ask somebody back, once, whose trial has expired and was not followed by a purchase.
-
-    Raises Unavailable, MailRejected.
-    """
-    found, now = await _still_so(payload), app.clock.now()
+async def _ask_back(app: App, delivery: Delivery) -> Draft | None:
+    """What asks somebody back, once, whose trial has expired and was not followed by a purchase."""
+    found, now = await _still_so(delivery), app.clock.now()
     if found is None:
-        return
+        return None
     trial, user = found
-    if trial_status(trial, now) is not TrialStatus.EXPIRED or now > trial.ends_at + WIN_BACK_UNTIL:
-        return
+    if trial_status(trial, now) is not TrialStatus.EXPIRED:
+        return None
     if await Event.exists(user_id=user.id, name=Name.TRIAL_WIN_BACK_SENT):
-        return
+        return None
     plan = app.catalogue.plans[trial.plan_key]
-    sent = await deliver(
-        app,
-        user,
+    return Draft(
+        user=user,
         template="trial_win_back",
         subject=phrase("%(plan)s is still there", plan=plan.name),
-        key=str(trial.id),
-        topic=Topic.PRODUCT,
-        name=name_to_greet(user),
-        plan=plan.name,
+        values={
+            "name": name_to_greet(user),
+            "plan": plan.name,
+        },
     )
-    if sent:
-        await analytics.record(app, Name.TRIAL_WIN_BACK_SENT, user.id, plan=trial.plan_key)
 
 
-def when(ends_at: datetime, now: datetime, user: User) -> Phrase:
-    """In how many days a trial ends, by the calendar of its user: a letter of the evening before says tomorrow."""
-    reader = reader_of(user.locale, user.timezone)
-    days = days_until(ends_at, now, reader.zone)
-    if days == 0:
-        return phrase("Your trial ends today at %(time)s", time=reader.time(ends_at))
+async def _asked_back(app: App, delivery: Delivery, status: DeliveryStatus) -> None:
+    """Write down that somebody was asked back: it is done once."""
+    trial = await Trial.get_or_none(id=delivery.payload["trial_id"])
+    if status is DeliveryStatus.SENT and trial is not None:
+        await analytics.record(app, Name.TRIAL_WIN_BACK_SENT, trial.user_id, plan=trial.plan_key)
+
+
+def when(ends_at: datetime, now: datetime, reader: Reader, *, last: bool) -> Phrase:
+    """In how many days a trial ends, by the reader's calendar: a letter of the evening before says tomorrow."""
+    days, time = days_until(ends_at, now, reader.zone), reader.time(ends_at)
+    if days > 1:
+        return phrases("Your trial ends in %(number)s day", "Your trial ends in %(number)s days", days)
+    if days == 1 and last:
+        return phrase("A last reminder: your trial ends tomorrow at %(time)s", time=time)
     if days == 1:
-        return phrase("Your trial ends tomorrow at %(time)s", time=reader.time(ends_at))
-    return phrases("Your trial ends in %(number)s day", "Your trial ends in %(number)s days", days)
+        return phrase("Your trial ends tomorrow at %(time)s", time=time)
+    return phrase("Your trial ends today at %(time)s", time=time)
 
 
 def what_follows(app: App, trial: Trial) -> Phrase:
@@ -153,11 +157,16 @@ def _about(trial: Trial) -> dict[str, Any]:
     return {"user_id": trial.user_id, "trial_id": trial.id, "ends_at": trial.ends_at.isoformat()}
 
 
-async def _still_so(payload: dict[str, Any]) -> tuple[Trial, User] | None:
+async def _still_so(delivery: Delivery) -> tuple[Trial, User] | None:
     """The trial and its user, if it ends when the job says and its user is there to read of it."""
+    payload = delivery.payload
     trial = await Trial.get_or_none(id=payload["trial_id"]).select_related("user")
     if trial is None or trial.ends_at != datetime.fromisoformat(payload["ends_at"]):
         return None
     if trial.user.suspended_at is not None or trial.user.deletion_at is not None:
         return None
     return trial, trial.user
+
+
+REMINDERS = Letter(REMIND, Topic.TRIAL, _remind)
+WIN_BACKS = Letter(WIN_BACK, Topic.PRODUCT, _ask_back, settled=_asked_back)
