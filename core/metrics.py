@@ -39,13 +39,7 @@ class Metrics:
             "Cards asked for behind payment methods, by outcome: known, unknown, unavailable.",
             "outcome",
         )
-        self.mail_reports = self._counter(
-            "porchlight_mail_reports_total",
-            "Reports of mail servers and mailbox providers, by outcome: bounced, complained, noted, repeated, unknown, "
-            "unreadable, refused.",
-            "outcome",
-        )
-        self._count_billing()
+        self._count_what_others_tell()
         self.oldest_job = Gauge(
             "porchlight_oldest_job_seconds", "How long the longest-waiting due job has waited.", registry=self.registry
         )
@@ -56,7 +50,13 @@ class Metrics:
             registry=self.registry,
         )
 
-    def _count_billing(self) -> None:
+    def _count_what_others_tell(self) -> None:
+        self.mail_reports = self._counter(
+            "porchlight_mail_reports_total",
+            "Reports of mail servers and mailbox providers, by outcome: bounced, complained, noted, repeated, unknown, "
+            "unreadable, refused.",
+            "outcome",
+        )
         self.webhooks = self._counter(
             "porchlight_webhooks_total",
             "Webhooks by outcome: received, repeated, parked, refused.",
