@@ -208,7 +208,7 @@ async def moved(porchlight: Porchlight, person: Person, timezone: str | None, lo
     ],
 )
 async def test_reminders_follow_their_reader(porchlight: Porchlight, timezone: str, due: list[str]) -> None:
-    """A new time zone moves what is still to come, and back: one look at the jobs, and a statement for each that moves."""
+    """A new time zone moves what is still to come, and back: a statement for each, and one look."""
     person = await porchlight.register()
     before = await due_of(porchlight, person)
     await moved(porchlight, person, None)
@@ -238,7 +238,7 @@ async def test_no_letter_comes_by_night(porchlight: Porchlight, clock: ManualClo
 
 
 async def test_who_will_be_charged_is_told_even_by_night(porchlight: Porchlight, clock: ManualClock) -> None:
-    """A charge is announced whenever that is late; everybody else is spared."""
+    """A charge is announced however late it is; everybody else is spared."""
     for address, charged in (("ada@example.com", True), ("grace@example.com", False)):
         person = await porchlight.register(address)
         trial = await stored(porchlight, person)
