@@ -52,8 +52,8 @@ class Words:
 ENGLISH = Words(
     language="en",
     ask="No more of these letters?",
-    will="We will stop writing to you about {about}. Letters about the security of your account, about bills, and about "
-    "a charge that is ahead still reach you.",
+    will="We will stop writing to you about {about}. Letters about the security of your account, about bills, and "
+    "about a charge that is ahead still reach you.",
     button="Stop these letters",
     did="These letters have stopped",
     stopped="We will not write to you about {about} any more. You can switch these letters on again in your account.",
@@ -65,8 +65,8 @@ ENGLISH = Words(
 GERMAN = Words(
     language="de",
     ask="Keine solchen Briefe mehr?",
-    will="Wir schreiben Ihnen dann nicht mehr über {about}. Briefe zur Sicherheit Ihres Kontos, zu Rechnungen und vor "
-    "einer Abbuchung erreichen Sie weiterhin.",
+    will="Wir schreiben Ihnen dann nicht mehr über {about}. Briefe zur Sicherheit Ihres Kontos, zu Rechnungen und "
+    "vor einer Abbuchung erreichen Sie weiterhin.",
     button="Diese Briefe abbestellen",
     did="Diese Briefe sind abbestellt",
     stopped="Wir schreiben Ihnen nicht mehr über {about}. In Ihrem Konto können Sie diese Briefe wieder einschalten.",
