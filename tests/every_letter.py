@@ -18,6 +18,7 @@ from models import (
     Job,
     PlanSubscription,
     PlanSubscriptionStatus,
+    Trial,
     User,
     WebhookEvent,
     WebhookState,
@@ -168,8 +169,8 @@ def _days(days: int) -> Callable[[Desk], Awaitable[None]]:
     """A reminder of the trial's end: the letters of earlier days are passed over."""
 
     async def wait(desk: Desk) -> None:
-        user = await User.get(id=desk.viewer.user.id).prefetch_related("trial")
-        await desk.clock.jump(user.trial.ends_at - days * DAY if days else user.trial.ends_at - timedelta(hours=14))
+        trial = await Trial.get(user_id=desk.viewer.user.id)
+        await desk.clock.jump(trial.ends_at - (days * DAY or timedelta(hours=14)))
 
     return wait
 

@@ -7,11 +7,13 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models import EndPolicy, Event, Job, MailDelivery, Trial, User
 from services import trials
 from services.app import App
-from services.languages import reader_of
+from services.languages import by_day, reader_of
 from services.trials import reminders
 from services.trials.reminders import OFFSETS, what_follows
 from tests.clock import START, ManualClock
@@ -21,6 +23,7 @@ from tests.test_trial_lifecycle import do, stored, told
 from tests.traces import drain, letters
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+ZONES = ["UTC", "Europe/Vienna", "America/New_York", "Asia/Kathmandu", "Pacific/Apia", "Australia/Lord_Howe"]
 
 
 @pytest.fixture(autouse=True)  # ruff: ignore[pytest-fixture-autouse] -- jobs are done when the tests say so
@@ -85,8 +88,8 @@ async def test_a_trial_is_reminded_of_and_asked_back(porchlight: Porchlight, clo
     await porchlight.register()
     tomorrow = "Your trial ends tomorrow at 9:00\N{NO-BREAK SPACE}AM"
     subjects = ["Your trial ends in 7 days", "Your trial ends in 3 days", tomorrow]
-    for _ in range(28):
-        await clock.advance(12 * HOUR)
+    for hours in [10, 14] * 14:
+        await clock.advance(hours * HOUR)
         await drained(porchlight)
     assert await drained(porchlight) == [*subjects, f"A last reminder: y{tomorrow[1:]}"]
     with porchlight.app.database.bound():
@@ -186,3 +189,87 @@ def test_only_who_will_be_charged_is_told_so(porchlight: Porchlight, facts: dict
     """What follows the end is what the row says."""
     trial = Trial(plan_key="pro-monthly", started_at=START, ends_at=START + DAY, **facts)
     assert reader_of("en").tell(what_follows(porchlight.app, trial)).startswith(says)
+
+
+ZONE = "mutation($timezone: String, $locale: String) { updateProfile(timezone: $timezone, locale: $locale) { id } }"
+
+
+async def moved(porchlight: Porchlight, person: Person, timezone: str | None, locale: str = "de") -> None:
+    await porchlight.ask(ZONE, {"timezone": timezone, "locale": locale}, token=person.access_token)
+
+
+@pytest.mark.parametrize(
+    ("timezone", "due"),
+    [
+        # The trial ends on 16 March at 9 h UTC; summer time begins in New York on the 8th.
+        ("America/New_York", ["2026-03-08T23:00", "2026-03-12T23:00", "2026-03-14T23:00", "2026-03-15T23:00"]),
+        ("Pacific/Apia", ["2026-03-09T06:00", "2026-03-13T06:00", "2026-03-15T06:00", "2026-03-16T06:00"]),
+        ("Asia/Kathmandu", ["2026-03-09T09:00", "2026-03-13T09:00", "2026-03-15T09:00", "2026-03-16T06:00"]),
+    ],
+)
+async def test_reminders_follow_their_reader(porchlight: Porchlight, timezone: str, due: list[str]) -> None:
+    """A new time zone moves what is still to come, and back: one look at the jobs, and one statement for each."""
+    person = await porchlight.register()
+    before = await due_of(porchlight, person)
+    await moved(porchlight, person, None)
+    assert await due_of(porchlight, person) == before
+    with porchlight.counting_queries() as statements:
+        await moved(porchlight, person, timezone)
+    changed = sum(old != at(new) for old, new in zip(before.values(), due, strict=True))
+    assert len([each for each in statements if "jobs" in each]) == 1 + changed
+    assert await due_of(porchlight, person) == dict(zip([7, 3, 1, 0], map(at, due), strict=True))
+    await moved(porchlight, person, "UTC")
+    assert await due_of(porchlight, person) == before
+
+
+async def test_no_letter_comes_by_night(porchlight: Porchlight, clock: ManualClock) -> None:
+    """A worker that comes back at night leaves the letter for the morning, when it speaks the language of then."""
+    person = await porchlight.register()
+    await moved(porchlight, person, "Asia/Kathmandu", "en")
+    await clock.advance(7 * DAY + 8 * HOUR)  # 22:45 there
+    assert await drained(porchlight) == []
+    assert await drained(porchlight) == []
+    with porchlight.app.database.bound():
+        await User.filter(id=person.user_id).update(locale="de")
+    await clock.advance(10 * HOUR + 14 * timedelta(minutes=1))
+    assert await drained(porchlight) == []
+    await clock.advance(timedelta(minutes=1))
+    assert await drained(porchlight) == ["Ihre Testzeit endet in 6 Tagen"]
+
+
+async def test_who_will_be_charged_is_told_even_by_night(porchlight: Porchlight, clock: ManualClock) -> None:
+    """A charge is announced whenever that is late; everybody else is spared."""
+    for address, charged in (("ada@example.com", True), ("grace@example.com", False)):
+        person = await porchlight.register(address)
+        trial = await stored(porchlight, person)
+        if charged:
+            with porchlight.app.database.bound():
+                await Trial.filter(id=trial.id).update(end_policy=EndPolicy.BILL, billable_at=START)
+    await clock.advance(14 * DAY - 2 * HOUR)
+    assert await drained(porchlight) == ["Your trial ends today at 9:00\N{NO-BREAK SPACE}AM"]
+    assert [letter["To"] for letter in letters(porchlight) if "ends" in letter["Subject"]] == ["ada@example.com"]
+
+
+async def test_nobody_is_asked_back_by_night(porchlight: Porchlight, clock: ManualClock) -> None:
+    """Nor is it forgotten: the letter comes in the morning, once."""
+    await porchlight.register()
+    await clock.advance(14 * DAY)
+    with porchlight.app.database.bound():
+        await Job.all().delete()
+        await trials.end_all(porchlight.app, {})
+    await clock.advance(7 * DAY + 14 * HOUR)
+    assert await drained(porchlight) == []
+    await clock.advance(10 * HOUR)
+    assert await drained(porchlight) == ["Pro is still there"]
+
+
+@given(st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1)), st.sampled_from(ZONES), st.sampled_from(OFFSETS))  # ruff: ignore[call-datetime-without-tzinfo] -- hypothesis wants them so
+def test_reminders_are_true_wherever_they_are_read(moment: datetime, name: str, offset: int) -> None:
+    """By day, before the end, and never of fewer days than are left by the reader's calendar."""
+    end, reader = moment.replace(tzinfo=UTC), reader_of("en", name)
+    due = by_day(end - (timedelta(days=offset) or reminders.LAST_CALL), reader.zone)
+    says = reader.tell(reminders.when(end, due, reader, last=offset == 0))
+    left = end.astimezone(reader.zone).date() - due.astimezone(reader.zone).date()
+    assert due < end
+    assert left.days in {offset, offset + 1}
+    assert {0: "today", 1: "tomorrow"}.get(left.days, f"in {left.days} days") in says

@@ -11,6 +11,7 @@ from models.accounts import User
 from services import audit
 from services.accounts.registration import cleaned_name, name_key
 from services.audit import Action
+from services.trials import reminders
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +42,8 @@ async def update(app: App, viewer: Viewer, given: Mapping[str, str | None], clie
         changes["name_key"] = name_key(changes["name"])
     async with app.database.transaction():
         await User.filter(id=user.id).update(**changes)
+        if "timezone" in changes:
+            await reminders.move(app, user.id, changes["timezone"])
         await audit.record(app, Action.PROFILE_UPDATED, actor=user, client=client, fields=fields)
     return await User.get(id=user.id)
 

@@ -18,6 +18,7 @@ from services.notifications import returns, suppression
 from services.notifications.hindrances import hindrance
 from services.notifications.letter import Delivery, Draft, Letter
 from services.notifications.letters import message_of
+from services.notifications.nights import put_off
 from services.notifications.reports import hard
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class Sending:
             return
         if (held := await hindrance(app, draft, draft.topic or letter.topic)) is not None:
             await _settle(app, letter, delivery, held, draft)
+            return
+        if await put_off(app, delivery, draft, draft.topic or letter.topic):
             return
         await _hand_over(app, letter, delivery, draft)
 

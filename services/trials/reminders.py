@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.accounts import User
 from models.analytics import Event
+from models.jobs import Job
 from models.mail import DeliveryStatus
 from models.trials import EndPolicy, Trial
 from services import analytics
@@ -16,7 +17,6 @@ from services.notifications import Delivery, Draft, Letter, Topic, letter_job, n
 from services.trials.status import RUNNING, TrialStatus, length, trial_status, will_be_charged
 
 if TYPE_CHECKING:
-    from models.jobs import Job
     from services.app import App
 
 REMIND = "trial_reminder"
@@ -62,6 +62,21 @@ def win_back(app: App, trial: Trial, timezone: str | None) -> Job:
         due_at=by_day(trial.ends_at + WIN_BACK_AFTER, zone_of(timezone)),
         not_after=trial.ends_at + WIN_BACK_UNTIL,
     )
+
+
+async def move(app: App, user_id: int, timezone: str | None) -> None:
+    """Let the letters that are still to come be due by day where their reader is now, inside the caller's transaction.
+
+    What would have been due before now there stays as it is, and is put off when its time comes.
+    """
+    trial = await Trial.get_or_none(user_id=user_id)
+    if trial is None:
+        return
+    wanted = {job.dedup_key: job for job in (*reminders(app, trial, timezone), win_back(app, trial, timezone))}
+    for job in await Job.filter(dedup_key__in=list(wanted), due_at__isnull=False, lease=None):
+        due_at = wanted[job.dedup_key].due_at
+        if job.due_at != due_at:
+            await Job.filter(id=job.id, due_at=job.due_at, lease=None).update(due_at=due_at)
 
 
 async def _remind(app: App, delivery: Delivery) -> Draft | None:

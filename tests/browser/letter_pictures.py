@@ -18,27 +18,28 @@ FOLDER = Path(__file__).resolve().parents[2] / "docs/images/letters"
 READERS = {"en": ("en-GB", "Europe/London"), "de": ("de-AT", "Europe/Vienna")}
 WIDE, NARROW = 640, 375
 """Pixels across, of a window and of a telephone."""
+LIGHT, DARK = False, True
 
-# Name of the letter, language, width, colour scheme.
+# Name of the letter, language, width, whether the reader's machine is dark.
 PICTURES = [
-    ("welcome", "en", WIDE, "light"),
-    ("welcome", "de", WIDE, "light"),
-    ("welcome", "en", NARROW, "light"),
-    ("confirm-address", "en", WIDE, "light"),
-    ("confirm-new-address", "en", WIDE, "light"),
-    ("new-password", "en", WIDE, "light"),
-    ("sign-in", "en", WIDE, "light"),
-    ("sign-in", "en", WIDE, "dark"),
-    ("code", "en", WIDE, "light"),
-    ("new-device", "en", WIDE, "light"),
-    ("new-device", "de", NARROW, "dark"),
-    ("password-changed", "en", WIDE, "light"),
-    ("deletion-requested", "de", WIDE, "light"),
-    ("payment-arrived", "en", WIDE, "light"),
-    ("payment-failed", "de", WIDE, "light"),
-    ("trial-3-days", "en", WIDE, "light"),
-    ("trial-last-day", "de", WIDE, "dark"),
-    ("win-back", "en", WIDE, "light"),
+    ("welcome", "en", WIDE, LIGHT),
+    ("welcome", "de", WIDE, LIGHT),
+    ("welcome", "en", NARROW, LIGHT),
+    ("confirm-address", "en", WIDE, LIGHT),
+    ("confirm-new-address", "en", WIDE, LIGHT),
+    ("new-password", "en", WIDE, LIGHT),
+    ("sign-in", "en", WIDE, LIGHT),
+    ("sign-in", "en", WIDE, DARK),
+    ("code", "en", WIDE, LIGHT),
+    ("new-device", "en", WIDE, LIGHT),
+    ("new-device", "de", NARROW, DARK),
+    ("password-changed", "en", WIDE, LIGHT),
+    ("deletion-requested", "de", WIDE, LIGHT),
+    ("payment-arrived", "en", WIDE, LIGHT),
+    ("payment-failed", "de", WIDE, LIGHT),
+    ("trial-3-days", "en", WIDE, LIGHT),
+    ("trial-last-day", "de", WIDE, DARK),
+    ("win-back", "en", WIDE, LIGHT),
 ]
 
 
@@ -53,11 +54,11 @@ async def written(language: str, folder: Path) -> dict[str, EmailMessage]:
             return await every_letter(await registered(app, clock, *READERS[language]))
 
 
-async def draw(browser: Browser, letter: EmailMessage, file: Path, width: int, scheme: str) -> None:
+async def draw(browser: Browser, letter: EmailMessage, file: Path, width: int, *, dark: bool) -> None:
     """One letter, as high as it is."""
     body = letter.get_body(("html",))
     assert body is not None
-    page = await browser.new_page(viewport={"width": width, "height": 100}, color_scheme=scheme)
+    page = await browser.new_page(viewport={"width": width, "height": 100}, color_scheme="dark" if dark else "light")
     await page.set_content(body.get_content())
     await page.screenshot(path=file, full_page=True)
     await page.close()
@@ -71,10 +72,10 @@ async def main() -> None:
     path = next(filter(None, map(shutil.which, CHROMIUM)))
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=FLAGS)
-        for name, language, width, scheme in PICTURES:
-            marks = [language, *(["phone"] if width == NARROW else []), *(["dark"] if scheme == "dark" else [])]
+        for name, language, width, dark in PICTURES:
+            marks = [language, *(["phone"] if width == NARROW else []), *(["dark"] if dark else [])]
             file = FOLDER / f"{name}.{'.'.join(marks)}.png"
-            await draw(browser, letters[language][name], file, width, scheme)
+            await draw(browser, letters[language][name], file, width, dark=dark)
         await browser.close()
 
 
