@@ -356,7 +356,7 @@ async def test_a_letter_to_nobody_is_not_sent(porchlight: Porchlight, email: str
         case = await FraudCase.get()
         for number in (case.id, case.id + 1):
             await send(porchlight.app, granting.CLEARED, {"case": number}, delivery=f"{number}")
-        assert await MailDelivery.all().values_list("status", flat=True) == [DeliveryStatus.OBSOLETE] * 2
+        assert [row.status for row in await MailDelivery.all()] == [DeliveryStatus.OBSOLETE] * 2
 
 
 def test_rules_compare_by_what_they_say() -> None:

@@ -22,7 +22,7 @@ async def test_up_down_up_over_rows(empty_database_url: str) -> None:
 
 async def logged(url: str) -> None:
     """A letter for each user."""
-    async with opened(url) as database:
+    async with opened(url) as database, database.transaction():
         for row in await database.rows("SELECT id FROM users ORDER BY id"):
             await MailDelivery.create(
                 key=f"mail.welcome:{row['id']}", letter="welcome", topic="SECURITY", user_id=row["id"],
@@ -37,7 +37,7 @@ async def test_waiting_letters_become_one_kind(empty_database_url: str) -> None:
     at = next(index for index, name in enumerate(names) if name.endswith("_mail_deliveries"))
     await migrate(url, names[at - 1])
     waiting = {"mail.notice": NOTICE, "mail.billing": UNPAID, "usage.prune": {}, "trial.reminder": {"user_id": 1}}
-    async with opened(url):
+    async with opened(url) as database, database.transaction():
         await Job.bulk_create([*starmap(job, waiting.items()), job("mail.welcome", {"user_id": 2}, done_at=NOW)])
     before = await jobs(url)
     await migrate(url)
@@ -48,7 +48,7 @@ async def test_waiting_letters_become_one_kind(empty_database_url: str) -> None:
         ("mail.send", {"user_id": 1, "letter": "trial_reminder", "delivery": "trial.reminder:1"}),
         ("mail.welcome", {"user_id": 2}),
     ]
-    async with opened(url):
+    async with opened(url) as database, database.transaction():
         of_now = {"letter": "of_now", "delivery": "of_now:1"}
         await Job.bulk_create([job("mail.send", of_now, dedup_key="of_now:1")])
     await downgrade(url, names[at - 1])
@@ -60,5 +60,5 @@ def job(kind: str, payload: dict[str, Any], **fields: Any) -> Job:
 
 
 async def jobs(url: str) -> list[tuple[str, Any]]:
-    async with opened(url):
+    async with opened(url) as database, database.transaction():
         return [(row.kind, row.payload) for row in await Job.all().order_by("id")]

@@ -45,6 +45,12 @@ def test_the_letter_that_comes_back_is_named(returned: str) -> None:
     assert read_report(raw) == read_report(raw.replace(b"\n", b"\r\n")) == Report(Finding.BOUNCED, ID)
 
 
+def test_a_letter_without_an_id() -> None:
+    """Names nothing, and takes nothing from what is reported."""
+    raw = bounce(recipient("failed", "5.1.1"), returned=ALONE.replace("Message-ID", "X-Id"))
+    assert read_report(raw) == Report(Finding.BOUNCED, None)
+
+
 def test_reports_in_unicode() -> None:
     """RFC 6533 gives the parts other names."""
     returned = WHOLE.replace("message/rfc822", "message/global")

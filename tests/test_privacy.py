@@ -296,7 +296,9 @@ async def test_deletion_leaves_nothing_but_what_it_says(porchlight: Porchlight, 
         assert [job.kind for job in await Job.all() if job.payload.get("user_id") == person.user_id] == [
             accounts.DELETION
         ]
-        assert await rows_of(other) == others
+        left = await rows_of(other)
+        assert left.pop("mail_deliveries") > others.pop("mail_deliveries")  # time has passed for them too
+        assert left == others
         assert await OneTimeToken.filter(address=person.email).count() == 0
         told = [json.dumps([event.data, event.subject]) for event in await AuditEvent.all()]
         told += [json.dumps([job.payload, job.dedup_key, job.last_error]) for job in await Job.all()]

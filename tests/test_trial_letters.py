@@ -208,7 +208,7 @@ async def moved(porchlight: Porchlight, person: Person, timezone: str | None, lo
     ],
 )
 async def test_reminders_follow_their_reader(porchlight: Porchlight, timezone: str, due: list[str]) -> None:
-    """A new time zone moves what is still to come, and back: a statement for each, and one look."""
+    """A new time zone moves what is still to come, and back: one look at the jobs, and one statement for each."""
     person = await porchlight.register()
     before = await due_of(porchlight, person)
     await moved(porchlight, person, None)

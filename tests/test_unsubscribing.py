@@ -62,7 +62,8 @@ async def test_topics_are_switched_off_and_on(porchlight: Porchlight) -> None:
     assert len(statements) == 7
     with porchlight.counting_queries() as statements:
         await mine(porchlight, ada)
-    assert len(statements) == 3
+        await put(porchlight, ada, BILLING=True)
+    assert len(statements) == 6  # each the session, and two that read
     assert await mine(porchlight, ada) == ALL_ON | {"PRODUCT": False}
     assert await mine(porchlight, grace) == ALL_ON
     assert await said(porchlight) == [
@@ -115,7 +116,7 @@ async def test_looking_changes_nothing_and_one_click_does(porchlight: Porchlight
     ("language", "asked", "button", "done"),
     [
         ("en-GB,de;q=0.9", "stop writing to you about your trial.", "Stop these letters", "switch these letters"),
-        ("de-AT;q=0.8", "nicht mehr über Ihre Probezeit.", "Diese Briefe abbestellen", "wieder einschalten"),
+        ("de-AT;q=0.8", "nicht mehr über Ihre Testzeit.", "Diese Briefe abbestellen", "wieder einschalten"),
     ],
 )  # fmt: skip
 async def test_the_page_asks_and_tells(
@@ -203,6 +204,18 @@ async def test_clicks_at_once_are_one(porchlight: Porchlight) -> None:
     assert {answer.status_code for answer in answers} == {200}
     assert await mine(porchlight, ada) == NO_TRIAL
     assert len(await said(porchlight)) == 1
+
+
+async def test_clicks_without_end_are_counted(start: Start) -> None:
+    """By reader, for all readers of a provider come from few networks; and by nobody where limits are off."""
+    porchlight = await start()
+    ada, grace = await porchlight.register(), await porchlight.register("grace@example.com")
+    answers = [await porchlight.http.post(address(porchlight, ada)) for _ in range(21)]
+    assert [answer.status_code for answer in answers] == [200] * 20 + [429]
+    assert (answers[-1].json()["code"], 1 <= int(answers[-1].headers["retry-after"]) <= 60) == ("RATE_LIMITED", True)
+    assert (await porchlight.http.post(address(porchlight, grace))).status_code == 200
+    unlimited = await start(rate_limits=False)
+    assert (await unlimited.http.post(address(porchlight, ada))).status_code == 200
 
 
 async def test_tokens_outlive_secrets(start: Start) -> None:

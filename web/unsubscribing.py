@@ -7,14 +7,17 @@ the token of its form.
 
 from __future__ import annotations
 
+import math
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from starlette.exceptions import HTTPException
 
+from core.errors import RateLimited
 from core.tokens import InvalidTokenError
 from services.notifications import unsubscribing
+from web.answers import problem
 from web.client import client_of
 from web.links import FIELDS, FORM
 from web.pages import form_page
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 
 LARGEST = 8_192
 """Bytes of a form: the token has about 70, and what surrounds it in multipart/form-data a few hundred."""
+LIMIT, WINDOW = 20, 60.0
+"""Clicks that one reader has in so many seconds."""
 
 
 class Unsubscribing:
@@ -54,12 +59,27 @@ class Unsubscribing:
         words = words_for(request)
         client = client_of(request, self._app.settings.trusted_proxies)
         try:
-            topic = await unsubscribing.unsubscribe(self._app, await _token(request), client)
+            token = await _token(request)
+            user_id, topic = unsubscribing.read(self._app, token)
+            await self._count(user_id)
+            await unsubscribing.unsubscribe(self._app, token, client)
         except BadRequestError as error:
             raise HTTPException(error.status, error.message) from error
         except InvalidTokenError:
             return form_page("unsubscribe.html", HTTPStatus.BAD_REQUEST, **words.dead())
+        except RateLimited as error:
+            return problem(
+                HTTPStatus.TOO_MANY_REQUESTS, error.code, error.message, retryAfter=math.ceil(error.retry_after)
+            )
         return form_page("unsubscribe.html", HTTPStatus.OK, **words.done(topic))
+
+    async def _count(self, user_id: int) -> None:
+        """Raise RateLimited for a reader who does nothing else. By networks it is not counted: a provider has few."""
+        if not self._app.settings.rate_limits:
+            return
+        retry_after = await self._app.limits.hit(f"unsubscribe:{user_id}", limit=LIMIT, window=WINDOW)
+        if retry_after > 0:
+            raise RateLimited(retry_after)
 
 
 async def _token(request: Request) -> str:

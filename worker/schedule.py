@@ -26,6 +26,7 @@ SCHEDULE = (
     Recurring(pruning.JOBS, timedelta(hours=1)),
     Recurring(pruning.TOKENS, timedelta(hours=1)),
     Recurring(pruning.FRAUD, timedelta(days=1)),
+    Recurring(pruning.MAIL, timedelta(days=1)),
     Recurring(pruning.SESSIONS, timedelta(days=1)),
     Recurring(trials.END, timedelta(seconds=15)),
     Recurring(pruning.USAGE, timedelta(days=1)),

@@ -22,6 +22,7 @@ TASKS: dict[str, Task] = {
     notifications.SEND: notifications.Sending(LETTERS),
     pruning.FRAUD: pruning.prune_fraud,
     pruning.JOBS: pruning.prune_jobs,
+    pruning.MAIL: pruning.prune_mail,
     pruning.SESSIONS: pruning.prune_sessions,
     pruning.TOKENS: pruning.prune_one_time_tokens,
     pruning.USAGE: pruning.prune_usage,

@@ -13,6 +13,7 @@ from models.billing import BillingCustomer, CheckoutAttempt, Invoice, PlanSubscr
 from models.devices import Device
 from models.fraud import FraudAssessment, FraudCase, FraudIdentifier
 from models.jobs import Job
+from models.mail import MailDelivery
 from models.mail_preferences import MailPreference, MailSuppression
 from models.mfa import Passkey, RecoveryCode, Totp
 from models.one_time_tokens import OneTimeToken
@@ -191,6 +192,7 @@ SECTIONS: tuple[Section, ...] = (
         item="item__key", title="item__title",
     ),
     table("notificationPreferences", MailPreference, "topic", "wanted", "changed_at"),
+    table("mailDeliveries", MailDelivery, "letter", "topic", "status", "code", "at", "message_id"),
     Section("mailSuppressions", (MailSuppression,), mail_suppressions),
     Section(EVENTS.name, EVENTS.models, events),
     Section("letters", (Job,), letters),

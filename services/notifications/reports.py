@@ -12,7 +12,7 @@ from email import message_from_bytes
 from email.message import Message
 from email.parser import BytesHeaderParser
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -139,9 +139,7 @@ def _headers(parts: dict[str, Message]) -> Iterator[Message]:
     if whole := parts.get("message/rfc822"):
         yield from _children(whole)
     if alone := parts.get("text/rfc822-headers"):
-        text = alone.get_payload(decode=True)
-        if isinstance(text, bytes):
-            yield BytesHeaderParser().parsebytes(text)
+        yield BytesHeaderParser().parsebytes(cast("bytes", alone.get_payload(decode=True)))
 
 
 def _field(block: Message, name: str) -> str:
