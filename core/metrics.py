@@ -30,7 +30,6 @@ class Metrics:
             registry=self.registry,
         )
         self.jobs = self._counter("porchlight_jobs_total", "Jobs by kind and outcome.", "kind", "outcome")
-        self.mail = self._counter("porchlight_mail_total", "Letters by kind and how they ended.", "letter", "outcome")
         self.fraud_decisions = self._counter(
             "porchlight_fraud_decisions_total", "Sign-ups that were checked, by decision.", "decision"
         )
@@ -39,7 +38,7 @@ class Metrics:
             "Cards asked for behind payment methods, by outcome: known, unknown, unavailable.",
             "outcome",
         )
-        self._count_what_others_tell()
+        self._count_mail_and_billing()
         self.oldest_job = Gauge(
             "porchlight_oldest_job_seconds", "How long the longest-waiting due job has waited.", registry=self.registry
         )
@@ -50,7 +49,8 @@ class Metrics:
             registry=self.registry,
         )
 
-    def _count_what_others_tell(self) -> None:
+    def _count_mail_and_billing(self) -> None:
+        self.mail = self._counter("porchlight_mail_total", "Letters by kind and how they ended.", "letter", "outcome")
         self.mail_reports = self._counter(
             "porchlight_mail_reports_total",
             "Reports of mail servers and mailbox providers, by outcome: bounced, complained, noted, repeated, unknown, "

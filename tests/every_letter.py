@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from core.emails import parse_email
 from models import (
-    Event,
     FraudAssessment,
     FraudCase,
     Invoice,
@@ -23,15 +22,16 @@ from models import (
     WebhookEvent,
     WebhookState,
 )
-from services import accounts, devices, email_codes, jobs, notifications, trials
+from services import accounts, devices, email_codes, notifications, trials
 from services.access import Viewer
 from services.accounts import email_change, magic_links, password_reset, verification
 from services.billing import letters as billing
 from services.challenges import ChallengeRequired
 from services.fraud import granting
-from services.languages import Country, Told, label
+from services.languages import Country, Told, by_day, label, zone_of
 from services.notifications import Notice
 from services.sessions import Client
+from services.trials import reminders
 from tests.clock import ManualClock
 from tests.mailbox import outbox
 from tests.porchlight import PASSWORD
@@ -71,6 +71,7 @@ async def registered(app: App, clock: ManualClock, locale: str | None, timezone:
     """A desk whose account has just registered and waits for its first letter."""
     signed_in, _ = await accounts.register(app, email=ADDRESS, password=PASSWORD, name=None, device=None, client=LAPTOP)
     await User.filter(id=signed_in.user.id).update(locale=locale, timezone=timezone)
+    await reminders.move(app, signed_in.user.id, timezone)
     return Desk(app, clock, Viewer(await User.get(id=signed_in.user.id), signed_in.session))
 
 
@@ -93,7 +94,7 @@ async def _code(desk: Desk) -> None:
 
 async def _change(desk: Desk) -> None:
     await email_change.request(desk.app, desk.viewer, NEW_ADDRESS, LAPTOP)
-    await Job.filter(kind="mail.notice").delete()
+    await Job.filter(dedup_key__contains=Notice.EMAIL_CHANGE_REQUESTED).delete()
 
 
 def _notice(notice: Notice) -> Callable[[Desk], Awaitable[None]]:
@@ -162,7 +163,7 @@ async def _cleared(desk: Desk) -> None:
         at=now, email=ADDRESS, rules_version="1", features={}, score=0.5, decision="BLOCK", reasons=[]
     )
     case = await FraudCase.create(assessment_id=assessment.id, status="DISMISSED", created_at=now)
-    await jobs.enqueue(desk.app, granting.CLEARED, {"case": case.id}, dedup_key="sample-cleared")
+    await notifications.enqueue_letter(desk.app, granting.CLEARED, {"case": case.id}, dedup_key="sample-cleared")
 
 
 def _days(days: int) -> Callable[[Desk], Awaitable[None]]:
@@ -170,16 +171,18 @@ def _days(days: int) -> Callable[[Desk], Awaitable[None]]:
 
     async def wait(desk: Desk) -> None:
         trial = await Trial.get(user_id=desk.viewer.user.id)
-        await desk.clock.jump(trial.ends_at - (days * DAY or timedelta(hours=14)))
+        zone = zone_of(desk.viewer.user.timezone)
+        await desk.clock.jump(by_day(trial.ends_at - (days * DAY or reminders.LAST_CALL), zone))
 
     return wait
 
 
 async def _win_back(desk: Desk) -> None:
-    await desk.clock.advance(DAY)
+    trial = await Trial.get(user_id=desk.viewer.user.id)
+    await desk.clock.jump(trial.ends_at)
     await trials.end_all(desk.app, {})
-    assert not await Event.exists(name="trial.win_back_sent")
-    await desk.clock.advance(7 * DAY)
+    assert await desk.new() == []
+    await desk.clock.jump(by_day(trial.ends_at + reminders.WIN_BACK_AFTER, zone_of(desk.viewer.user.timezone)))
 
 
 async def _farewell(desk: Desk) -> None:

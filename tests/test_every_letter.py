@@ -16,7 +16,8 @@ SPACE = "\N{NO-BREAK SPACE}"
 KEPT = "Nothing is charged: then your account goes on with Free."
 BEHALTEN = "Es wird nichts abgebucht: Danach geht Ihr Konto mit Free weiter."
 
-# Subject and what else matters, in English as read in New York and in German as read in Vienna.
+# Subject and what else matters, in English as read in New York and in German as read in Vienna. The trial ends there at
+# 5 and at 10 h: letters that New York would get at 5 h come on the evening before, and tell a day more.
 SAYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "welcome": (
         ("Welcome to Porchlight", "Pro is yours for 14 days.",
@@ -99,10 +100,10 @@ SAYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "may-register": (
         ("You can register at Porchlight now", "within 30 days"), ("You can register at Porchlight now",)
     ),
-    "trial-7-days": (("Your trial ends in 7 days", KEPT), ("Ihre Testzeit endet in 7 Tagen", BEHALTEN)),
-    "trial-3-days": (("Your trial ends in 3 days", KEPT), ("Ihre Testzeit endet in 3 Tagen", BEHALTEN)),
+    "trial-7-days": (("Your trial ends in 8 days", KEPT), ("Ihre Testzeit endet in 7 Tagen", BEHALTEN)),
+    "trial-3-days": (("Your trial ends in 4 days", KEPT), ("Ihre Testzeit endet in 3 Tagen", BEHALTEN)),
     "trial-1-day": (
-        (f"Your trial ends tomorrow at 5:00{SPACE}AM", KEPT), ("Ihre Testzeit endet morgen um 10:00 Uhr", BEHALTEN)
+        ("Your trial ends in 2 days", KEPT), ("Ihre Testzeit endet morgen um 10:00 Uhr", BEHALTEN)
     ),
     "trial-last-day": (
         (f"A last reminder: your trial ends tomorrow at 5:00{SPACE}AM",),

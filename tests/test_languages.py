@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
@@ -14,6 +15,7 @@ from services.languages import (
     Money,
     Told,
     by_day,
+    catalogues,
     days_until,
     is_day,
     next_morning,
@@ -25,6 +27,7 @@ from services.languages import (
     zone_of,
 )
 from services.languages.catalogues import LOCALES, SOURCE, read_catalogue
+from worker import translations
 from worker.translations import sentences, updated
 
 PLACE = re.compile(r"%(?:\((\w+)\)s)?")
@@ -73,6 +76,21 @@ def test_every_sentence_is_translated(language: str) -> None:
 def test_catalogue_is_as_the_command_writes_it(language: str) -> None:
     """So that the next change to it shows what it changes alone."""
     assert updated(language, sentences()) == (LOCALES / f"{language}.po").read_bytes()
+
+
+def test_the_command_empties_what_is_new_and_drops_what_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And tells how much is to be done; what is translated stays."""
+    whole = (LOCALES / "de.po").read_text(encoding="utf-8")
+    stale = whole.replace('msgid "Your code"', 'msgid "Your former code"')
+    assert stale != whole
+    (tmp_path / "de.po").write_text(stale, encoding="utf-8")
+    for module in (catalogues, translations):
+        monkeypatch.setattr(module, "LOCALES", tmp_path)
+    translations.main()
+    assert capsys.readouterr().out == f"de: {len(sentences())} sentences, 1 of them not translated\n"
+    assert (tmp_path / "de.po").read_text(encoding="utf-8") == whole.replace('msgstr "Ihr Code"', 'msgstr ""')
 
 
 # Formats.

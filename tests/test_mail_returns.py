@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from adapters.mail.smtp import Tls
-from models import AuditEvent, EndPolicy, Job, MailSuppression, Trial, User
+from models import AuditEvent, EndPolicy, MailDelivery, MailSuppression, Trial, User
 from services.notifications import returns
 from tests.clock import ManualClock
 from tests.conftest import Start
@@ -69,6 +69,12 @@ class Post:
         tokens = (await self.porchlight.ask(COMPLETE, {"token": token}))["completeMagicLink"]["tokens"]
         return replace(person, access_token=tokens["accessToken"], refresh_token=tokens["refreshToken"])
 
+    async def ends(self) -> list[str]:
+        """How all letters have ended so far."""
+        await settled(self.porchlight)
+        with self.porchlight.app.database.bound():
+            return [row.status for row in await MailDelivery.all().order_by("id")]
+
     async def actions(self) -> list[tuple[str, int | None]]:
         """What the audit log says of mail."""
         with self.porchlight.app.database.bound():
@@ -119,6 +125,7 @@ async def test_a_reminder_that_waits_heeds_what_is_said_meanwhile(post: Post, cl
     await put(post.porchlight, ada, TRIAL=False)
     await settled(post.porchlight)
     await clock.advance(7 * DAY)
+    assert await post.ends() == ["SENT", "UNWANTED"]
     assert await post.subjects() == ["Welcome to Porchlight"]
     ada = await refreshed(post.porchlight, ada)
     await put(post.porchlight, ada, TRIAL=True)
@@ -148,8 +155,10 @@ async def test_a_bounce_silences_all_but_security_until_the_address_is_proven(po
     assert sorted(map(str, answers)) == ["bounced", *["repeated"] * 4]
     assert await mine(post.porchlight, ada, "suppressed") == BOUNCED
     assert await post.actions() == [("mail.bounced", ada.user_id)]
+    assert await post.ends() == ["BOUNCED"]
     await clock.advance(7 * DAY)
     assert await post.subjects() == ["Welcome to Porchlight"]
+    assert await post.ends() == ["BOUNCED", "SUPPRESSED"]
     await post.prove(ada)
     assert await post.outcome(raw) == "repeated"
     await clock.advance(4 * DAY)
@@ -180,7 +189,7 @@ async def test_a_complaint_is_a_wish(post: Post, clock: ManualClock) -> None:
     raw = about(await post.sender(), feedback("abuse"))
     with post.porchlight.counting_queries() as statements:
         assert await post.outcome(raw) == "complained"
-    assert len(statements) == 4  # the user, the row, what decides, the log
+    assert len(statements) == 6  # the user, the row, what decides, the delivery twice, the log
     assert await mine(post.porchlight, ada, "suppressed") == COMPLAINED
     await put(post.porchlight, ada, PRODUCT=True)
     assert await mine(post.porchlight, ada, "suppressed") == COMPLAINED
@@ -266,7 +275,7 @@ async def test_what_the_server_refuses_at_once(post: Post, answer: str, suppress
     ada = await post.porchlight.register()
     await settled(post.porchlight)
     with post.porchlight.app.database.bound():
-        assert await Job.filter(kind="mail.welcome", dead_at__isnull=False).count() == 1
+        assert [(row.letter, row.status) for row in await MailDelivery.all()] == [("welcome", "REJECTED")]
     assert await mine(post.porchlight, ada, "suppressed") == suppressed
 
 

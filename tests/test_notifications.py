@@ -110,6 +110,26 @@ async def test_letter_says_what_begins(app: App) -> None:
     assert 'href="http://localhost:8000"' in html
 
 
+@pytest.mark.parametrize(
+    ("device", "kept", "subject"),
+    [
+        ({"locale": "de-AT", "timezone": "Europe/Vienna"}, ("de-AT", "Europe/Vienna"), "Willkommen bei Porchlight"),
+        ({"locale": "not a tag", "timezone": "Mars/Olympus"}, (None, None), "Welcome to Porchlight"),
+        ({"locale": "d" * 35, "timezone": "../UTC"}, (None, None), "Welcome to Porchlight"),
+    ],
+)
+async def test_letters_begin_in_the_language_of_the_device(
+    porchlight: Porchlight, device: dict[str, str], kept: tuple[str | None, str | None], subject: str
+) -> None:
+    """What a new account's first device says of its language and zone, as far as it makes sense."""
+    person = await porchlight.register(device=device)
+    me = (await porchlight.ask("{ me { locale timezone } }", token=person.access_token))["me"]
+    assert (me["locale"], me["timezone"]) == kept
+    settings = porchlight.app.settings
+    await until(lambda: bool(outbox(settings)))
+    assert letters(settings)[0]["Subject"] == subject
+
+
 async def test_second_delivery_is_the_same_letter(app: App) -> None:
     """The process died between sending and writing it down: the Message-ID is the same, the outbox has one file."""
     user = await register(app)

@@ -238,7 +238,7 @@ async def test_no_letter_comes_by_night(porchlight: Porchlight, clock: ManualClo
 
 
 async def test_who_will_be_charged_is_told_even_by_night(porchlight: Porchlight, clock: ManualClock) -> None:
-    """A charge is announced whenever that is late; everybody else is spared."""
+    """A charge is announced however late it is; everybody else is spared."""
     for address, charged in (("ada@example.com", True), ("grace@example.com", False)):
         person = await porchlight.register(address)
         trial = await stored(porchlight, person)

@@ -116,7 +116,7 @@ async def test_looking_changes_nothing_and_one_click_does(porchlight: Porchlight
     ("language", "asked", "button", "done"),
     [
         ("en-GB,de;q=0.9", "stop writing to you about your trial.", "Stop these letters", "switch these letters"),
-        ("de-AT;q=0.8", "nicht mehr über Ihre Probezeit.", "Diese Briefe abbestellen", "wieder einschalten"),
+        ("de-AT;q=0.8", "nicht mehr über Ihre Testzeit.", "Diese Briefe abbestellen", "wieder einschalten"),
     ],
 )  # fmt: skip
 async def test_the_page_asks_and_tells(

@@ -52,8 +52,8 @@ class Words:
 ENGLISH = Words(
     language="en",
     ask="No more of these letters?",
-    will="We will stop writing to you about {about}. Letters about the security of your account and about bills still "
-    "reach you.",
+    will="We will stop writing to you about {about}. Letters about the security of your account, about bills, and "
+    "about a charge that is ahead still reach you.",
     button="Stop these letters",
     did="These letters have stopped",
     stopped="We will not write to you about {about} any more. You can switch these letters on again in your account.",
@@ -65,15 +65,15 @@ ENGLISH = Words(
 GERMAN = Words(
     language="de",
     ask="Keine solchen Briefe mehr?",
-    will="Wir schreiben Ihnen dann nicht mehr über {about}. Briefe zur Sicherheit Ihres Kontos und zu Rechnungen "
-    "erreichen Sie weiterhin.",
+    will="Wir schreiben Ihnen dann nicht mehr über {about}. Briefe zur Sicherheit Ihres Kontos, zu Rechnungen und "
+    "vor einer Abbuchung erreichen Sie weiterhin.",
     button="Diese Briefe abbestellen",
     did="Diese Briefe sind abbestellt",
     stopped="Wir schreiben Ihnen nicht mehr über {about}. In Ihrem Konto können Sie diese Briefe wieder einschalten.",
     broken="Dieser Link funktioniert nicht",
     incomplete="Ein Teil der Adresse fehlt. Folgen Sie dem Link des Briefs noch einmal, oder schalten Sie die Briefe "
     "in Ihrem Konto aus.",
-    about={Topic.TRIAL: "Ihre Probezeit", Topic.PRODUCT: "Neues und was Ihnen gefallen könnte"},
+    about={Topic.TRIAL: "Ihre Testzeit", Topic.PRODUCT: "Neues und was Ihnen gefallen könnte"},
 )
 
 

@@ -11,7 +11,7 @@ import hmac
 import re
 import struct
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _SENDER = re.compile(rb"(?<![\w+.-])bounces\+([a-z2-7]{56})@", re.IGNORECASE)
 _FACTS = struct.Struct(">16sII3s")
 """The address's hash, the second of sending, the user, and three bytes of the Message-ID's hash: 27 bytes."""
+LOGGED_WITHIN = timedelta(minutes=5)
+"""The entry of the log is written once the server has taken the letter."""
 _SIGNATURE = 8
 """Bytes. With the facts they are 56 letters of base32, and with `bounces+` the 64 that SMTP has room for."""
 
@@ -113,20 +115,19 @@ async def _heed(app: App, sent: Sent, finding: Finding) -> Outcome:
     if user and user.email_verified_at and user.email_verified_at > sent.at and _has(app, user, sent):
         return Outcome.REPEATED
     async with app.database.transaction():
-        if not await suppression.suppress(app, sent.address_hash, reason, written_at=sent.at):
-            return Outcome.REPEATED
+        news = await suppression.suppress(app, sent.address_hash, reason, written_at=sent.at)
         await _log(sent, status)
-        if user:
+        if user and news:
             await audit.record(app, action, user_id=user.id)
-    return outcome
+    return outcome if news else Outcome.REPEATED
 
 
 async def _log(sent: Sent, status: DeliveryStatus) -> None:
-    """Write down in the log of letters what became of this one."""
-    rows = await MailDelivery.filter(address_hash=sent.address_hash, status=DeliveryStatus.SENT)
-    ids = [row.id for row in rows if row.message_id and _mark(row.message_id) == sent.message_mark]
-    if ids:
-        await MailDelivery.filter(id__in=ids).update(status=status)
+    """Write down in the log of letters what became of this one: it is an entry of the user's from soon after."""
+    soon = MailDelivery.filter(user_id=sent.user_id, at__gte=sent.at, at__lte=sent.at + LOGGED_WITHIN)
+    for row in await soon.filter(address_hash=sent.address_hash, status=DeliveryStatus.SENT):
+        if row.message_id and _mark(row.message_id) == sent.message_mark:
+            await MailDelivery.filter(id=row.id, status=DeliveryStatus.SENT).update(status=status)
 
 
 def _has(app: App, user: User, sent: Sent) -> bool:
