@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help serve test worker migrate admin rotate-keys audit-verify fraud-replay lint types check schema lock bench
-.PHONY: bench-fraud clock runtime plans-sync
+.PHONY: bench-fraud clock runtime plans-sync translations letters-pictures
 .PHONY: development test-browser test-stripe-cli browser chromium graphiql
 
 PY := .venv/bin/python
@@ -103,6 +103,12 @@ check: lint types test ## Run every gate, then all tests: what a change must pas
 
 schema: development ## Print the schema into schema/schema.graphql.
 	@$(PY) -m resolvers.schema_file
+
+translations: development ## Bring the catalogues of translations up to date with the sentences of code and templates.
+	@$(PY) -m worker.translations
+
+letters-pictures: chromium development browser ## Draw letters in headless Chromium, into docs/images/letters.
+	@$(PY) -m tests.browser.letter_pictures
 
 bench: development ## Measure the speed in both profiles and write docs/performance.md; ARGS=--quick tries it out.
 	@$(PY) -m benchmarks $(ARGS)

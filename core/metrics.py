@@ -38,7 +38,7 @@ class Metrics:
             "Cards asked for behind payment methods, by outcome: known, unknown, unavailable.",
             "outcome",
         )
-        self._count_billing()
+        self._count_mail_and_billing()
         self.oldest_job = Gauge(
             "porchlight_oldest_job_seconds", "How long the longest-waiting due job has waited.", registry=self.registry
         )
@@ -49,7 +49,14 @@ class Metrics:
             registry=self.registry,
         )
 
-    def _count_billing(self) -> None:
+    def _count_mail_and_billing(self) -> None:
+        self.mail = self._counter("porchlight_mail_total", "Letters by kind and how they ended.", "letter", "outcome")
+        self.mail_reports = self._counter(
+            "porchlight_mail_reports_total",
+            "Reports of mail servers and mailbox providers, by outcome: bounced, complained, noted, repeated, unknown, "
+            "unreadable, refused.",
+            "outcome",
+        )
         self.webhooks = self._counter(
             "porchlight_webhooks_total",
             "Webhooks by outcome: received, repeated, parked, refused.",

@@ -9,12 +9,17 @@ def country_of(ip: str | None) -> str | None:
 
     The five registries say so; where the address is used is another matter, and about one in twenty differs.
     """
+    code = country_code_of(ip)
+    return _names().get(code, code) if code else None
+
+
+def country_code_of(ip: str | None) -> str | None:
+    """The ISO 3166 code of that country."""
     if ip is None:
         return None
     from iptocc import country_code  # ruff: ignore[import-outside-top-level] -- start time
 
-    code = country_code(ip)
-    return _names().get(code, code) if code else None
+    return country_code(ip) or None
 
 
 @cache

@@ -43,6 +43,7 @@ class Settings:
     )
     redis_url: str = _variable("REDIS_URL", "", read.url("redis", "rediss"), secret=True)
     mail_url: str = _variable("MAIL_URL", "outbox://var/outbox", read.url("outbox", "smtp"), secret=True)
+    mail_webhook_secret: tuple[str, ...] = _variable("MAIL_WEBHOOK_SECRET", (), read.secrets, secret=True)
     payments_url: str = _variable("PAYMENTS_URL", "simulated://", read.url("simulated", "stripe"))
     stripe_api_key: str = _variable("STRIPE_API_KEY", "", read.text, secret=True)
     stripe_webhook_secret: tuple[str, ...] = _variable("STRIPE_WEBHOOK_SECRET", (), read.words, secret=True)

@@ -4,7 +4,7 @@ from tortoise import fields
 from tortoise.migrations.constraints import UniqueConstraint
 
 class Migration(migrations.Migration):
-    dependencies = [('models', '0012_payment_method_removed')]
+    dependencies = [('models', '0014_mail_preferences')]
 
     initial = False
 

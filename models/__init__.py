@@ -21,6 +21,8 @@ from models.flags import FeatureFlag
 from models.fraud import FraudAssessment, FraudCase, FraudIdentifier, FraudKey, FraudListEntry
 from models.jobs import Job
 from models.keys import Key, KeyUse
+from models.mail import DeliveryStatus, MailDelivery
+from models.mail_preferences import MailPreference, MailSuppression, SuppressionReason
 from models.measuring import AnswerOutcome, RequestMinute
 from models.mfa import Passkey, RecoveryCode, Totp
 from models.onboarding import OnboardingStep
@@ -37,6 +39,7 @@ __all__ = [
     "BillingCustomer",
     "CheckoutAttempt",
     "ClockOffset",
+    "DeliveryStatus",
     "DepartedTrial",
     "Device",
     "EndPolicy",
@@ -61,6 +64,9 @@ __all__ = [
     "Key",
     "KeyUse",
     "KpiDay",
+    "MailDelivery",
+    "MailPreference",
+    "MailSuppression",
     "OnboardingStep",
     "OneTimeToken",
     "Passkey",
@@ -72,6 +78,7 @@ __all__ = [
     "RetentionWeek",
     "Role",
     "Session",
+    "SuppressionReason",
     "Totp",
     "Trial",
     "TrialChange",

@@ -29,6 +29,7 @@ from resolvers.flags import FlagsMutation, FlagsQuery
 from resolvers.fraud import FraudMutation, FraudQuery
 from resolvers.mfa import MfaMutation
 from resolvers.nodes import NodesQuery
+from resolvers.notifications import NotificationsMutation
 from resolvers.onboarding import OnboardingMutation
 from resolvers.passkeys import PasskeysMutation
 from resolvers.recommendations import RecommendationsMutation, RecommendationsQuery, RecommendationsSubscription
@@ -36,7 +37,18 @@ from resolvers.sessions import SessionsMutation, SessionsSubscription
 from resolvers.trials import TrialsMutation, TrialsSubscription
 from resolvers.usage import UsageMutation, UsageSubscription
 from resolvers.webhooks import WebhooksMutation, WebhooksQuery
-from schema import accounts, billing, challenges, fraud, passkeys, purchase_results, sessions, trials, usage
+from schema import (
+    accounts,
+    billing,
+    challenges,
+    fraud,
+    notifications,
+    passkeys,
+    purchase_results,
+    sessions,
+    trials,
+    usage,
+)
 from schema.accounts import administration, emails, signing_in
 from schema.directives import Auth, Public
 from schema.errors import Error, RefusalHandler
@@ -71,6 +83,7 @@ class Mutation(
     FraudMutation,
     MfaMutation,
     OnboardingMutation,
+    NotificationsMutation,
     PrivacyMutation,
     PasskeysMutation,
     EmailsMutation,
@@ -103,6 +116,7 @@ REFUSALS: dict[type[Refusal], type[Error]] = {
     **challenges.REFUSALS,
     **emails.REFUSALS,
     **fraud.REFUSALS,
+    **notifications.REFUSALS,
     **sessions.REFUSALS,
     **signing_in.REFUSALS,
     **trials.REFUSALS,

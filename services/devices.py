@@ -8,8 +8,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from core.errors import BadUserInput
-from core.places import country_of
+from core.places import country_code_of
 from models.devices import Device
+from services.languages import Country, Told, label, phrase
 from services.pages import Page, Rows, newest_first
 
 if TYPE_CHECKING:
@@ -118,12 +119,13 @@ async def count_of_user(user_id: int) -> int:
     return await Device.filter(user_id=user_id).count()
 
 
-def circumstances(app: App, device: Device | None, client: Client) -> dict[str, str]:
+def circumstances(app: App, device: Device | None, client: Client) -> dict[str, Told]:
     """What a letter tells of something that happened on a device: which, where and when."""
+    code = country_code_of(client.ip)
     return {
-        "Device": _one_line(device.name) if device else UNNAMED,
-        "Place": country_of(client.ip) or "unknown",
-        "Time": f"{app.clock.now():%Y-%m-%d %H:%M} UTC",
+        label("Device"): _one_line(device.name) if device else phrase("unknown"),
+        label("Place"): Country(code) if code else phrase("unknown"),
+        label("Time"): app.clock.now(),
     }
 
 

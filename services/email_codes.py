@@ -7,7 +7,7 @@ network that asked for the letter has tries of its own, which nobody elsewhere c
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from adapters.limits import Allowance
 from core.errors import RateLimited
@@ -17,6 +17,8 @@ from models.jobs import Job
 from models.one_time_tokens import OneTimeToken, Purpose
 from services import jobs, notifications, one_time_codes, one_time_tokens
 from services.challenges import ChallengeKind, ChallengeRequired
+from services.languages import phrase
+from services.notifications import Delivery, Draft, Letter, Topic
 from services.one_time_codes import DIGITS
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from services.app import App
     from services.sessions import Client
 
-LETTER = "mail.email_code"
+LETTER = "email_code"
 CODE = "email-code"
 """What codes are hashed as."""
 LIFETIME = timedelta(minutes=10)
@@ -72,29 +74,44 @@ async def asked(app: App, action: str, address: Email) -> bool:
     return await one_time_codes.kept(app, CODE, _subject(action, address.key)) is not None
 
 
-async def send_letter(app: App, payload: dict[str, Any]) -> None:
-    """Deliver a new code, which ends the one before. Raises Unavailable, MailRejected."""
+async def _compose(app: App, delivery: Delivery) -> Draft | None:
+    """A new code, which ends the one before."""
+    payload = delivery.payload
     action, address = payload["action"], payload["address"]
-    code = one_time_codes.new()
+    code = one_time_codes.of_delivery(app, delivery.key)
     subject, asker = _subject(action, address), {"asker": payload.get("asker")}
     await one_time_codes.keep(
-        app, Purpose.EMAIL_CODE, CODE, subject, code, address=address, lifetime=LIFETIME, data=asker
-    )
-    await notifications.deliver(
         app,
-        User(email=payload["written"], email_key=address),  # whether there is an account is nobody's business here
-        name="code",
-        subject="Your code",
-        key=app.keys.mac("letter", f"{action} {address} {code}").hex()[:16],
-        code=code,
-        valid_for="10 minutes",
+        Purpose.EMAIL_CODE,
+        CODE,
+        subject,
+        code,
+        address=address,
+        delivery=delivery.key,
+        lifetime=LIFETIME,
+        data=asker,
     )
+    return Draft(
+        user=await _reader(payload["written"], address),
+        template="code",
+        subject=phrase("Your code"),
+        values={
+            "code": code,
+            "valid_for": LIFETIME,
+        },
+    )
+
+
+async def _reader(written: str, address: str) -> User:
+    """Who reads the mailbox. Whether there is an account is nobody's business, but its language is its reader's."""
+    known = await User.get_or_none(email_key=address)
+    return User(email=written, email_key=address, locale=known and known.locale)
 
 
 async def _ask_for_letter(app: App, action: str, client: Client, address: Email) -> bool:
     """Write the job of a letter; False when this minute's has been asked for already. Raises RateLimited."""
     who = app.keys.identity("letter", _subject(action, address.key))[:32]
-    dedup_key = f"{LETTER}:{who}:{_minute(app.clock.now())}"
+    dedup_key = f"mail.{LETTER}:{who}:{_minute(app.clock.now())}"
     if await Job.exists(dedup_key=dedup_key):
         return False
     await _count_letter(app, client, address)
@@ -104,7 +121,7 @@ async def _ask_for_letter(app: App, action: str, client: Client, address: Email)
         "written": address.written,
         "asker": _asker(app, client),
     }
-    await jobs.enqueue(app, LETTER, payload, dedup_key=dedup_key)
+    await notifications.enqueue_letter(app, LETTER, payload, dedup_key=dedup_key)
     await jobs.wake(app)
     return True
 
@@ -171,3 +188,6 @@ def _minute(moment: datetime) -> int:
 
 def _subject(action: str, address: str) -> str:
     return f"{action}\n{address}"
+
+
+CODES = Letter(LETTER, Topic.SECURITY, _compose)

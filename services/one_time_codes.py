@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Any
 
 from models.one_time_tokens import OneTimeToken, Purpose
@@ -17,9 +16,9 @@ LONGEST = 64
 """Characters of what is typed that are looked at."""
 
 
-def new() -> str:
-    """Six digits by chance, zeros in front included."""
-    return f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
+def of_delivery(app: App, delivery: str) -> str:
+    """Six digits, zeros in front included, that nobody without our keys can tell: the same for each attempt."""
+    return f"{int.from_bytes(app.keys.mac('code-of-delivery', delivery)) % 10**DIGITS:0{DIGITS}}"
 
 
 def typed(text: str) -> str:
@@ -35,18 +34,26 @@ async def keep(
     code: str,
     *,
     address: str,
+    delivery: str,
     lifetime: timedelta,
     user_id: int | None = None,
     data: dict[str, Any] | None = None,
 ) -> None:
-    """Store the hash of a code. One row a subject, however often: the newest code is the only one, untried."""
+    """Store the hash of a code. One row a subject, however often: the newest code is the only one, untried.
+
+    A delivery that is attempted again has the code that it had, as often tried and as spent as it is.
+    """
     now = app.clock.now()
+    data = {**(data or {}), "delivery": delivery}
+    row = await kept(app, label, subject)
+    if row is not None and row.data.get("delivery") == delivery:
+        return
     row = OneTimeToken(
         purpose=purpose,
         key_hash=_key(app, label, subject),
         user_id=user_id,
         address=address,
-        data={"mac": app.keys.mac(label, _hashed(subject, code)).hex(), **(data or {})},
+        data={"mac": app.keys.mac(label, _hashed(subject, code)).hex(), **data},
         attempts=0,
         attempts_elsewhere=0,
         created_at=now,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +27,16 @@ async def issue(
     user_id: int | None = None,
     address: str | None = None,
     data: Any = None,
+    delivery: str | None = None,
 ) -> str:
-    """A new token of 256 random bits, of which the database keeps a keyed hash."""
-    token = secrets.token_urlsafe(32)
+    """A new token of 256 bits, of which the database keeps a keyed hash.
+
+    It is made by chance, or belongs to the letter of a `delivery`: then a second call gives the same token, and leaves
+    it as spent or as expired as it is.
+    """
+    token = secrets.token_urlsafe(32) if delivery is None else _of_delivery(app, purpose, delivery)
     now = app.clock.now()
-    await OneTimeToken.create(
+    row = OneTimeToken(
         purpose=purpose,
         key_hash=app.keys.mac(_hashed_as(purpose), token).hex(),
         user_id=user_id,
@@ -39,7 +45,21 @@ async def issue(
         created_at=now,
         expires_at=now + lifetime,
     )
+    await OneTimeToken.bulk_create([row], ignore_conflicts=delivery is not None)
     return token
+
+
+async def issued_for(app: App, purpose: Purpose, delivery: str) -> str | None:
+    """The token that an earlier attempt at a letter's delivery has issued; None when none has."""
+    token = _of_delivery(app, purpose, delivery)
+    issued = OneTimeToken.filter(key_hash__in=app.keys.macs(_hashed_as(purpose), token))
+    return token if await issued.exists() else None
+
+
+def _of_delivery(app: App, purpose: Purpose, delivery: str) -> str:
+    """The token of a letter's delivery: nobody without our keys can tell it, and no attempt has another one."""
+    mac = app.keys.mac(f"token-of-delivery/{purpose}", delivery)
+    return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
 
 
 async def find(app: App, purpose: Purpose, token: str) -> OneTimeToken | None:

@@ -12,10 +12,11 @@ from tortoise.expressions import Q, Subquery
 
 from models.fraud import FraudAssessment, FraudCase, FraudKey, FraudListEntry
 from models.jobs import Job
+from models.mail import MailDelivery
 from models.one_time_tokens import OneTimeToken
 from models.sessions import Session
 from models.usage import UsageCounter, UsageRecord, UsageReservation
-from services.notifications import FAREWELL
+from services.notifications import FAREWELL_KEYS
 from services.sessions import IDLE_LIFETIME
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ TOKENS = "one_time_tokens.prune"
 SESSIONS = "sessions.prune"
 USAGE = "usage.prune"
 FRAUD = "fraud.prune"
+MAIL = "mail.prune"
 
 JOBS_KEPT = timedelta(days=7)
 """Of jobs that are done. A `dedup_key` holds as long."""
@@ -41,6 +43,8 @@ FRAUD_KEPT = timedelta(days=180)
 """Of what the check of sign-ups has seen: as far back as it looks. Claims of trials stay for good."""
 REFUSED_KEPT = timedelta(days=90)
 """Of the address of somebody who was refused."""
+MAIL_KEPT = timedelta(days=180)
+"""Of what became of letters."""
 LOCKS_KEPT = timedelta(days=1)
 
 
@@ -50,7 +54,7 @@ async def prune_jobs(app: App, _: dict[str, Any]) -> None:
     The account of a farewell is gone. However its letter failed, even with its worker, the address does not stay.
     """
     now = app.clock.now()
-    farewell = Q(kind=FAREWELL, dead_at__isnull=False)
+    farewell = Q(dedup_key__startswith=FAREWELL_KEYS, dead_at__isnull=False)
     await Job.filter(Q(done_at__lt=now - JOBS_KEPT) | Q(dead_at__lt=now - DEAD_JOBS_KEPT) | farewell).delete()
 
 
@@ -88,3 +92,8 @@ async def prune_fraud(app: App, _: dict[str, Any]) -> None:
     await refused.exclude(id__in=Subquery(waiting)).update(email=None)
     await FraudKey.filter(touched_at__lt=now - LOCKS_KEPT).delete()
     await FraudListEntry.filter(expires_at__lt=now - REFUSED_KEPT).delete()
+
+
+async def prune_mail(app: App, _: dict[str, Any]) -> None:
+    """Forget what became of letters half a year ago."""
+    await MailDelivery.filter(at__lt=app.clock.now() - MAIL_KEPT).delete()

@@ -3,14 +3,13 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from email.message import EmailMessage
 
 import httpx
 import pytest
 
 from core.errors import Unavailable
 from models import Passkey, Totp, User
-from services import notifications
 from tests import passkeys as keys
 from tests import second_factors as factors
 from tests.mailbox import letter_to, letters_to, settled, token_in
@@ -230,14 +229,15 @@ async def test_a_letter_that_is_late_moves_no_account(porchlight: Porchlight, mo
     owner = await porchlight.register()
     await prove_address(porchlight)
     stolen = await thief(porchlight, owner)
-    deliver, refusing = notifications.deliver, True
+    mail, refusing = porchlight.app.mail, True
+    hand_over = mail.send
 
-    async def deliver_later(app: Any, user: User, **letter: Any) -> None:
-        if refusing and letter["subject"].startswith("Confirm your new"):
+    async def hand_over_later(message: EmailMessage) -> None:
+        if refusing and message["Subject"].startswith("Confirm your new"):
             raise Unavailable("Not now.")
-        await deliver(app, user, **letter)
+        await hand_over(message)
 
-    monkeypatch.setattr(notifications, "deliver", deliver_later)
+    monkeypatch.setattr(mail, "send", hand_over_later)
     await porchlight.ask(MOVE, {"e": "thief@example.org"}, token=stolen.access_token)
     await reset(porchlight, await reset_token(porchlight))
     refusing = False

@@ -86,7 +86,7 @@ async def test_what_was_bought_keeps_the_trial_as_it_is(shop: Shop, door: Porchl
     await buy(door, shop, person, trial_end=int(end.timestamp()))
     before = await trial_of(door, person)
     assert will_be_charged(before)
-    assert "Cancel your subscription before that" in what_follows(door.app, before)
+    assert "Cancel your subscription before that" in what_follows(door.app, before).singular
     assert await do(door, person, name) == REFUSED[name]
     after = await trial_of(door, person)
     assert (after.version, after.ends_at, after.canceled_at) == (before.version, end, None)

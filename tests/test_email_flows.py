@@ -11,6 +11,7 @@ from models.accounts import Role
 from services.accounts import email_change, verification
 from tests.clock import ManualClock
 from tests.conftest import Start
+from tests.letters_by_hand import send
 from tests.mailbox import letter_to, letters_to, link_in, settled, token_in
 from tests.porchlight import LOGIN, PASSWORD, Person, Porchlight
 
@@ -58,7 +59,7 @@ async def test_nobody_asks_for_letters_of_an_account(porchlight: Porchlight) -> 
     for operation, variables in ((RESEND, None), (CHANGE, {"e": "new@example.com"})):
         assert await porchlight.codes(operation, variables) == ["UNAUTHENTICATED"]
     with porchlight.app.database.bound():
-        assert not await Job.filter(kind__startswith="mail.").exists()
+        assert not await Job.filter(kind="mail.send").exists()
 
 
 async def test_the_welcome_letter_proves_the_address(porchlight: Porchlight) -> None:
@@ -137,9 +138,9 @@ async def test_letters_to_be_sent_hold_no_token(porchlight: Porchlight) -> None:
 async def test_letters_for_who_has_gone_are_not_sent(porchlight: Porchlight) -> None:
     """Their jobs end in silence."""
     with porchlight.app.database.bound():
-        await verification.send_letter(porchlight.app, {"user_id": 999})
+        await send(porchlight.app, verification.LETTER, {"user_id": 999}, delivery="1")
         gone = {"user_id": 999, "from": "a@example.com", "written": "b@example.com", "key": "b@example.com"}
-        await email_change.send_letter(porchlight.app, gone)
+        await send(porchlight.app, email_change.LETTER, gone, delivery="2")
         assert await OneTimeToken.all().count() == 0
 
 

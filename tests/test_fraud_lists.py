@@ -11,7 +11,7 @@ import yaml
 
 from core.setting_values import networks
 from core.settings import Settings, SettingsError
-from models import Job, Role, User
+from models import DeliveryStatus, MailDelivery, Role, User
 from models.audit import AuditEvent
 from models.fraud import FraudAssessment, FraudCase, FraudIdentifier, FraudKey, FraudListEntry
 from services import fraud, pruning
@@ -21,6 +21,7 @@ from services.fraud.replay import replay
 from services.fraud.rules import RULES_FILE
 from tests.clock import START, ManualClock
 from tests.conftest import Start
+from tests.letters_by_hand import send
 from tests.mailbox import settled
 from tests.porchlight import Person, Porchlight
 from tests.sign_ups import STEPS, evidence, judge, refused, sign_up
@@ -354,8 +355,8 @@ async def test_a_letter_to_nobody_is_not_sent(porchlight: Porchlight, email: str
         await FraudAssessment.all().update(email=email)
         case = await FraudCase.get()
         for number in (case.id, case.id + 1):
-            await granting.send_cleared(porchlight.app, {"case": number})
-        assert not await Job.filter(kind=granting.CLEARED).exists()
+            await send(porchlight.app, granting.CLEARED, {"case": number}, delivery=f"{number}")
+        assert [row.status for row in await MailDelivery.all()] == [DeliveryStatus.OBSOLETE] * 2
 
 
 def test_rules_compare_by_what_they_say() -> None:

@@ -58,6 +58,39 @@ async def test_looking_at_a_link_changes_nothing(porchlight: Porchlight) -> None
     assert (again.status_code, DEAD in again.text) == (410, True)
 
 
+@pytest.mark.parametrize(
+    ("languages", "language", "title"),
+    [
+        ("de-AT,de;q=0.9,en;q=0.8", "de", "Neues Passwort setzen"),
+        ("DE;q=0.5", "de", "Neues Passwort setzen"),
+        ("fr,de", "en", "Set a new password"),
+        ("*", "en", "Set a new password"),
+        ("x" * 9999, "en", "Set a new password"),
+        ("", "en", "Set a new password"),
+    ],
+)
+async def test_a_page_speaks_its_readers_language(
+    porchlight: Porchlight, languages: str, language: str, title: str
+) -> None:
+    """The one that the browser asks for first, where it is ours; and its answer does too."""
+    headers = {"Accept-Language": languages}
+    page = await porchlight.http.get(f"/links/reset-password?token={TOKEN}", headers=headers)
+    assert f'<html lang="{language}">' in page.text
+    assert f"<title>{title} · Porchlight</title>" in page.text
+    form = {"token": TOKEN, "password": NEW}
+    answer = await porchlight.http.post("/links/reset-password", data=form, headers=headers)
+    assert ("gilt nicht mehr" in answer.text, DEAD in answer.text) == (language == "de", language == "en")
+
+
+async def test_german_pages_do_the_same(porchlight: Porchlight) -> None:
+    """The address is confirmed, and told as it was written."""
+    await porchlight.register()
+    token = token_in(await letter_to(porchlight, ADA, "Welcome"))
+    answer = await porchlight.http.post("/links/verify-email", data={"token": token}, headers={"Accept-Language": "de"})
+    assert f"{ADA} ist bestätigt." in answer.text
+    assert await verified(porchlight)
+
+
 async def test_a_page_may_do_nothing_but_send_its_form(porchlight: Porchlight) -> None:
     """No script, no frame, no foreign address; nobody keeps it, and its address is told to nobody."""
     for answer in (

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from models import AuditEvent, Device, Job, OneTimeToken, Session, User
+from models import AuditEvent, Device, OneTimeToken, Session, User
 from services import one_time_tokens
 from tests.clock import ManualClock
+from tests.letters_by_hand import waiting
 from tests.mailbox import code_in, letter_to, letters_to, settled, token_in
 from tests.porchlight import LOGIN, PASSWORD, Porchlight
 
@@ -234,7 +235,7 @@ async def test_letters_are_limited_for_each_address(porchlight: Porchlight) -> N
         assert codes == [[]] * 5
     assert await porchlight.codes(REQUEST, {"e": "Ada@example.com"}) == ["RATE_LIMITED"]
     with porchlight.app.database.bound():
-        assert await Job.filter(kind="mail.magic_link").count() == 2
+        assert len(await waiting("magic_link")) == 2
 
 
 @pytest.mark.parametrize("given", [{}, {"email": ADA}, {"code": "1"}, {"token": "x", "code": "1"}])

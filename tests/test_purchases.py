@@ -32,6 +32,7 @@ from services.billing.applying import apply_invoice, apply_subscription
 from services.billing.standing import Phase
 from services.trials import TrialStatus, trial_status
 from tests.clock import START, ManualClock
+from tests.letters_by_hand import send, waiting
 from tests.mailbox import outbox
 from tests.plans import limits
 from tests.services.book import MONTH, Shape, event, invoice, seconds, subscription
@@ -300,7 +301,7 @@ async def test_a_receipt_is_sent_once(shop: Shop) -> None:
     converted = (await shop.trial(person)).converted_at
     await Job.all().delete()
     await told(shop, invoice(number="A-0002"))
-    assert await Job.filter(kind=letters.LETTER).count() == 0
+    assert await waiting(letters.BILLING) == []
     assert subjects(shop).count("Your payment has arrived") == 1
     assert (await shop.trial(person)).converted_at == converted
 
@@ -310,15 +311,15 @@ async def test_nobody_reads_letters_of_what_is_gone(shop: Shop) -> None:
     person, app = await shop.buyer(), shop.porchlight.app
     await shop.work()
     count = len(subjects(shop))
-    for letter in letters.Letter:
-        payload = {"user_id": person.user_id, "letter": letter, "subject": "gone", "attempt": 0}
-        await letters.send_letter(app, payload)
-        await letters.send_letter(app, payload | {"user_id": 99})
+    for news in letters.News:
+        payload = {"user_id": person.user_id, "news": news, "subject": "gone"}
+        await send(app, letters.BILLING, payload, delivery=news)
+        await send(app, letters.BILLING, payload | {"user_id": 99}, delivery=f"{news}:99")
     await told(shop, subscription(lookup_key="sold-out:eur"))
     await told(shop, subscription(status="canceled"))
     assert len(subjects(shop)) == count + 1
     await User.all().update(suspended_at=START)
-    await letters.send_letter(app, {"user_id": person.user_id, "letter": "CANCELED", "subject": "sub_1", "attempt": 0})
+    await send(app, letters.BILLING, {"user_id": person.user_id, "news": "CANCELED", "subject": "sub_1"})
     assert len(subjects(shop)) == count + 1
 
 

@@ -47,6 +47,7 @@ def test_empty_environment_gives_the_contracts_defaults() -> None:
         "DATABASE_URL": "sqlite://var/porchlight.sqlite3",
         "REDIS_URL": "",
         "MAIL_URL": "outbox://var/outbox",
+        "MAIL_WEBHOOK_SECRET": (),
         "PAYMENTS_URL": "simulated://",
         "STRIPE_API_KEY": "",
         "TRIAL_CARD_REUSE": "paid",

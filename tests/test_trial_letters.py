@@ -5,24 +5,25 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import EndPolicy, Event, Job, Trial, User
+from models import EndPolicy, Event, Job, MailDelivery, Trial, User
 from services import trials
 from services.app import App
+from services.languages import by_day, reader_of
 from services.trials import reminders
-from services.trials.reminders import OFFSETS, by_day, what_follows, zone_of
+from services.trials.reminders import OFFSETS, what_follows
 from tests.clock import START, ManualClock
+from tests.letters_by_hand import send, waiting
 from tests.porchlight import Person, Porchlight
 from tests.test_trial_lifecycle import do, stored, told
 from tests.traces import drain, letters
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
-ZONES = ["UTC", "Europe/Vienna", "America/New_York", "Asia/Kathmandu", "Pacific/Kiritimati", "Australia/Lord_Howe"]
+ZONES = ["UTC", "Europe/Vienna", "America/New_York", "Asia/Kathmandu", "Pacific/Apia", "Australia/Lord_Howe"]
 
 
 @pytest.fixture(autouse=True)  # ruff: ignore[pytest-fixture-autouse] -- jobs are done when the tests say so
@@ -35,40 +36,11 @@ def at(text: str, zone: tzinfo = UTC) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=zone)
 
 
-@given(st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1)), st.sampled_from(ZONES))  # ruff: ignore[call-datetime-without-tzinfo] -- hypothesis wants them so
-def test_letters_come_by_day(moment: datetime, name: str) -> None:
-    """From 9 to 20 h where the reader is, never later than wanted and never more than half a day earlier."""
-    zone, wanted = ZoneInfo(name), moment.replace(tzinfo=UTC)
-    due = by_day(wanted, zone)
-    assert 9 <= due.astimezone(zone).hour < 20
-    assert wanted - 15 * HOUR <= due <= wanted
-
-
-@pytest.mark.parametrize(
-    ("wanted", "zone", "due"),
-    [
-        ("2026-03-09T09:00", "UTC", "2026-03-09T09:00"),
-        ("2026-03-09T08:59", "UTC", "2026-03-08T19:00"),
-        ("2026-03-09T19:59", "UTC", "2026-03-09T19:59"),
-        ("2026-03-09T20:00", "UTC", "2026-03-09T19:00"),
-        ("2026-03-29T06:00", "Europe/Vienna", "2026-03-28T18:00"),  # summer time began in the night between
-        ("2026-03-29T18:30", "Europe/Vienna", "2026-03-29T17:00"),
-        ("2026-10-25T07:30", "Europe/Vienna", "2026-10-24T17:00"),  # and ended here
-        ("2026-03-09T09:00", "Nowhere/At_All", "2026-03-09T09:00"),
-        ("2026-03-09T09:00", "../../etc/passwd", "2026-03-09T09:00"),
-        ("2026-03-09T09:00", "Europe", "2026-03-09T09:00"),
-    ],
-)
-def test_moments_are_moved_back(wanted: str, zone: str, due: str) -> None:
-    """To 19 h of the evening before; summer time is minded, and an unknown zone is UTC."""
-    assert by_day(at(wanted), zone_of(zone)) == at(due)
-
-
 async def due_of(porchlight: Porchlight, person: Person) -> dict[int, datetime | None]:
     """When the reminders of the present end are due."""
     trial = await stored(porchlight, person)
     with porchlight.app.database.bound():
-        jobs = await Job.filter(kind=trials.REMIND).order_by("due_at")
+        jobs = await waiting(reminders.REMIND)
     return {
         job.payload["offset"]: job.due_at
         for job in jobs
@@ -114,23 +86,24 @@ async def drained(porchlight: Porchlight) -> list[str]:
 async def test_a_trial_is_reminded_of_and_asked_back(porchlight: Porchlight, clock: ManualClock) -> None:
     """Four letters ahead, each once, and one a week after."""
     await porchlight.register()
-    subjects = ["Your trial ends in 7 days", "Your trial ends in 3 days", "Your trial ends in 1 day"]
-    for _ in range(28):
-        await clock.advance(12 * HOUR)
+    tomorrow = "Your trial ends tomorrow at 9:00\N{NO-BREAK SPACE}AM"
+    subjects = ["Your trial ends in 7 days", "Your trial ends in 3 days", tomorrow]
+    for hours in [10, 14] * 14:
+        await clock.advance(hours * HOUR)
         await drained(porchlight)
-    assert await drained(porchlight) == [*subjects, "Your trial ends today"]
+    assert await drained(porchlight) == [*subjects, f"A last reminder: y{tomorrow[1:]}"]
     with porchlight.app.database.bound():
         await trials.end_all(porchlight.app, {})
     await clock.advance(7 * DAY)
     assert (await drained(porchlight))[4:] == ["Pro is still there"]
     with porchlight.app.database.bound():
-        await Job.filter(kind=trials.WIN_BACK).update(due_at=clock.now(), done_at=None)
+        await Job.filter(dedup_key__contains=":win_back:").update(due_at=clock.now(), done_at=None)
         assert await Event.filter(name="trial.win_back_sent").count() == 1
     assert len(await drained(porchlight)) == 5
     body = sorted(letters(porchlight), key=sent)[1].get_body(("plain",))
     assert body is not None
     text = body.get_content()
-    assert "your trial of Pro ends on 2026-03-16 09:00 UTC." in text
+    assert "Ends: Monday, March 16, 2026 at 9:00\N{NO-BREAK SPACE}AM (UTC)" in text
     assert "Nothing is charged: then your account goes on with Free." in text
 
 
@@ -162,13 +135,17 @@ async def test_who_is_going_is_not_written_to(porchlight: Porchlight, clock: Man
     assert await drained(porchlight) == []
     with porchlight.app.database.bound():
         await User.filter(id=person.user_id).delete()
-        for send in (trials.send_reminder, trials.send_win_back):
-            await send(porchlight.app, {"trial_id": 1, "user_id": 1, "ends_at": START.isoformat(), "offset": 7})
+        for letter in (reminders.REMIND, reminders.WIN_BACK):
+            about = {"trial_id": 1, "user_id": 1, "ends_at": START.isoformat(), "offset": 7}
+            await send(porchlight.app, letter, about, delivery=letter)
 
 
 async def win_back_of(app: App, trial: Trial) -> None:
     with app.database.bound():
-        await trials.send_win_back(app, {"trial_id": trial.id, "ends_at": trial.ends_at.isoformat()})
+        await MailDelivery.all().delete()
+        late = (trial.ends_at + reminders.WIN_BACK_UNTIL).isoformat()
+        about = {"trial_id": trial.id, "ends_at": trial.ends_at.isoformat(), "not_after": late}
+        await send(app, reminders.WIN_BACK, about)
 
 
 async def test_only_who_expired_lately_is_asked_back(porchlight: Porchlight, clock: ManualClock) -> None:
@@ -211,4 +188,88 @@ async def test_a_resumed_trial_is_reminded_of_its_new_end(porchlight: Porchlight
 def test_only_who_will_be_charged_is_told_so(porchlight: Porchlight, facts: dict[str, Any], says: str) -> None:
     """What follows the end is what the row says."""
     trial = Trial(plan_key="pro-monthly", started_at=START, ends_at=START + DAY, **facts)
-    assert what_follows(porchlight.app, trial).startswith(says)
+    assert reader_of("en").tell(what_follows(porchlight.app, trial)).startswith(says)
+
+
+ZONE = "mutation($timezone: String, $locale: String) { updateProfile(timezone: $timezone, locale: $locale) { id } }"
+
+
+async def moved(porchlight: Porchlight, person: Person, timezone: str | None, locale: str = "de") -> None:
+    await porchlight.ask(ZONE, {"timezone": timezone, "locale": locale}, token=person.access_token)
+
+
+@pytest.mark.parametrize(
+    ("timezone", "due"),
+    [
+        # The trial ends on 16 March at 9 h UTC; summer time begins in New York on the 8th.
+        ("America/New_York", ["2026-03-08T23:00", "2026-03-12T23:00", "2026-03-14T23:00", "2026-03-15T23:00"]),
+        ("Pacific/Apia", ["2026-03-09T06:00", "2026-03-13T06:00", "2026-03-15T06:00", "2026-03-16T06:00"]),
+        ("Asia/Kathmandu", ["2026-03-09T09:00", "2026-03-13T09:00", "2026-03-15T09:00", "2026-03-16T06:00"]),
+    ],
+)
+async def test_reminders_follow_their_reader(porchlight: Porchlight, timezone: str, due: list[str]) -> None:
+    """A new time zone moves what is still to come, and back: one look at the jobs, and one statement for each."""
+    person = await porchlight.register()
+    before = await due_of(porchlight, person)
+    await moved(porchlight, person, None)
+    assert await due_of(porchlight, person) == before
+    with porchlight.counting_queries() as statements:
+        await moved(porchlight, person, timezone)
+    changed = sum(old != at(new) for old, new in zip(before.values(), due, strict=True))
+    assert len([each for each in statements if "jobs" in each]) == 1 + changed
+    assert await due_of(porchlight, person) == dict(zip([7, 3, 1, 0], map(at, due), strict=True))
+    await moved(porchlight, person, "UTC")
+    assert await due_of(porchlight, person) == before
+
+
+async def test_no_letter_comes_by_night(porchlight: Porchlight, clock: ManualClock) -> None:
+    """A worker that comes back at night leaves the letter for the morning, when it speaks the language of then."""
+    person = await porchlight.register()
+    await moved(porchlight, person, "Asia/Kathmandu", "en")
+    await clock.advance(7 * DAY + 8 * HOUR)  # 22:45 there
+    assert await drained(porchlight) == []
+    assert await drained(porchlight) == []
+    with porchlight.app.database.bound():
+        await User.filter(id=person.user_id).update(locale="de")
+    await clock.advance(10 * HOUR + 14 * timedelta(minutes=1))
+    assert await drained(porchlight) == []
+    await clock.advance(timedelta(minutes=1))
+    assert await drained(porchlight) == ["Ihre Testzeit endet in 6 Tagen"]
+
+
+async def test_who_will_be_charged_is_told_even_by_night(porchlight: Porchlight, clock: ManualClock) -> None:
+    """A charge is announced however late it is; everybody else is spared."""
+    for address, charged in (("ada@example.com", True), ("grace@example.com", False)):
+        person = await porchlight.register(address)
+        trial = await stored(porchlight, person)
+        if charged:
+            with porchlight.app.database.bound():
+                await Trial.filter(id=trial.id).update(end_policy=EndPolicy.BILL, billable_at=START)
+    await clock.advance(14 * DAY - 2 * HOUR)
+    assert await drained(porchlight) == ["Your trial ends today at 9:00\N{NO-BREAK SPACE}AM"]
+    assert [letter["To"] for letter in letters(porchlight) if "ends" in letter["Subject"]] == ["ada@example.com"]
+
+
+async def test_nobody_is_asked_back_by_night(porchlight: Porchlight, clock: ManualClock) -> None:
+    """Nor is it forgotten: the letter comes in the morning, once."""
+    await porchlight.register()
+    await clock.advance(14 * DAY)
+    with porchlight.app.database.bound():
+        await Job.all().delete()
+        await trials.end_all(porchlight.app, {})
+    await clock.advance(7 * DAY + 14 * HOUR)
+    assert await drained(porchlight) == []
+    await clock.advance(10 * HOUR)
+    assert await drained(porchlight) == ["Pro is still there"]
+
+
+@given(st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1)), st.sampled_from(ZONES), st.sampled_from(OFFSETS))  # ruff: ignore[call-datetime-without-tzinfo] -- hypothesis wants them so
+def test_reminders_are_true_wherever_they_are_read(moment: datetime, name: str, offset: int) -> None:
+    """By day, before the end, and never of fewer days than are left by the reader's calendar."""
+    end, reader = moment.replace(tzinfo=UTC), reader_of("en", name)
+    due = by_day(end - (timedelta(days=offset) or reminders.LAST_CALL), reader.zone)
+    says = reader.tell(reminders.when(end, due, reader, last=offset == 0))
+    left = end.astimezone(reader.zone).date() - due.astimezone(reader.zone).date()
+    assert due < end
+    assert left.days in {offset, offset + 1}
+    assert {0: "today", 1: "tomorrow"}.get(left.days, f"in {left.days} days") in says

@@ -14,6 +14,7 @@ from models import (
     AuditEvent,
     BillingCustomer,
     CheckoutAttempt,
+    DeliveryStatus,
     Event,
     Feedback,
     Interaction,
@@ -23,6 +24,9 @@ from models import (
     Invoice,
     InvoiceStatus,
     Item,
+    MailDelivery,
+    MailPreference,
+    MailSuppression,
     OnboardingStep,
     Passkey,
     PlanSubscription,
@@ -30,6 +34,7 @@ from models import (
     Purpose,
     RecoveryCode,
     Session,
+    SuppressionReason,
     Totp,
     UsageCounter,
     UsageRecord,
@@ -38,6 +43,7 @@ from models import (
     WebhookState,
 )  # fmt: skip
 from services import one_time_tokens
+from services.notifications import suppression
 from tests.clock import START
 from tests.porchlight import Person, Porchlight
 from worker.loop import Worker
@@ -100,6 +106,12 @@ async def filled(porchlight: Porchlight, email: str) -> Person:
         await UsageReservation.create(
             **metered, key=email, idempotency_key="b", quantity=2, created_at=START, expires_at=START + LIFETIME
         )
+        await MailDelivery.create(
+            **mine, key=f"welcome:{email}", letter="welcome", topic="SECURITY", status=DeliveryStatus.SENT, at=START
+        )
+        await MailPreference.create(**mine, topic="TRIAL", wanted=False, changed_at=START)
+        hashed = suppression.address_hash(app, email)
+        await MailSuppression.create(address_hash=hashed, reason=SuppressionReason.BOUNCE, since=START)
         await RecoveryCode.create(**mine, code_hash="c0de", created_at=START)
         await Passkey.create(
             **mine, credential_id=f"id-{email}", handle="h", public_key=b"p", name="Key", created_at=START

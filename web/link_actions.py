@@ -7,9 +7,10 @@ from services import sessions
 from services.accounts import deletion, email_change, password_reset, verification
 from services.app import App
 from services.fraud import appeals
+from services.languages import Phrase, phrase
 from services.sessions import Client
 
-Handler = Callable[[App, str, Mapping[str, str], Client], Awaitable[str]]
+Handler = Callable[[App, str, Mapping[str, str], Client], Awaitable[Phrase]]
 
 
 @dataclass(frozen=True)
@@ -17,42 +18,42 @@ class Action:
     """One purpose. `handle` gives the sentence that tells how it went; without one there is nothing to do here."""
 
     name: str
-    title: str
-    sentence: str
-    button: str = ""
+    title: Phrase
+    sentence: Phrase
+    button: Phrase | None = None
     handle: Handler | None = None
     asks_password: bool = False
     asks_message: bool = False
 
 
-async def _verify_email(app: App, token: str, _: Mapping[str, str], client: Client) -> str:
+async def _verify_email(app: App, token: str, _: Mapping[str, str], client: Client) -> Phrase:
     user = await verification.verify(app, token, client)
-    return f"{user.email} is confirmed. You can close this page."
+    return phrase("%(address)s is confirmed. You can close this page.", address=user.email)
 
 
-async def _change_email(app: App, token: str, _: Mapping[str, str], client: Client) -> str:
+async def _change_email(app: App, token: str, _: Mapping[str, str], client: Client) -> Phrase:
     user = await email_change.confirm(app, token, client)
-    return f"Your account has moved to {user.email}. Sign in with it from now on."
+    return phrase("Your account has moved to %(address)s. Sign in with it from now on.", address=user.email)
 
 
-async def _reset_password(app: App, token: str, form: Mapping[str, str], client: Client) -> str:
+async def _reset_password(app: App, token: str, form: Mapping[str, str], client: Client) -> Phrase:
     await password_reset.reset(app, token, form.get("password", ""), client)
-    return "Your new password is set, and every device is signed out. Sign in with it now."
+    return phrase("Your new password is set, and every device is signed out. Sign in with it now.")
 
 
-async def _report_sign_in(app: App, token: str, _: Mapping[str, str], client: Client) -> str:
+async def _report_sign_in(app: App, token: str, _: Mapping[str, str], client: Client) -> Phrase:
     await sessions.report_by_token(app, token, client)
-    return "That device is signed out. Set a new password, so that nobody can sign in again with the old one."
+    return phrase("That device is signed out. Set a new password, so that nobody can sign in again with the old one.")
 
 
-async def _cancel_deletion(app: App, token: str, _: Mapping[str, str], client: Client) -> str:
+async def _cancel_deletion(app: App, token: str, _: Mapping[str, str], client: Client) -> Phrase:
     await deletion.cancel_deletion_by_token(app, token, client)
-    return "Your account stays, with everything in it."
+    return phrase("Your account stays, with everything in it.")
 
 
-async def _appeal(app: App, token: str, form: Mapping[str, str], _: Client) -> str:
+async def _appeal(app: App, token: str, form: Mapping[str, str], _: Client) -> Phrase:
     await appeals.appeal_by_link(app, token, form.get("message", ""))
-    return "A person will look at it, and write to you if you may register."
+    return phrase("A person will look at it, and write to you if you may register.")
 
 
 ACTIONS = {
@@ -60,51 +61,53 @@ ACTIONS = {
     for action in (
         Action(
             "verify-email",
-            "Confirm your address",
-            "Confirm that you read the letters that are sent to this address.",
-            "Confirm the address",
+            phrase("Confirm your address"),
+            phrase("Confirm that you read the letters that are sent to this address."),
+            phrase("Confirm the address"),
             _verify_email,
         ),
         Action(
             "change-email",
-            "Use this address",
-            "Confirm that your account is to move to the address that has received this link.",
-            "Move my account here",
+            phrase("Use this address"),
+            phrase("Confirm that your account is to move to the address that has received this link."),
+            phrase("Move my account here"),
             _change_email,
         ),
         Action(
             "reset-password",
-            "Set a new password",
-            "It needs 15 characters, or 8 where you have a second factor. Every device will be signed out.",
-            "Set the password",
+            phrase("Set a new password"),
+            phrase("It needs 15 characters, or 8 where you have a second factor. Every device will be signed out."),
+            phrase("Set the password"),
             _reset_password,
             asks_password=True,
         ),
         Action(
             "magic-link",
-            "Sign in",
-            "Copy this into the app where you have asked to sign in, or type the six digits of the letter there. "
-            "Give it to nobody else.",
+            phrase("Sign in"),
+            phrase(
+                "Copy this into the app where you have asked to sign in, or type the six digits of the letter there. "
+                "Do not pass it on."
+            ),
         ),
         Action(
             "report-sign-in",
-            "This was not you?",
-            "The device that has signed in will be signed out at once.",
-            "Sign it out",
+            phrase("This was not you?"),
+            phrase("The device that has signed in will be signed out at once."),
+            phrase("Sign it out"),
             _report_sign_in,
         ),
         Action(
             "cancel-deletion",
-            "Keep your account",
-            "Your account was to be deleted. You can keep it, with everything in it.",
-            "Keep my account",
+            phrase("Keep your account"),
+            phrase("Your account was to be deleted. You can keep it, with everything in it."),
+            phrase("Keep my account"),
             _cancel_deletion,
         ),
         Action(
             "appeal",
-            "Ask a person to look",
-            "Your sign-up was refused by a program. Tell in your words why it should not have been.",
-            "Send the appeal",
+            phrase("Ask a person to look"),
+            phrase("Your sign-up was refused by a program. Tell in your words why it should not have been."),
+            phrase("Send the appeal"),
             _appeal,
             asks_message=True,
         ),

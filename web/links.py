@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
@@ -15,10 +14,11 @@ from starlette.responses import Response
 from core.errors import BadUserInput, RateLimited, Unavailable
 from core.networks import network_of
 from core.password_rules import InvalidPassword
+from services.languages import Phrase, Reader, phrase
 from services.sessions import InvalidToken
 from web.client import client_of
 from web.link_actions import ACTIONS, Action
-from web.pages import page
+from web.pages import form_page, reader_for
 from web.requests import BadRequestError, read_body
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ FIELDS = 4
 """Members of a form that are read; ours have two."""
 LIMIT, WINDOW = 20, 60.0
 """Forms that one network may send in so many seconds."""
-DEAD = "This link does not work any more. It may have expired, been used, or been replaced by a newer one."
+DEAD = phrase("This link does not work any more. It may have expired, been used, or been replaced by a newer one.")
 
 
 class LinkPages:
@@ -42,11 +42,11 @@ class LinkPages:
 
     async def ask(self, request: Request) -> Response:
         """The page with its button. It looks nothing up: the page is the same for every token."""
-        action = _action(request)
+        action, reader = _action(request), reader_for(request)
         token = request.query_params.get("token", "")
         if not TOKEN.fullmatch(token):
-            return _dead(action, HTTPStatus.BAD_REQUEST)
-        return _page(action, token=token)
+            return _dead(action, reader, HTTPStatus.BAD_REQUEST)
+        return _page(action, reader, token=token)
 
     async def act(self, request: Request) -> Response:
         """Do what the link is for, and tell how it went."""
@@ -60,27 +60,29 @@ class LinkPages:
         except BadRequestError as error:
             raise HTTPException(error.status, error.message) from error
         client = client_of(request, self._app.settings.trusted_proxies)
-        return await self._answer(action, form, client)
+        return await self._answer(action, reader_for(request), form, client)
 
-    async def _answer(self, action: Action, form: dict[str, str], client: Client) -> Response:
+    async def _answer(self, action: Action, reader: Reader, form: dict[str, str], client: Client) -> Response:
         token = form.get("token", "")
         try:
             await self._count(client)
             if not TOKEN.fullmatch(token):
-                return _dead(action, HTTPStatus.BAD_REQUEST)
+                return _dead(action, reader, HTTPStatus.BAD_REQUEST)
             assert action.handle is not None
             done = await action.handle(self._app, token, form, client)
         except InvalidToken:
-            return _dead(action, HTTPStatus.GONE)
+            return _dead(action, reader, HTTPStatus.GONE)
         except (InvalidPassword, BadUserInput) as error:
-            return _page(action, status=HTTPStatus.UNPROCESSABLE_ENTITY, token=token, problem=error.message)
+            return _page(action, reader, status=HTTPStatus.UNPROCESSABLE_ENTITY, token=token, problem=error.message)
         except (RateLimited, Unavailable) as error:
             limited = isinstance(error, RateLimited)
             status = HTTPStatus.TOO_MANY_REQUESTS if limited else HTTPStatus.SERVICE_UNAVAILABLE
-            answer = _page(action, status=status, token=token, problem=f"{error.message} Try again in a moment.")
+            answer = _page(
+                action, reader, status=status, token=token, problem=f"{error.message} Try again in a moment."
+            )
             answer.headers["Retry-After"] = str(max(1, -int(-error.retry_after // 1)))
             return answer
-        return _page(action, outcome=done)
+        return _page(action, reader, outcome=done)
 
     async def _count(self, client: Client) -> None:
         """Raise RateLimited when this network has sent too many forms."""
@@ -121,32 +123,29 @@ async def _form(request: Request) -> dict[str, str]:
     return {name: values[0] for name, values in members.items()}
 
 
-def _dead(action: Action, status: HTTPStatus) -> Response:
-    return _page(action, status=status, outcome=DEAD)
+def _dead(action: Action, reader: Reader, status: HTTPStatus) -> Response:
+    return _page(action, reader, status=status, outcome=DEAD)
 
 
 def _page(
     action: Action,
+    reader: Reader,
     *,
     status: HTTPStatus = HTTPStatus.OK,
     token: str = "",
-    outcome: str | None = None,
+    outcome: Phrase | None = None,
     problem: str | None = None,
 ) -> Response:
-    nonce, alive = secrets.token_urlsafe(16), status == HTTPStatus.OK
-    policy = (
-        f"default-src 'none'; style-src 'nonce-{nonce}'; img-src data:; form-action 'self'; base-uri 'none'; "
-        "frame-ancestors 'none'"
-    )
-    answer = page(
+    return form_page(
         "link.html",
-        policy,
+        status,
+        reader=reader,
         action=action,
+        title=action.title,
+        sentence=action.sentence,
+        button=action.button,
         token=token,
         outcome=outcome,
         problem=problem,
-        nonce=nonce,
-        alive=alive,
+        alive=status == HTTPStatus.OK,
     )
-    answer.status_code = status
-    return answer

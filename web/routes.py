@@ -15,12 +15,14 @@ from strawberry import Schema
 
 from adapters.mail import OutboxMail
 from services.app import App
+from services.notifications.unsubscribing import PATH
 from web import cookies
 from web.answers import problem
 from web.exports import Exports
 from web.graphiql.page import graphiql_routes
 from web.graphql import GraphQLEndpoint
 from web.links import LinkPages
+from web.mail_reports import MailReports
 from web.middleware import Envelope, Faults
 from web.operations import Operations
 from web.outbox import OutboxPages
@@ -28,6 +30,7 @@ from web.registration import RegistrationEndpoint
 from web.runtime import Runtime
 from web.simulated_stripe import WEBHOOKS, delivering, page_routes
 from web.sockets import Sockets
+from web.unsubscribing import Unsubscribing
 from web.webhooks import Webhooks
 
 CODES = {404: "NOT_FOUND"}
@@ -64,16 +67,19 @@ def build_site(app: App, schema: Schema, opened: Callable[[], AbstractAsyncConte
 
 
 def _routes(app: App, runtime: Runtime, sockets: Sockets) -> list[BaseRoute]:
-    operations, links = Operations(app), LinkPages(app)
+    operations, links, unsubscribing = Operations(app), LinkPages(app), Unsubscribing(app)
     routes: list[BaseRoute] = [
         *graphiql_routes(offered=app.settings.introspection),
         Route("/graphql", GraphQLEndpoint(runtime).answer, methods=["GET", "POST"]),
         WebSocketRoute("/graphql", sockets.serve),
         Route("/auth/register", RegistrationEndpoint(runtime).answer, methods=["POST"]),
         Route("/exports/{token}", Exports(app).download),
+        Route(PATH, unsubscribing.ask),
+        Route(PATH, unsubscribing.act, methods=["POST"]),
         Route("/links/{purpose}", links.ask),
         Route("/links/{purpose}", links.act, methods=["POST"]),
         Route(WEBHOOKS, Webhooks(app).receive, methods=["POST"]),
+        Route("/webhooks/mail", MailReports(app).receive, methods=["POST"]),
         Route("/healthz", operations.healthz),
         Route("/readyz", operations.readyz),
         Route("/metrics", operations.metrics),

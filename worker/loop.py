@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import structlog
 
@@ -17,6 +17,20 @@ from services.jobs import Outcome
 from worker.schedule import Recurring, Schedule
 
 Task = Callable[[App, Any], Awaitable[None]]
+
+
+@runtime_checkable
+class Careful(Protocol):
+    """A task that is told when one of its jobs is given up."""
+
+    async def __call__(self, app: App, payload: Any, /) -> None:
+        """Do the job."""
+        ...
+
+    async def given_up(self, app: App, payload: Any, /) -> None:
+        """Write down what follows from that."""
+        ...
+
 
 SLOTS = 10
 """Jobs that one worker does at a time."""
@@ -130,6 +144,9 @@ class Worker:
         hopeless = isinstance(error, PorchlightError) and not isinstance(error, Unavailable)
         reason = f"{type(error).__name__}: {str(error) or f'more than {self._deadline:g} s'}"
         outcome = await jobs.fail(self._app, job, reason, retry=not hopeless)
+        task = self._tasks.get(job.kind)
+        if outcome is Outcome.DEAD and isinstance(task, Careful):
+            await task.given_up(self._app, job.payload)
         expected = isinstance(error, Unavailable | UnknownKindError)
         level = logging.WARNING if expected and outcome is not Outcome.DEAD else logging.ERROR
         trace = None if expected or hopeless else error

@@ -29,6 +29,7 @@ SCHEDULE = (
     Recurring(pruning.JOBS, timedelta(hours=1)),
     Recurring(pruning.TOKENS, timedelta(hours=1)),
     Recurring(pruning.FRAUD, timedelta(days=1)),
+    Recurring(pruning.MAIL, timedelta(days=1)),
     Recurring(pruning.SESSIONS, timedelta(days=1)),
     Recurring(keeping.ROLL, timedelta(days=1)),
     Recurring(keeping.PRUNE, timedelta(hours=1)),

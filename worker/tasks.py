@@ -1,23 +1,11 @@
 """Which service does which kind of job."""
 
-from services import (
-    accounts,
-    audit,
-    email_codes,
-    keys,
-    measuring,
-    notifications,
-    pruning,
-    recommendations,
-    trials,
-    usage,
-)
-from services.accounts import email_change, magic_links, password_reset, verification
+from services import accounts, audit, keys, measuring, notifications, pruning, recommendations, trials, usage
 from services.analytics import keeping
 from services.analytics.figures import freezing, retention
-from services.billing import cards, following, forgetting, inbox, leaving, letters, reconciling, working
-from services.fraud import granting
+from services.billing import cards, following, forgetting, inbox, leaving, reconciling, working
 from services.mfa import half_sessions
+from worker.letters import LETTERS
 from worker.loop import Task
 
 TASKS: dict[str, Task] = {
@@ -37,27 +25,17 @@ TASKS: dict[str, Task] = {
     reconciling.EVENTS: reconciling.reconcile_events,
     reconciling.SUBSCRIPTIONS: reconciling.reconcile_subscriptions,
     reconciling.UNSEEN: reconciling.reconcile_unseen,
-    letters.LETTER: letters.send_letter,
-    email_codes.LETTER: email_codes.send_letter,
-    email_change.LETTER: email_change.send_letter,
-    granting.CLEARED: granting.send_cleared,
     half_sessions.EXPIRE: half_sessions.expire,
     keys.RESEAL: keys.reseal,
     measuring.FOLD: measuring.fold,
-    magic_links.LETTER: magic_links.send_letter,
-    password_reset.LETTER: password_reset.send_letter,
-    verification.LETTER: verification.send_letter,
-    notifications.FAREWELL: notifications.send_farewell,
-    notifications.NOTICE: notifications.send_notice,
-    notifications.WELCOME: notifications.send_welcome,
+    notifications.SEND: notifications.Sending(LETTERS),
     pruning.FRAUD: pruning.prune_fraud,
     pruning.JOBS: pruning.prune_jobs,
+    pruning.MAIL: pruning.prune_mail,
     pruning.SESSIONS: pruning.prune_sessions,
     pruning.TOKENS: pruning.prune_one_time_tokens,
     pruning.USAGE: pruning.prune_usage,
     recommendations.PREPARE: recommendations.prepare,
     trials.END: trials.end_all,
-    trials.REMIND: trials.send_reminder,
-    trials.WIN_BACK: trials.send_win_back,
     usage.EXPIRE: usage.expire,
 }

@@ -34,6 +34,8 @@ class Mail(Protocol):
     async def send(self, message: EmailMessage) -> None:
         """Hand over `message`; when this returns, somebody else answers for it.
 
+        Its Return-Path, where it has one, is the envelope's sender, to whom what cannot be delivered is reported.
+
         Raises Unavailable when a later try may succeed, MailRejected when none will, ValueError when a header is
         missing. A message for several people that some of them cannot get raises too, and a later try reaches the
         others again: send to one at a time.

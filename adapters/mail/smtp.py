@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 from contextlib import suppress
+from copy import copy
 from email.message import EmailMessage
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -71,7 +72,8 @@ class SmtpMail:
         try:
             async with asyncio.timeout(self._deadline):
                 await client.connect()
-                refused, _ = await client.send_message(message)
+                sent, sender = _enveloped(message)
+                refused, _ = await client.send_message(sent, sender=sender)
         except (SMTPException, OSError) as fault:
             client.close()
             raise _failure(fault) from fault
@@ -96,6 +98,15 @@ class SmtpMail:
             local_hostname=socket.gethostname(),  # the full name may take DNS seconds to tell
             timeout=self._deadline,
         )
+
+
+def _enveloped(message: EmailMessage) -> tuple[EmailMessage, str | None]:
+    """The message without its Return-Path, which only the last server writes (RFC 5321, 4.4), and the address in it."""
+    if "Return-Path" not in message:
+        return message, None
+    sent = copy(message)
+    del sent["Return-Path"]
+    return sent, str(message["Return-Path"]).strip("<>")
 
 
 async def _leave(client: "SMTP") -> None:

@@ -16,6 +16,7 @@ from schema.devices import DeviceConnection
 from schema.directives import Entitled, guards
 from schema.enums import described
 from schema.nodes import Node
+from schema.notifications import NotificationPreference, preferences_of_user
 from schema.onboarding import Onboarding, onboarding_of_user
 from schema.passkeys import Passkey, passkeys_of_user
 from schema.purchases import InvoiceConnection, PlanSubscription, invoices_of_user, subscription_of_user
@@ -127,6 +128,10 @@ class User(Node):
     @strawberry.field(description="How far the user has come with their first steps.")
     async def onboarding(self, info: Info) -> Onboarding | None:
         return await onboarding_of_user(self.pk, info)
+
+    @strawberry.field(description="Which letters the user wants, topic by topic.")
+    async def notification_preferences(self, info: Info) -> list[NotificationPreference] | None:
+        return await preferences_of_user(self.row, info)
 
     @strawberry.field(description="What the user cares for, the strongest first.")
     async def interests(self, info: Info) -> list[Interest] | None:

@@ -16,6 +16,7 @@ from services.accounts.signing_in import InvalidCredentials
 from services.analytics.figures import trials as figures
 from services.audit import Action
 from services.billing import forgetting, leaving
+from services.languages import label
 from services.notifications import Notice
 from services.sessions import InvalidToken
 
@@ -100,7 +101,7 @@ async def _begin(app: App, viewer: Viewer, at: datetime, client: Client) -> bool
                 user.id,
                 Notice.DELETION_REQUESTED,
                 dedup_key=f"{user.id}.{at:%Y%m%d%H%M%S}",
-                details={"It will be deleted on": f"{at:%Y-%m-%d %H:%M} UTC", **notifications.WHAT_STAYS},
+                details={label("It will be deleted"): at, **notifications.WHAT_STAYS},
                 token_data=moment,
             )
             key = _key(user.id, at)

@@ -15,14 +15,15 @@ from services.accounts.links import InvalidLink
 from services.analytics import UserEmailVerified
 from services.audit import Action
 from services.holding import hold_in_session, stands
-from services.notifications import Mailbox, Notice
+from services.languages import phrase
+from services.notifications import Delivery, Draft, Letter, Mailbox, Notice, Topic, suppression
 
 if TYPE_CHECKING:
     from services.access import Viewer
     from services.app import App
     from services.sessions import Client
 
-LETTER = "mail.change_email"
+LETTER = "change_email"
 
 
 async def request(app: App, viewer: Viewer, new_email: str, client: Client) -> str:
@@ -49,38 +50,33 @@ async def request(app: App, viewer: Viewer, new_email: str, client: Client) -> s
     return address.written
 
 
-async def send_letter(app: App, payload: dict[str, Any]) -> None:
-    """Deliver the link to the new address, or a notice to whose address it is.
-
-    Raises Unavailable, MailRejected.
-    """
+async def _compose(app: App, delivery: Delivery) -> Draft | None:
+    """The link for the new address, or instead a notice to whose address it is."""
+    payload = delivery.payload
     user = await User.get_or_none(id=payload["user_id"], email_key=payload["from"])
     if user is None or not await stands(payload["session"]):
-        return
+        return None
     new = Mailbox(payload["written"], payload["key"])
     owner = await User.get_or_none(email_key=new.key)
     if owner is not None and owner.id != user.id:
         minute = app.clock.now().strftime("%Y%m%d%H%M")
         await notifications.notify(app, owner.id, Notice.ADDRESS_IN_USE, dedup_key=f"{owner.id}:{minute}")
         await jobs.wake(app)
-        return
-    await one_time_tokens.void(app, user.id, Purpose.CHANGE_EMAIL)
+        return None
     data = {"from": user.email_key, "written": new.written, "session": payload["session"]}
-    token = await one_time_tokens.issue(
-        app, Purpose.CHANGE_EMAIL, lifetime=links.LIFETIME, user_id=user.id, address=new.key, data=data
-    )
-    await notifications.deliver(
-        app,
-        user,
-        name="link",
-        subject="Confirm your new e-mail address",
-        key=links.letter_key(app, token),
+    token = await links.issue_anew(app, user, Purpose.CHANGE_EMAIL, delivery, address=new.key, data=data)
+    return Draft(
+        user=user,
+        template="link",
+        subject=phrase("Confirm your new e-mail address"),
         to=new,
-        sentence="Somebody wants to use this address for their account. Confirm it if that is you.",
-        label="Use this address",
-        url=notifications.link(app, Purpose.CHANGE_EMAIL, token),
-        code=None,
-        valid_for="10 minutes",
+        values={
+            "sentence": phrase("Somebody wants to use this address for their account. Confirm it if that is you."),
+            "label": phrase("Use this address"),
+            "url": notifications.link(app, Purpose.CHANGE_EMAIL, token),
+            "code": None,
+            "valid_for": links.LIFETIME,
+        },
     )
 
 
@@ -124,6 +120,7 @@ async def _settle(app: App, user: User, change: int, new: Mailbox, client: Clien
     )
     for mailbox, which in ((old, "old"), (new, "new")):
         await notifications.notify(app, user.id, Notice.EMAIL_CHANGED, dedup_key=f"{change}:{which}", to=mailbox)
+    await suppression.lift(app, new.key, anew=True)
     # The log outlives the account: it can confirm an address that somebody names, and holds none.
     addresses: dict[str, Any] = {
         "old": app.keys.identity("address", old.key),
@@ -132,3 +129,6 @@ async def _settle(app: App, user: User, change: int, new: Mailbox, client: Clien
     await audit.record(app, Action.EMAIL_CHANGED, actor=user, client=client, **addresses)
     if user.email_verified_at is None:
         await analytics.record(app, user.id, UserEmailVerified())
+
+
+EMAIL_CHANGES = Letter(LETTER, Topic.SECURITY, _compose)

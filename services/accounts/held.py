@@ -15,6 +15,8 @@ from models.feedback import Feedback
 from models.figures import ActiveWeek
 from models.fraud import FraudAssessment, FraudCase, FraudIdentifier
 from models.jobs import Job
+from models.mail import MailDelivery
+from models.mail_preferences import MailPreference, MailSuppression
 from models.mfa import Passkey, RecoveryCode, Totp
 from models.onboarding import OnboardingStep
 from models.one_time_tokens import OneTimeToken
@@ -23,6 +25,7 @@ from models.sessions import Session
 from models.trials import Trial, TrialChange, TrialClaim
 from models.usage import UsageCounter, UsageRecord, UsageReservation
 from services import jobs
+from services.notifications import suppression
 
 if TYPE_CHECKING:
     from tortoise.models import Model
@@ -86,6 +89,7 @@ async def letters(app: App, user: User) -> AsyncGenerator[list[Row], None]:
         yield [
             {
                 "kind": job.kind,
+                "letter": job.payload.get("letter"),
                 "notice": job.payload.get("notice"),
                 "to": job.payload.get("to"),
                 "details": job.payload.get("details"),
@@ -115,6 +119,12 @@ async def sign_up_checks(_: App, user: User) -> AsyncGenerator[list[Row], None]:
         }
         for row in found
     ]
+
+
+async def mail_suppressions(app: App, user: User) -> AsyncGenerator[list[Row], None]:
+    """Why the user's address is not written to, or was not."""
+    rows = MailSuppression.filter(address_hash=suppression.address_hash(app, user.email_key)).order_by("id")
+    yield [{_camel(name): row[name] for name in row} for row in await rows.values("reason", "since", "lifted_at")]
 
 
 async def payment_news(_: App, user: User) -> AsyncGenerator[list[Row], None]:
@@ -188,6 +198,9 @@ SECTIONS: tuple[Section, ...] = (
     ),
     table("onboarding", OnboardingStep, "step", "done_at"),
     table("feedback", Feedback, "score", "comment", "surface", "at"),
+    table("notificationPreferences", MailPreference, "topic", "wanted", "changed_at"),
+    table("mailDeliveries", MailDelivery, "letter", "topic", "status", "code", "at", "message_id"),
+    Section("mailSuppressions", (MailSuppression,), mail_suppressions),
     Section(EVENTS.name, EVENTS.models, events),
     Section("letters", (Job,), letters),
 )  # fmt: skip

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from models.accounts import User
 from models.one_time_tokens import OneTimeToken, Purpose
-from services import jobs, one_time_tokens
+from services import one_time_tokens
+from services.notifications import enqueue_letter
 from services.sessions import InvalidToken
 
 if TYPE_CHECKING:
     from services.app import App
+    from services.notifications import Delivery
 
 LIFETIME = timedelta(minutes=10)
 """Of what gives access: ASVS 5.0 6.5.5."""
@@ -25,21 +27,41 @@ class InvalidLink(InvalidToken):
     message = "This link does not work any more. Ask for a new one."
 
 
-async def enqueue(app: App, kind: str, recipient: str, payload: dict[str, Any]) -> None:
+async def enqueue(app: App, letter: str, recipient: str, payload: dict[str, Any]) -> None:
     """Write the job of a letter, one a minute for each recipient: the statement is the same for whomever it is.
 
     Inside the caller's transaction, where there is one. Call `jobs.wake` once it has committed.
     """
     minute = int(app.clock.now().timestamp()) // DEDUPLICATED
     who = app.keys.identity("letter", recipient)[:32]
-    await jobs.enqueue(app, kind, payload, dedup_key=f"{kind}:{who}:{minute}")
+    await enqueue_letter(app, letter, payload, dedup_key=f"mail.{letter}:{who}:{minute}")
 
 
-async def issue_anew(app: App, user: User, purpose: Purpose, lifetime: timedelta = LIFETIME, data: Any = None) -> str:
-    """A token that proves the user's present address, and the end of the older ones of its purpose."""
+async def issue_anew(
+    app: App,
+    user: User,
+    purpose: Purpose,
+    delivery: Delivery,
+    *,
+    lifetime: timedelta = LIFETIME,
+    address: str | None = None,
+    data: Any = None,
+) -> str:
+    """A token that proves an address, the user's present one unless another is named, and the end of the older ones.
+
+    A second attempt at the same delivery has the same token, as spent as it is, and ends nothing.
+    """
+    if token := await one_time_tokens.issued_for(app, purpose, delivery.key):
+        return token
     await one_time_tokens.void(app, user.id, purpose)
     return await one_time_tokens.issue(
-        app, purpose, lifetime=lifetime, user_id=user.id, address=user.email_key, data=data
+        app,
+        purpose,
+        lifetime=lifetime,
+        user_id=user.id,
+        address=address or user.email_key,
+        data=data,
+        delivery=delivery.key,
     )
 
 
@@ -49,8 +71,3 @@ async def proven(app: App, purpose: Purpose, token: str) -> tuple[OneTimeToken, 
     if row is None or row.user is None or row.user.email_key != row.address:
         raise InvalidLink
     return row, row.user
-
-
-def letter_key(app: App, token: str) -> str:
-    """What the Message-ID of a letter follows from: each token has a letter of its own."""
-    return app.keys.mac("letter", token).hex()[:16]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.emails import email_key
 from models.accounts import User
+from models.mail import DeliveryStatus
 from models.one_time_tokens import OneTimeToken, Purpose
 from services import audit, jobs, notifications, one_time_codes, one_time_tokens, sessions
 from services.accounts import links, verification
@@ -13,15 +14,16 @@ from services.accounts.links import InvalidLink
 from services.accounts.reclaiming import reclaim
 from services.accounts.signing_in import SignedIn, enter
 from services.audit import Action
+from services.languages import phrase
 from services.mfa import InvalidCode
-from services.notifications import Notice
+from services.notifications import Delivery, Draft, Letter, Notice, Topic
 from services.sessions import Client, Proof
 
 if TYPE_CHECKING:
     from services.app import App
     from services.devices import Description
 
-LETTER = "mail.magic_link"
+LETTER = "magic_link"
 CODE = "magic-code"
 """What its codes are hashed as."""
 ATTEMPTS = 5
@@ -36,32 +38,37 @@ async def request(app: App, email: str, client: Client) -> None:
     await jobs.wake(app)
 
 
-async def send_letter(app: App, payload: dict[str, Any]) -> None:
-    """Deliver link and code, if there is such an account. Raises Unavailable, MailRejected.
+async def _compose(app: App, delivery: Delivery) -> Draft | None:
+    """Link and code, if there is such an account.
 
     Without one there is a code as well, which nobody is told: it can be tried as often as a real one.
     """
-    address = payload["address"]
+    address = delivery.payload["address"]
     user = await User.get_or_none(email_key=address)
-    code = one_time_codes.new()
     if user is None:
-        await _keep_code(app, address, code, link=None)
-        return
-    token = await links.issue_anew(app, user, Purpose.MAGIC_LINK)
-    await _keep_code(app, address, code, link=await one_time_tokens.find(app, Purpose.MAGIC_LINK, token))
-    await notifications.deliver(
-        app,
-        user,
-        name="link",
-        subject="Sign in to your account",
-        key=links.letter_key(app, token),
-        sentence="Here is your way in. If you have not asked for it, there is nothing to do.",
-        label="Sign in",
-        url=notifications.link(app, Purpose.MAGIC_LINK, token),
-        code=code,
-        valid_for="10 minutes",
+        await _keep_code(app, address, delivery, link=None)
+        return None
+    token = await links.issue_anew(app, user, Purpose.MAGIC_LINK, delivery)
+    code = await _keep_code(app, address, delivery, link=await one_time_tokens.find(app, Purpose.MAGIC_LINK, token))
+    return Draft(
+        user=user,
+        template="link",
+        subject=phrase("Sign in to your account"),
+        values={
+            "sentence": phrase("Here is your way in. If you have not asked for it, there is nothing to do."),
+            "label": phrase("Sign in"),
+            "url": notifications.link(app, Purpose.MAGIC_LINK, token),
+            "code": code,
+            "valid_for": links.LIFETIME,
+        },
     )
-    await audit.record(app, Action.MAGIC_LINK_REQUESTED, user_id=user.id, client=Client(ip=payload["ip"]))
+
+
+async def _sent(app: App, delivery: Delivery, status: DeliveryStatus) -> None:
+    """Tell the audit log whose account a way into was sent to."""
+    user = await User.get_or_none(email_key=delivery.payload["address"])
+    if status is DeliveryStatus.SENT and user is not None:
+        await audit.record(app, Action.MAGIC_LINK_REQUESTED, user_id=user.id, client=Client(ip=delivery.payload["ip"]))
 
 
 async def complete_by_link(app: App, token: str, device: Description | None, client: Client) -> SignedIn:
@@ -104,7 +111,8 @@ async def _spend(app: App, link: OneTimeToken, user: User, client: Client) -> No
         await jobs.wake(app)
 
 
-async def _keep_code(app: App, address: str, code: str, *, link: OneTimeToken | None) -> None:
+async def _keep_code(app: App, address: str, delivery: Delivery, *, link: OneTimeToken | None) -> str:
+    code = one_time_codes.of_delivery(app, delivery.key)
     await one_time_codes.keep(
         app,
         Purpose.MAGIC_LINK,
@@ -115,4 +123,9 @@ async def _keep_code(app: App, address: str, code: str, *, link: OneTimeToken | 
         lifetime=links.LIFETIME,
         user_id=link.user_id if link else None,
         data={"link": link.id if link else None},
+        delivery=delivery.key,
     )
+    return code
+
+
+MAGIC_LINKS = Letter(LETTER, Topic.SECURITY, _compose, settled=_sent)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.emails import email_key
 from models.accounts import User
+from models.mail import DeliveryStatus
 from models.one_time_tokens import Purpose
 from services import attempts, audit, challenges, jobs, mfa, notifications, one_time_tokens, sessions
 from services.accounts import links, verification
@@ -13,12 +14,14 @@ from services.accounts.links import InvalidLink
 from services.accounts.passwords import accepted, needs_factor, require_factor_for, settle
 from services.accounts.reclaiming import reclaim
 from services.audit import Action
+from services.languages import phrase
+from services.notifications import Delivery, Draft, Letter, Topic
 from services.sessions import Client
 
 if TYPE_CHECKING:
     from services.app import App
 
-LETTER = "mail.reset_password"
+LETTER = "reset_password"
 
 
 async def request(app: App, email: str, client: Client, *, challenge_answer: str | None = None) -> None:
@@ -32,25 +35,35 @@ async def request(app: App, email: str, client: Client, *, challenge_answer: str
     await jobs.wake(app)
 
 
-async def send_letter(app: App, payload: dict[str, Any]) -> None:
-    """Deliver the link, if there is such an account. Raises Unavailable, MailRejected."""
-    user = await User.get_or_none(email_key=payload["address"])
+async def _compose(app: App, delivery: Delivery) -> Draft | None:
+    """The link, if there is such an account."""
+    user = await User.get_or_none(email_key=delivery.payload["address"])
     if user is None:
-        return
-    token = await links.issue_anew(app, user, Purpose.RESET_PASSWORD)
-    await notifications.deliver(
-        app,
-        user,
-        name="link",
-        subject="Set a new password",
-        key=links.letter_key(app, token),
-        sentence="Somebody has asked for a new password for your account. If it was not you, there is nothing to do.",
-        label="Set a new password",
-        url=notifications.link(app, Purpose.RESET_PASSWORD, token),
-        code=None,
-        valid_for="10 minutes",
+        return None
+    token = await links.issue_anew(app, user, Purpose.RESET_PASSWORD, delivery)
+    return Draft(
+        user=user,
+        template="link",
+        subject=phrase("Set a new password"),
+        values={
+            "sentence": phrase(
+                "Somebody has asked for a new password for your account. If it was not you, there is nothing to do."
+            ),
+            "label": phrase("Set a new password"),
+            "url": notifications.link(app, Purpose.RESET_PASSWORD, token),
+            "code": None,
+            "valid_for": links.LIFETIME,
+        },
     )
-    await audit.record(app, Action.PASSWORD_RESET_REQUESTED, user_id=user.id, client=Client(ip=payload["ip"]))
+
+
+async def _sent(app: App, delivery: Delivery, status: DeliveryStatus) -> None:
+    """Tell the audit log whose account a way into was sent to."""
+    user = await User.get_or_none(email_key=delivery.payload["address"])
+    if status is DeliveryStatus.SENT and user is not None:
+        await audit.record(
+            app, Action.PASSWORD_RESET_REQUESTED, user_id=user.id, client=Client(ip=delivery.payload["ip"])
+        )
 
 
 async def reset(app: App, token: str, new_password: str, client: Client) -> User:
@@ -77,3 +90,6 @@ async def reset(app: App, token: str, new_password: str, client: Client) -> User
     await sessions.tell_of(app, user.id)
     await jobs.wake(app)
     return user
+
+
+PASSWORD_RESETS = Letter(LETTER, Topic.SECURITY, _compose, settled=_sent)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from tortoise.exceptions import IntegrityError
 
-from core.emails import Email, InvalidEmail, parse_email
+from core.emails import InvalidEmail, parse_email
 from core.errors import BadUserInput, Refusal
 from core.password_rules import InvalidPassword
 from models.accounts import Role, User
@@ -16,6 +17,8 @@ from services.accounts.passwords import accepted
 from services.accounts.signing_in import SignedIn, begin_session
 from services.analytics import UserRegistered
 from services.audit import Action
+from services.languages import zone_of
+from services.languages.tags import is_locale
 from services.sessions import PASSWORD
 
 if TYPE_CHECKING:
@@ -100,17 +103,21 @@ async def _make_account(
     """One transaction, which begins with the check. Raises Stopped, IntegrityError."""
     async with app.sign_ups, app.database.transaction():
         checked = await fraud.check(app, sign_up)
-        user = await _create_user(app, sign_up.address, password_hash, name)
+        user = await _create_user(app, sign_up, password_hash, name)
         signed_in = await begin_session(app, user, sign_up.device, sign_up.client, PASSWORD)
         trial = await _begin_trial(app, user, checked, signed_in.device_token)
         await audit.record(app, Action.REGISTERED, actor=user, client=sign_up.client)
     return signed_in, trial
 
 
-async def _create_user(app: App, address: Email, password_hash: str, name: str | None) -> User:
+async def _create_user(app: App, sign_up: fraud.SignUp, password_hash: str, name: str | None) -> User:
+    """The account. Its letters are in the language and the zone of its first device, until its owner says others."""
+    locale, timezone = (sign_up.device.locale, sign_up.device.timezone) if sign_up.device else (None, None)
     return await User.create(
-        email=address.written,
-        email_key=address.key,
+        email=sign_up.address.written,
+        email_key=sign_up.address.key,
+        locale=locale if locale and is_locale(locale) else None,
+        timezone=timezone if zone_of(timezone) is not UTC else None,
         name=name,
         name_key=name_key(name),
         password_hash=password_hash,

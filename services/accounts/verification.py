@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from models.accounts import User
 from models.one_time_tokens import Purpose
@@ -11,6 +11,8 @@ from services.accounts import links
 from services.accounts.links import InvalidLink
 from services.analytics import UserEmailVerified
 from services.audit import Action
+from services.languages import phrase
+from services.notifications import Delivery, Draft, Letter, Topic, suppression
 from services.notifications.welcome import VERIFICATION_LIFETIME
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from services.app import App
     from services.sessions import Client
 
-LETTER = "mail.verify_email"
+LETTER = "verify_email"
 
 
 async def resend(app: App, viewer: Viewer) -> None:
@@ -27,23 +29,25 @@ async def resend(app: App, viewer: Viewer) -> None:
     await jobs.wake(app)
 
 
-async def send_letter(app: App, payload: dict[str, Any]) -> None:
-    """Deliver the link. Raises Unavailable, MailRejected."""
-    user = await User.get_or_none(id=payload["user_id"])
+async def _compose(app: App, delivery: Delivery) -> Draft | None:
+    """The link, while the address is not proven."""
+    user = await User.get_or_none(id=delivery.payload["user_id"])
     if user is None or user.email_verified_at is not None:
-        return
-    token = await links.issue_anew(app, user, Purpose.VERIFY_EMAIL, VERIFICATION_LIFETIME)
-    await notifications.deliver(
-        app,
-        user,
-        name="link",
-        subject="Confirm your e-mail address",
-        key=links.letter_key(app, token),
-        sentence="Confirm that this is your address. Whoever has not registered with us need not do anything.",
-        label="Confirm the address",
-        url=notifications.link(app, Purpose.VERIFY_EMAIL, token),
-        code=None,
-        valid_for="24 hours",
+        return None
+    token = await links.issue_anew(app, user, Purpose.VERIFY_EMAIL, delivery, lifetime=VERIFICATION_LIFETIME)
+    return Draft(
+        user=user,
+        template="link",
+        subject=phrase("Confirm your e-mail address"),
+        values={
+            "sentence": phrase(
+                "Confirm that this is your address. Whoever has not registered with us need not do anything."
+            ),
+            "label": phrase("Confirm the address"),
+            "url": notifications.link(app, Purpose.VERIFY_EMAIL, token),
+            "code": None,
+            "valid_for": VERIFICATION_LIFETIME,
+        },
     )
 
 
@@ -66,10 +70,15 @@ async def mark(app: App, user: User, client: Client) -> bool:
     same = User.filter(id=user.id, email_key=user.email_key)
     if await same.filter(email_verified_at=None).update(email_verified_at=now):
         user.email_verified_at = now
+        await suppression.lift(app, user.email_key, anew=True)
         await audit.record(app, Action.EMAIL_VERIFIED, actor=user, client=client)
         await analytics.record(app, user.id, UserEmailVerified())
         await onboarding.done(app, user.id, onboarding.VERIFY_EMAIL)
         return True
     if not await same.exists():
         raise InvalidLink
+    await suppression.lift(app, user.email_key, anew=False)
     return False
+
+
+VERIFICATIONS = Letter(LETTER, Topic.SECURITY, _compose)

@@ -10,7 +10,7 @@ from models.trials import Trial
 from services import analytics, jobs, trials
 from services.analytics import InvoicePaid, SubscriptionCanceled
 from services.billing import letters
-from services.billing.letters import Letter
+from services.billing.letters import News
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -43,7 +43,7 @@ async def subscription_ended(app: App, row: PlanSubscription, before: PlanSubscr
         return None
     if before is not None and before in BEGAN:
         await analytics.record(app, row.user_id, SubscriptionCanceled(plan=row.plan_key, status=before.lower()))
-        await letters.enqueue(app, Letter.CANCELED, row.user_id, row.provider_id)
+        await letters.enqueue(app, News.CANCELED, row.user_id, row.provider_id)
     return await _told(trials.purchase_withdrawn(app, row.user_id))
 
 
@@ -57,10 +57,10 @@ async def invoice_written(
     if row.status is InvoiceStatus.PAID and row.amount_paid > 0:
         if before is not row.status:
             await _record_payment(app, row, user_id)
-            await letters.enqueue(app, Letter.PAID, user_id, row.provider_id)
+            await letters.enqueue(app, News.PAID, user_id, row.provider_id)
         return await _told(trials.convert(app, user_id))
     if row.status is InvoiceStatus.OPEN and snapshot.attempt_count > 0 and snapshot.amount_due > 0:
-        await letters.enqueue(app, Letter.UNPAID, user_id, row.provider_id, snapshot.attempt_count)
+        await letters.enqueue(app, News.UNPAID, user_id, row.provider_id, snapshot.attempt_count)
         return await _told(trials.charge_failed(app, user_id))
     return None
 

@@ -5,24 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from models.accounts import User
 from models.billing import Invoice, InvoiceStatus, PlanSubscription, WebhookEvent
-from services import jobs
-from services.billing.money import formatted
-from services.notifications import deliver
+from services.languages import Money, Phrase, Told, label, phrase
+from services.notifications import Delivery, Draft, Letter, Topic, enqueue_letter
 
 if TYPE_CHECKING:
     from services.app import App
 
-LETTER = "mail.billing"
+BILLING = "billing"
 PATIENCE = timedelta(minutes=1)
 """Until a letter about a failed payment is written: by then it is known whether the bank only wants to be asked."""
 ACTION_REQUIRED = "invoice.payment_action_required"
 
 
-class Letter(StrEnum):
+class News(StrEnum):
     """What there is to tell."""
 
     UNPAID = "UNPAID"
@@ -31,50 +30,44 @@ class Letter(StrEnum):
 
 
 @dataclass(frozen=True)
-class Link:
-    """Where the letter leads to."""
-
-    label: str
-
-
-@dataclass(frozen=True)
 class _Text:
-    subject: str
-    sentence: str
-    details: dict[str, str]
-    link: Link | None = None
+    subject: Phrase
+    sentence: Phrase
+    details: dict[str, Told]
+    label: Phrase | None = None
     url: str | None = None
+    advice: Phrase | None = None
 
 
-async def enqueue(app: App, letter: Letter, user_id: int, subject: str, attempt: int = 0) -> None:
+async def enqueue(app: App, news: News, user_id: int, subject: str, attempt: int = 0) -> None:
     """Write the job of a letter, inside the caller's transaction: one for each subject and attempt at charging it."""
-    due_at = app.clock.now() + PATIENCE if letter is Letter.UNPAID else None
-    payload = {"user_id": user_id, "letter": letter, "subject": subject, "attempt": attempt}
-    await jobs.enqueue(app, LETTER, payload, dedup_key=f"{LETTER}:{letter}:{subject}:{attempt}", due_at=due_at)
+    due_at = app.clock.now() + PATIENCE if news is News.UNPAID else None
+    payload = {"user_id": user_id, "news": news, "subject": subject}
+    dedup_key = f"mail.billing:{news}:{subject}:{attempt}"
+    await enqueue_letter(app, BILLING, payload, dedup_key=dedup_key, due_at=due_at)
 
 
-async def send_letter(app: App, payload: dict[str, Any]) -> None:
-    """Deliver a letter, if what it tells is still so and somebody is there to read it.
-
-    Raises Unavailable, MailRejected.
-    """
+async def _compose(app: App, delivery: Delivery) -> Draft | None:
+    """A letter, if what it tells is still so and somebody is there to read it."""
+    payload = delivery.payload
     user = await User.get_or_none(id=payload["user_id"])
     if user is None or user.suspended_at is not None:
-        return
-    letter, subject = Letter(payload["letter"]), payload["subject"]
-    text = await (_canceled(app, subject) if letter is Letter.CANCELED else _of_invoice(letter, subject, user))
+        return None
+    news, subject = News(payload["news"]), payload["subject"]
+    text = await (_canceled(app, subject) if news is News.CANCELED else _of_invoice(news, subject))
     if text is None:
-        return
-    await deliver(
-        app,
-        user,
-        name="notice",
+        return None
+    return Draft(
+        user=user,
+        template="notice",
         subject=text.subject,
-        key=f"{letter}.{subject}.{payload['attempt']}",
-        sentence=text.sentence,
-        details=text.details,
-        offer=text.link,
-        url=text.url,
+        values={
+            "sentence": text.sentence,
+            "details": text.details,
+            "advice": text.advice,
+            "label": text.label,
+            "url": text.url,
+        },
     )
 
 
@@ -84,32 +77,58 @@ async def _canceled(app: App, subject: str) -> _Text | None:
         return None
     plan = app.catalogue.plans.get(row.plan_key or "")
     return _Text(
-        "Your plan has ended",
-        "Your plan has ended, and nothing more is charged for it. You can choose one again at any time.",
-        {"Plan": plan.name} if plan else {},
+        phrase("Your plan has ended"),
+        phrase("Your plan has ended, and nothing more is charged for it. You can choose one again at any time."),
+        {label("Plan"): plan.name} if plan else {},
     )
 
 
-async def _of_invoice(letter: Letter, subject: str, user: User) -> _Text | None:
+async def _of_invoice(news: News, subject: str) -> _Text | None:
     row = await Invoice.get_or_none(provider_id=subject)
-    if row is None or (row.status is InvoiceStatus.PAID) is not (letter is Letter.PAID):
+    if row is None or (row.status is InvoiceStatus.PAID) is not (news is News.PAID):
         return None
-    details = {"Amount": formatted(row.total, row.currency, user.locale)}
-    if row.number:
-        details = {"Invoice": row.number, **details}
-    if letter is Letter.PAID:
-        return _Text("Your payment has arrived", "Thank you: your payment has arrived.", details, *_link(row))
+    if news is News.PAID:
+        return _paid(row)
     if row.status is not InvoiceStatus.OPEN:
         return None
-    if await WebhookEvent.exists(object_id=subject, type=ACTION_REQUIRED):
-        sentence = "Your bank asks you to confirm a payment. Until you do, nothing is charged, and your plan may end."
-        return _Text("Confirm your payment", sentence, details, *_link(row, "Confirm the payment"))
-    sentence = (
-        "We could not charge your card. We will try again in a few days; pay now, or with another card, and your plan "
-        "goes on without a break."
+    asked = await WebhookEvent.exists(object_id=subject, type=ACTION_REQUIRED)
+    return _to_confirm(row) if asked else _failed(row)
+
+
+def _paid(row: Invoice) -> _Text:
+    return _Text(
+        phrase("Your payment has arrived"),
+        phrase("Thank you: your payment has arrived."),
+        _facts(row),
+        phrase("See the invoice"),
+        row.hosted_url,
     )
-    return _Text("Your payment has failed", sentence, details, *_link(row, "Pay now"))
 
 
-def _link(row: Invoice, label: str = "See the invoice") -> tuple[Link | None, str | None]:
-    return (Link(label), row.hosted_url) if row.hosted_url else (None, None)
+def _to_confirm(row: Invoice) -> _Text:
+    return _Text(
+        phrase("Confirm your payment"),
+        phrase("Your bank asks you to confirm a payment. Until you do, nothing is charged, and your plan may end."),
+        _facts(row),
+        phrase("Confirm the payment"),
+        row.hosted_url,
+    )
+
+
+def _failed(row: Invoice) -> _Text:
+    return _Text(
+        phrase("Your payment has failed"),
+        phrase("We could not charge your card, and will try again in a few days."),
+        _facts(row),
+        phrase("Pay now"),
+        row.hosted_url,
+        phrase("Pay now, or with another card, and your plan goes on without a break."),
+    )
+
+
+def _facts(row: Invoice) -> dict[str, Told]:
+    amount: dict[str, Told] = {label("Amount"): Money(row.total, row.currency)}
+    return {label("Invoice"): row.number, **amount} if row.number else amount
+
+
+BILLING_LETTERS = Letter(BILLING, Topic.BILLING, _compose)

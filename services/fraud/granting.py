@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.emails import InvalidEmail, parse_email
 from models.accounts import User
 from models.fraud import FraudCase, FraudIdentifier
 from models.trials import Trial
-from services import jobs, trials
+from services import trials
 from services.fraud import lists
 from services.fraud.keys import Kind
-from services.notifications.letters import deliver
+from services.languages import phrase, phrases
+from services.notifications import Delivery, Draft, Letter, Topic, enqueue_letter
 
 if TYPE_CHECKING:
     from services.app import App
     from services.sessions import Client
 
-CLEARED = "mail.fraud_cleared"
+CLEARED = "fraud_cleared"
 CLEARED_DAYS = 30
 """How long somebody who was refused by mistake may register."""
 
@@ -34,7 +35,7 @@ async def settle(app: App, case: FraudCase, *, confirmed: bool, reviewer: User, 
     elif user_id is None and case.assessment.email:
         email = case.assessment.email
         await lists.let_pass(app, email, case.id, days=CLEARED_DAYS, actor=reviewer, client=client)
-        await jobs.enqueue(app, CLEARED, {"case": case.id}, dedup_key=f"{CLEARED}:{case.id}")
+        await enqueue_letter(app, CLEARED, {"case": case.id}, dedup_key=f"mail.{CLEARED}:{case.id}")
 
 
 async def tell(app: App, case: FraudCase) -> None:
@@ -45,21 +46,32 @@ async def tell(app: App, case: FraudCase) -> None:
             await trials.tell_of(app, trial)
 
 
-async def send_cleared(app: App, payload: dict[str, Any]) -> None:
-    """Tell an address that it may register. Raises Unavailable, MailRejected."""
-    case = await FraudCase.get_or_none(id=payload["case"]).select_related("assessment")
+async def _compose(_: App, delivery: Delivery) -> Draft | None:
+    """What tells an address that it may register."""
+    case = await FraudCase.get_or_none(id=delivery.payload["case"]).select_related("assessment")
     if case is None or not case.assessment.email:
-        return
+        return None
     try:
         address = parse_email(case.assessment.email)
     except InvalidEmail:
-        return
-    nobody = User(id=0, email=address.written, email_key=address.key)
-    await deliver(
-        app, nobody, name="notice", subject="You can register at Porchlight now", key=f"{CLEARED}.{case.id}",
-        sentence=f"Somebody has looked at your sign-up. You are welcome: register again within {CLEARED_DAYS} days.",
-        details={}, offer=None, url=None,
-    )  # fmt: skip
+        return None
+    nobody = User(email=address.written, email_key=address.key)
+    return Draft(
+        user=nobody,
+        template="notice",
+        subject=phrase("You can register at Porchlight now"),
+        values={
+            "sentence": phrases(
+                "Somebody has looked at your sign-up. You are welcome: register again within %(number)s day.",
+                "Somebody has looked at your sign-up. You are welcome: register again within %(number)s days.",
+                CLEARED_DAYS,
+            ),
+            "details": {},
+            "advice": None,
+            "label": None,
+            "url": None,
+        },
+    )
 
 
 async def _grant(app: App, case: FraudCase, user: User, reviewer: User) -> None:
@@ -71,3 +83,6 @@ async def _grant(app: App, case: FraudCase, user: User, reviewer: User) -> None:
         await trials.raise_quota(app, user.id, actor=reviewer)
     elif await trials.begin(app, user, parse_email(case.assessment.email or user.email)):
         await FraudIdentifier.filter(assessment_id=case.assessment_id).update(granted=True)
+
+
+CLEARED_LETTERS = Letter(CLEARED, Topic.SECURITY, _compose)

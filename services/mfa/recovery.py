@@ -10,6 +10,7 @@ from models.mfa import RecoveryCode
 from services import audit, jobs, notifications
 from services.audit import Action
 from services.holding import hold_in_session
+from services.languages import label
 from services.mfa.factors import has_factor
 from services.notifications import Notice
 
@@ -71,7 +72,7 @@ async def accept(app: App, user_id: int, code: str, client: Client) -> bool:
         left = await RecoveryCode.filter(user_id=user_id, used_at=None).count()
         await audit.record(app, Action.RECOVERY_CODE_USED, user_id=user_id, client=client, left=left)
         await notifications.notify(
-            app, user_id, Notice.RECOVERY_CODE_USED, dedup_key=str(used.id), details={"Codes left": str(left)}
+            app, user_id, Notice.RECOVERY_CODE_USED, dedup_key=str(used.id), details={label("Codes left"): left}
         )
     await jobs.wake(app)
     return True

@@ -2,62 +2,54 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from core.errors import PorchlightError, Unavailable
 from models.accounts import User
 from models.jobs import Job
-from services import jobs
-from services.notifications.letters import deliver
+from services.languages import Told, label, phrase
+from services.notifications.letter import Delivery, Draft, Letter, Topic, enqueue_letter
 from services.notifications.notices import TEXTS, Notice
 
 if TYPE_CHECKING:
+    from models.mail import DeliveryStatus
     from services.app import App
 
-FAREWELL = "mail.farewell"
-WHAT_STAYS = {
-    "What stays": "a keyed hash that tells that you have had a trial, and records of what happened to the account, "
-    "which name it by its number"
+FAREWELL = "farewell"
+FAREWELL_KEYS = "mail.farewell:"
+"""How the keys of its jobs begin."""
+WHAT_STAYS: dict[str, Told] = {
+    label("What stays"): phrase(
+        "a keyed hash that tells that you have had a trial, and records of what happened to the account, which name it "
+        "by its number"
+    )
 }
-"""Told before and after an account is deleted, as lines of the letters."""
+"""Told before and after an account is deleted, as a row of the letters."""
 
 
 async def farewell(app: App, user: User) -> None:
     """Write the job of the last letter, inside the transaction that deletes the account."""
-    payload = {"to": [user.email, user.email_key], "number": user.id}
-    await jobs.enqueue(app, FAREWELL, payload, dedup_key=_key(user.id))
+    payload = {"to": [user.email, user.email_key], "number": user.id, "locale": user.locale}
+    await enqueue_letter(app, FAREWELL, payload, dedup_key=f"{FAREWELL_KEYS}{user.id}")
 
 
-async def send_farewell(app: App, payload: dict[str, Any]) -> None:
-    """Deliver the last letter, then forget where it went; so also when the last try fails.
-
-    What fails in a way that nobody foresaw keeps the address until it is given up; then pruning deletes the job.
-    Raises Unavailable, PorchlightError.
-    """
-    number = payload["number"]
-    job = await Job.get_or_none(dedup_key=_key(number))
-    if job is None or "to" not in job.payload:
-        return
-    written, key = job.payload["to"]
+async def _compose(_: App, delivery: Delivery) -> Draft | None:  # ruff: ignore[unused-async] -- as letters are composed
+    """The last letter; None once it has been forgotten where it went."""
+    if "to" not in delivery.payload:
+        return None
+    written, key = delivery.payload["to"]
     text = TEXTS[Notice.DELETED]
-    gone = User(id=number, email=written, email_key=key)
-    try:
-        await deliver(
-            app, gone, name="notice", subject=text.subject, key=f"{Notice.DELETED}.{number}", sentence=text.sentence,
-            details=WHAT_STAYS, offer=None, url=None,
-        )  # fmt: skip
-    except PorchlightError as error:
-        if isinstance(error, Unavailable) and job.attempts < jobs.MAX_ATTEMPTS:
-            raise
-        await _forget(number)
-        # The reason would be kept with the job, and mail servers quote addresses.
-        raise PorchlightError("The letter could not be delivered.") from None
-    await _forget(number)
+    return Draft(
+        user=User(email=written, email_key=key, locale=delivery.payload.get("locale")),
+        template="notice",
+        subject=text.subject,
+        values={"sentence": text.sentence, "details": WHAT_STAYS, "advice": None, "label": None, "url": None},
+    )
 
 
-async def _forget(number: int) -> None:
-    await Job.filter(dedup_key=_key(number)).update(payload={"number": number}, last_error=None)
+async def _forget(_: App, delivery: Delivery, __: DeliveryStatus) -> None:
+    """Forget where it went, however it ended."""
+    kept = {name: value for name, value in delivery.payload.items() if name not in {"to", "locale"}}
+    await Job.filter(dedup_key=delivery.key).update(payload=kept, last_error=None)
 
 
-def _key(number: int) -> str:
-    return f"{FAREWELL}:{number}"
+FAREWELLS = Letter(FAREWELL, Topic.SECURITY, _compose, settled=_forget)

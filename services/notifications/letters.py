@@ -3,52 +3,64 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
-from functools import cache
 from ipaddress import ip_address
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
+from services.languages import reader_of
+from services.notifications import returns, unsubscribing
+from services.notifications.letter import MANDATORY
+from services.notifications.long_headers import POLICY
+from services.notifications.printing import printed
 
+if TYPE_CHECKING:
     from models.accounts import User
     from services.app import App
-
-TEMPLATES = Path(__file__).parent / "templates"
-
-
-@dataclass(frozen=True)
-class Mailbox:
-    """Where a letter goes: an address as written, and its key."""
-
-    written: str
-    key: str
+    from services.notifications.letter import Draft, Mailbox, Topic
 
 
-async def deliver(
-    app: App, user: User, *, name: str, subject: str, key: str, to: Mailbox | None = None, **values: Any
-) -> None:
-    """Render the template `name` and hand it to the mail server, to the user's own address unless `to` says another.
+def message_of(app: App, letter: str, key: str, draft: Draft, topic: Topic) -> EmailMessage:
+    """The letter as it goes out, in its reader's words.
 
-    The Message-ID follows from `name` and `key`, so that a second try is recognised as the same letter.
-    Raises Unavailable when the mail server may take it later, MailRejected when it never will.
+    The Message-ID follows from the letter's name and its delivery's key, so that a second try is recognised as the same
+    letter.
     """
     host = mail_host(app.settings.public_url)
-    values |= {"public_url": app.settings.public_url, "subject": subject, "user": user}
-    message = EmailMessage()
-    message["Subject"] = subject
+    reader = reader_of(draft.user.locale, draft.user.timezone)
+    way_out = None if topic in MANDATORY else unsubscribing.link(app, draft.user.id, topic)
+    values = {**draft.values, "public_url": app.settings.public_url, "subject": draft.subject, "unsubscribe": way_out}
+    words = printed(reader, draft.template, values)
+    message = EmailMessage(policy=POLICY)
+    message["Subject"] = reader.tell(draft.subject)
     message["From"] = Address("Porchlight", "hello", host)
-    message["To"] = _recipient(to or Mailbox(user.email, user.email_key))
+    message["To"] = _recipient(draft.mailbox)
     message["Date"] = format_datetime(app.clock.now())
-    message["Message-ID"] = _message_id(app, name, key, host)
-    message.set_content(_templates().get_template(f"{name}.txt").render(values))
-    message.add_alternative(_templates().get_template(f"{name}.html").render(values), subtype="html")
-    await app.mail.send(message)
+    message["Message-ID"] = _message_id(app, letter, key, host)
+    message["Return-Path"] = f"<{_envelope(app, draft, message, host)}>"
+    for name, value in unsubscribing.headers(way_out).items():
+        message[name] = value
+    message.set_content(words.text)
+    message.add_alternative(words.html, subtype="html")
+    return message
+
+
+def _envelope(app: App, draft: Draft, message: EmailMessage, host: str) -> str:
+    """The envelope's sender, which is this letter's own: what comes back of it is known by that."""
+    return returns.sender(
+        app,
+        address_key=draft.mailbox.key,
+        user_id=draft.user.id or 0,
+        message_id=message["Message-ID"],
+        host=host,
+    )
+
+
+def name_to_greet(user: User) -> str | None:
+    """What a letter calls its reader; nothing before the address is proven, so that nobody writes to others' by us."""
+    return user.name if user.email_verified_at else None
 
 
 def mail_host(public_url: str) -> str:
@@ -70,14 +82,3 @@ def _message_id(app: App, name: str, key: str, host: str) -> str:
 def _recipient(mailbox: Mailbox) -> Address:
     """The mailbox as written, its domain in ASCII: every server takes it unless the mailbox itself is in Unicode."""
     return Address(username=mailbox.written.rpartition("@")[0], domain=mailbox.key.rpartition("@")[2])
-
-
-@cache
-def _templates() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape  # ruff: ignore[import-outside-top-level] -- start time
-
-    return Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        undefined=StrictUndefined,
-        autoescape=select_autoescape(["html"]),
-    )

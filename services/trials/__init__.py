@@ -20,7 +20,7 @@ from services.trials.paying import (
     purchase_withdrawn,
     raise_quota,
 )
-from services.trials.reminders import REMIND, WIN_BACK, send_reminder, send_win_back
+from services.trials.reminders import REMINDERS, WIN_BACKS
 from services.trials.status import (
     FINAL,
     Tick,
@@ -38,8 +38,8 @@ from services.trials.status import (
 __all__ = [
     "END",
     "FINAL",
-    "REMIND",
-    "WIN_BACK",
+    "REMINDERS",
+    "WIN_BACKS",
     "Countdown",
     "Tick",
     "TrialNotCancelable",
@@ -68,8 +68,6 @@ __all__ = [
     "raise_quota",
     "resume",
     "seconds_left",
-    "send_reminder",
-    "send_win_back",
     "tell_of",
     "tick_of",
     "trial_status",

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from models.accounts import User
 from models.analytics import Event
+from models.jobs import Job
+from models.mail import DeliveryStatus
 from models.trials import EndPolicy, Trial
-from services import analytics, jobs
+from services import analytics
 from services.analytics import Name, TrialWinBackSent
-from services.notifications.letters import deliver
+from services.languages import Phrase, Reader, by_day, days_until, phrase, phrases, reader_of, zone_of
+from services.notifications import Delivery, Draft, Letter, Topic, letter_job, name_to_greet
 from services.trials.status import RUNNING, TrialStatus, length, trial_status, will_be_charged
 
 if TYPE_CHECKING:
-    from models.jobs import Job
     from services.app import App
 
-REMIND = "trial.reminder"
-WIN_BACK = "trial.win_back"
+REMIND = "trial_reminder"
+WIN_BACK = "trial_win_back"
 OFFSETS = (7, 3, 1, 0)
 """Days before the end; the last one is for the end's own day."""
 LAST_CALL = timedelta(hours=3)
@@ -27,9 +28,6 @@ LAST_CALL = timedelta(hours=3)
 WIN_BACK_AFTER = timedelta(days=7)
 WIN_BACK_UNTIL = timedelta(days=14)
 """After which nobody is asked back any more: the worker had been away."""
-MORNING, EVENING, LATE = 9, 20, 19
-"""Letters are due from 9 to 20 h where their reader is. What would be later, or too early, is due at 19 h before that:
-an hour is left for a second try, and nobody is reminded later than promised."""
 
 
 def reminders(app: App, trial: Trial, timezone: str | None) -> list[Job]:
@@ -41,12 +39,13 @@ def reminders(app: App, trial: Trial, timezone: str | None) -> list[Job]:
     longest = length(trial) - timedelta(days=1)
     due = {offset: by_day(_ahead(trial, offset), zone) for offset in OFFSETS if timedelta(days=offset) < longest}
     return [
-        jobs.job(
+        letter_job(
             app,
             REMIND,
             _about(trial) | {"offset": offset},
             dedup_key=f"trial:{trial.id}:{offset}:{trial.ends_at.isoformat()}",
             due_at=moment,
+            not_after=trial.ends_at,
         )
         for offset, moment in due.items()
         if moment > now
@@ -55,91 +54,108 @@ def reminders(app: App, trial: Trial, timezone: str | None) -> list[Job]:
 
 def win_back(app: App, trial: Trial, timezone: str | None) -> Job:
     """The job that asks somebody back whose trial has expired."""
-    return jobs.job(
+    return letter_job(
         app,
         WIN_BACK,
         _about(trial),
         dedup_key=f"trial:{trial.id}:win_back:{trial.ends_at.isoformat()}",
         due_at=by_day(trial.ends_at + WIN_BACK_AFTER, zone_of(timezone)),
+        not_after=trial.ends_at + WIN_BACK_UNTIL,
     )
 
 
-async def send_reminder(app: App, payload: dict[str, Any]) -> None:
-    """Remind of the end, if it is still the same and no later reminder is due. Raises Unavailable, MailRejected."""
-    found, now = await _still_so(payload), app.clock.now()
-    if found is None:
-        return
-    trial, user = found
-    offset = payload["offset"]
-    if trial_status(trial, now) not in RUNNING or _overtaken(trial, offset, now):
-        return
-    plan = app.catalogue.plans[trial.plan_key]
-    await deliver(
-        app,
-        user,
-        name="trial_reminder",
-        subject="Your trial ends today" if offset == 0 else f"Your trial ends in {offset} day{'s'[: offset > 1]}",
-        key=f"{trial.id}.{offset}.{trial.ends_at.isoformat()}",
-        plan=plan,
-        ends_at=told(trial.ends_at, user.timezone),
-        then=what_follows(app, trial),
-    )
+async def move(app: App, user_id: int, timezone: str | None) -> None:
+    """Let the letters that are still to come be due by day where their reader is now, inside the caller's transaction.
 
-
-async def send_win_back(app: App, payload: dict[str, Any]) -> None:
-    """Ask somebody back, once, whose trial has expired and was not followed by a purchase.
-
-    Raises Unavailable, MailRejected.
+    What would have been due before now there stays as it is, and is put off when its time comes.
     """
-    found, now = await _still_so(payload), app.clock.now()
+    trial = await Trial.get_or_none(user_id=user_id)
+    if trial is None:
+        return
+    wanted = {job.dedup_key: job for job in (*reminders(app, trial, timezone), win_back(app, trial, timezone))}
+    for job in await Job.filter(dedup_key__in=list(wanted), due_at__isnull=False, lease=None):
+        due_at = wanted[job.dedup_key].due_at
+        if job.due_at != due_at:
+            await Job.filter(id=job.id, due_at=job.due_at, lease=None).update(due_at=due_at)
+
+
+async def _remind(app: App, delivery: Delivery) -> Draft | None:
+    """A reminder of the end, if it is still the same and no later reminder is due."""
+    found, now = await _still_so(delivery), app.clock.now()
     if found is None:
-        return
+        return None
     trial, user = found
-    if trial_status(trial, now) is not TrialStatus.EXPIRED or now > trial.ends_at + WIN_BACK_UNTIL:
-        return
+    offset = delivery.payload["offset"]
+    if trial_status(trial, now) not in RUNNING or _overtaken(trial, offset, now):
+        return None
+    return Draft(
+        user=user,
+        template="trial_reminder",
+        topic=Topic.BILLING if will_be_charged(trial) else None,  # a charge is announced, whatever is wanted
+        subject=when(trial.ends_at, now, reader_of(user.locale, user.timezone), last=offset == 0),
+        values={
+            "name": name_to_greet(user),
+            "plan": app.catalogue.plans[trial.plan_key].name,
+            "ends_at": trial.ends_at,
+            "then": what_follows(app, trial),
+        },
+    )
+
+
+async def _ask_back(app: App, delivery: Delivery) -> Draft | None:
+    """What asks somebody back, once, whose trial has expired and was not followed by a purchase."""
+    found, now = await _still_so(delivery), app.clock.now()
+    if found is None:
+        return None
+    trial, user = found
+    if trial_status(trial, now) is not TrialStatus.EXPIRED:
+        return None
     if await Event.exists(user_id=user.id, name=Name.TRIAL_WIN_BACK_SENT):
-        return
+        return None
     plan = app.catalogue.plans[trial.plan_key]
-    await deliver(app, user, name="trial_win_back", subject=f"{plan.name} is still there", key=str(trial.id), plan=plan)
-    await analytics.record(app, user.id, TrialWinBackSent(plan=trial.plan_key))
+    return Draft(
+        user=user,
+        template="trial_win_back",
+        subject=phrase("%(plan)s is still there", plan=plan.name),
+        values={
+            "name": name_to_greet(user),
+            "plan": plan.name,
+        },
+    )
 
 
-def what_follows(app: App, trial: Trial) -> str:
+async def _asked_back(app: App, delivery: Delivery, status: DeliveryStatus) -> None:
+    """Write down that somebody was asked back: it is done once."""
+    trial = await Trial.get_or_none(id=delivery.payload["trial_id"])
+    if status is DeliveryStatus.SENT and trial is not None:
+        await analytics.record(app, trial.user_id, TrialWinBackSent(plan=trial.plan_key))
+
+
+def when(ends_at: datetime, now: datetime, reader: Reader, *, last: bool) -> Phrase:
+    """In how many days a trial ends, by the reader's calendar: a letter of the evening before says tomorrow."""
+    days, time = days_until(ends_at, now, reader.zone), reader.time(ends_at)
+    if days > 1:
+        return phrases("Your trial ends in %(number)s day", "Your trial ends in %(number)s days", days)
+    if days == 1 and last:
+        return phrase("A last reminder: your trial ends tomorrow at %(time)s", time=time)
+    if days == 1:
+        return phrase("Your trial ends tomorrow at %(time)s", time=time)
+    return phrase("Your trial ends today at %(time)s", time=time)
+
+
+def what_follows(app: App, trial: Trial) -> Phrase:
     """What the end brings if nobody does anything, in a sentence."""
     if will_be_charged(trial):
-        return (
-            "Then the payment method on file is charged for the plan. Cancel your subscription before that "
-            "and nothing is charged."
+        return phrase(
+            "Then the payment method on file is charged for the plan. Cancel your subscription before that and nothing "
+            "is charged."
         )
     left = app.catalogue.plans.get(trial.revert_to or "")
     if left is not None:
-        return f"Nothing is charged: then your account goes on with {left.name}."
+        return phrase("Nothing is charged: then your account goes on with %(plan)s.", plan=left.name)
     if trial.end_policy is EndPolicy.PAUSE:
-        return "Nothing is charged: then it is halted until you decide."
-    return "Nothing is charged: then it is over."
-
-
-def zone_of(timezone: str | None) -> tzinfo:
-    """The zone of a name; UTC for one that is unknown."""
-    try:
-        return ZoneInfo(timezone) if timezone else UTC
-    except (LookupError, OSError, ValueError):
-        return UTC
-
-
-def by_day(moment: datetime, zone: tzinfo) -> datetime:
-    """The last moment, not after `moment`, at which it is from 9 to 20 h in `zone`; in the evening it is 19 h."""
-    local = moment.astimezone(zone)
-    if MORNING <= local.hour < EVENING:
-        return moment
-    day = local if local.hour >= EVENING else local - timedelta(days=1)
-    return day.replace(hour=LATE, minute=0, second=0, microsecond=0, fold=0).astimezone(UTC)
-
-
-def told(moment: datetime, timezone: str | None) -> str:
-    """A moment as a letter tells it, with its zone."""
-    zone = zone_of(timezone)
-    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M} {zone}"
+        return phrase("Nothing is charged: then it is halted until you decide.")
+    return phrase("Nothing is charged: then it is over.")
 
 
 def _ahead(trial: Trial, offset: int) -> datetime:
@@ -156,11 +172,16 @@ def _about(trial: Trial) -> dict[str, Any]:
     return {"user_id": trial.user_id, "trial_id": trial.id, "ends_at": trial.ends_at.isoformat()}
 
 
-async def _still_so(payload: dict[str, Any]) -> tuple[Trial, User] | None:
+async def _still_so(delivery: Delivery) -> tuple[Trial, User] | None:
     """The trial and its user, if it ends when the job says and its user is there to read of it."""
+    payload = delivery.payload
     trial = await Trial.get_or_none(id=payload["trial_id"]).select_related("user")
     if trial is None or trial.ends_at != datetime.fromisoformat(payload["ends_at"]):
         return None
     if trial.user.suspended_at is not None or trial.user.deletion_at is not None:
         return None
     return trial, trial.user
+
+
+REMINDERS = Letter(REMIND, Topic.TRIAL, _remind)
+WIN_BACKS = Letter(WIN_BACK, Topic.PRODUCT, _ask_back, settled=_asked_back)
