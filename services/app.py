@@ -257,12 +257,9 @@ async def opened(app: App) -> AsyncGenerator[None, None]:
         await app.vectors.open()
         stack.enter_context(app.database.bound())
         await stack.enter_async_context(clocks.following(app))
-        stack.push_async_callback(app.key_keeper.close)
-        await app.key_keeper.open()
-        stack.push_async_callback(app.flags.close)
-        await app.flags.open()
-        stack.push_async_callback(app.countdown.close)
-        await app.countdown.open()
+        for kept in (app.key_keeper, app.flags, app.countdown):
+            stack.push_async_callback(kept.close)
+            await kept.open()
         for signals in (
             app.recommendations_changed,
             app.sessions_changed,
