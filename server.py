@@ -22,7 +22,8 @@ from core.setting_values import shown
 from core.settings import Settings, SettingsError
 from resolvers.root import build_schema
 from services import demo, recommendations
-from services.app import App, Ports, assemble, open_app, opened
+from services.app import App, assemble, open_app, opened
+from services.ports import Ports
 from web.routes import build_site
 from web.sockets.protocol import WebSocketProtocol
 from worker.loop import Worker

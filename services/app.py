@@ -1,23 +1,21 @@
 """The one container: what a running Porchlight consists of, opened and closed for server and worker alike."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import TypeVar
 from weakref import WeakValueDictionary
 
-from adapters.breaches import Breaches, open_breaches
-from adapters.bus import Bus, open_bus
-from adapters.database import Database, open_database, pending
-from adapters.embeddings import Embeddings, open_embeddings
+from adapters.breaches import Breaches
+from adapters.bus import Bus
+from adapters.database import Database, pending
+from adapters.embeddings import Embeddings
 from adapters.flags import OpenFeatureFlags
-from adapters.limits import Limits, open_limits
-from adapters.mail import Mail, open_mail
-from adapters.payments import Payments, open_payments
-from adapters.vectors import Vectors, open_vectors
+from adapters.limits import Limits
+from adapters.mail import Mail
+from adapters.payments import Payments
+from adapters.vectors import Vectors
 from core.clock import AdjustableClock, Clock, SystemClock
 from core.errors import PorchlightError, Unavailable
 from core.keys import Envelope
@@ -32,45 +30,19 @@ from services.flags import FlagKeeper, read_flags
 from services.fraud.rules import Rules, RulesError, read_rules
 from services.keys import KeyKeeper
 from services.measuring import Measuring
+from services.ports import Ports, choose_ports
 from services.recommendations.index import ItemIndex
 from services.sessions import CHANGED
 from services.signals import Signals
 from services.trials.countdown import Countdown
 from services.turns import Turns
 
-Port = TypeVar("Port")
-
 SIGN_UPS_AT_ONCE = 4
 """Transactions of sign-ups that one process runs at a time: fewer than the connections of its pool."""
-
-FORMS = {
-    "DATABASE_URL": "sqlite://folder/file?busy_timeout=5000 or postgres://user:password@host:port/name?sslmode=require",
-    "REDIS_URL": "redis://user:password@host:port/number or rediss://…",
-    "EMBEDDINGS_URL": "local://",
-    "VECTORS_URL": "embedded://",
-    "BREACHES_URL": "https://host/range",
-    "PAYMENTS_URL": "simulated://, simulated://FILE or stripe://",
-    "MAIL_URL": "outbox://folder or smtp://user:password@host:port?tls=starttls (implicit, none)",
-}
-"""What each port's URL may look like. A wrong one is answered with this alone: any part of it may be a password."""
 
 
 class SchemaOutdatedError(PorchlightError):
     """The database is older than the code, and it is not ours to change."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ports:
-    """What we need from outside, each behind its Protocol."""
-
-    database: Database
-    limits: Limits
-    bus: Bus
-    mail: Mail
-    embeddings: Embeddings
-    vectors: Vectors
-    breaches: Breaches
-    payments: Payments
 
 
 @dataclass(kw_only=True)
@@ -146,41 +118,6 @@ class App:
     def vectors(self) -> Vectors:
         """How near vectors are found."""
         return self.ports.vectors
-
-
-def choose_ports(settings: Settings, clock: Clock | None = None) -> Ports:
-    """The variant of each port that the settings name, not yet opened. Raises SettingsError.
-
-    `clock` is the simulated provider's time.
-    """
-    shared = settings.redis_url or "memory://"
-    return Ports(
-        database=_chosen("DATABASE_URL", open_database, settings.database_url),
-        limits=_chosen("REDIS_URL", open_limits, shared),
-        bus=_chosen("REDIS_URL", open_bus, shared),
-        mail=_chosen("MAIL_URL", open_mail, settings.mail_url),
-        embeddings=_chosen("EMBEDDINGS_URL", open_embeddings, settings.embeddings_url),
-        vectors=_chosen("VECTORS_URL", open_vectors, settings.vectors_url),
-        breaches=_chosen("BREACHES_URL", open_breaches, settings.breaches_url),
-        payments=_chosen(
-            "PAYMENTS_URL",
-            partial(
-                open_payments,
-                api_key=settings.stripe_api_key,
-                api_base=settings.stripe_api_base,
-                clock=clock,
-                public_url=settings.public_url,
-            ),
-            settings.payments_url,
-        ),
-    )
-
-
-def _chosen(variable: str, choose: Callable[[str], Port], url: str) -> Port:
-    try:
-        return choose(url)
-    except ValueError as error:
-        raise SettingsError([f"{variable}: cannot be understood; {FORMS[variable]} would be right"]) from error
 
 
 def assemble(settings: Settings, ports: Ports | None = None, clock: Clock | None = None) -> App:
@@ -260,12 +197,9 @@ async def opened(app: App) -> AsyncGenerator[None, None]:
         await app.vectors.open()
         stack.enter_context(app.database.bound())
         await stack.enter_async_context(clocks.following(app))
-        stack.push_async_callback(app.key_keeper.close)
-        await app.key_keeper.open()
-        stack.push_async_callback(app.flags.close)
-        await app.flags.open()
-        stack.push_async_callback(app.countdown.close)
-        await app.countdown.open()
+        for kept in (app.key_keeper, app.flags, app.countdown):
+            stack.push_async_callback(kept.close)
+            await kept.open()
         await stack.enter_async_context(app.measuring.writing())
         for signals in (
             app.recommendations_changed,

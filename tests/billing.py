@@ -16,11 +16,12 @@ from adapters.payments.simulated.server import Trouble
 from core.settings import Settings
 from models import User
 from server import site_of
-from services.app import Ports, choose_ports, opened
+from services.app import opened
 from services.billing import Catalogue, Plan
 from services.billing.applying import apply_invoice, apply_subscription
 from services.billing.buying import customer_of
 from services.billing.syncing import price_of
+from services.ports import Ports, choose_ports
 from tests.clock import ManualClock
 from tests.porchlight import LOGIN, PASSWORD, Person, Porchlight, prepared
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from core.settings import Settings
-from services.app import Ports
+from services.ports import Ports
 from tests.clock import ManualClock
 from tests.porchlight import Porchlight, running, settings_for
 

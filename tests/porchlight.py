@@ -19,7 +19,8 @@ from adapters.payments import simulated_behind
 from adapters.payments.simulated import SimulatedStripe, Weather
 from core.settings import Settings
 from server import Server, options, site_of
-from services.app import App, Ports, assemble, choose_ports
+from services.app import App, assemble
+from services.ports import Ports, choose_ports
 from tests.clock import ManualClock
 from tests.services.embeddings import EMBEDDINGS
 

@@ -16,8 +16,9 @@ from core.settings import Settings
 from models import BillingCustomer, PlanSubscription, Trial
 from server import site_of
 from services import entitlements
-from services.app import choose_ports, opened
+from services.app import opened
 from services.billing import pacing
+from services.ports import choose_ports
 from tests.clock import START, ManualClock
 from tests.porchlight import Person, Porchlight, prepared
 from tests.services.book import Book, Shape, signed

@@ -18,8 +18,8 @@ from core.settings import Settings
 from models import AuditEvent, Device, OneTimeToken, User
 from models.one_time_tokens import Purpose
 from services import attempts, challenges
-from services.app import choose_ports
 from services.devices import Description
+from services.ports import choose_ports
 from services.sessions import Client
 from tests.challenges import easy, solved
 from tests.conftest import Start

@@ -20,7 +20,7 @@ from adapters.payments.simulated.cards import TEST_CARDS, is_number
 from core.errors import BadUserInput, Unavailable
 from models import User
 from services import cards
-from services.app import choose_ports
+from services.ports import choose_ports
 from tests.conftest import Start
 from tests.porchlight import PASSWORD, REGISTER, Person, Porchlight
 from tests.services.stripe import KEY, Answer, Scripted, asking, listening
@@ -539,7 +539,7 @@ async def test_settings_lead_to_stripe(start: Start) -> None:
 def test_the_sdk_is_not_loaded_at_start(url: str) -> None:
     """Its import takes longer than a quarter of the start."""
     script = (
-        "import sys; from core.settings import Settings; from services.app import choose_ports; "
+        "import sys; from core.settings import Settings; from services.ports import choose_ports; "
         f"choose_ports(Settings(payments_url={url!r}, stripe_api_key='k', stripe_webhook_secret=('w',))); "
         "sys.exit(bool({'stripe', 'httpx', 'requests'} & set(sys.modules)))"
     )

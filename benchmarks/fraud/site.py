@@ -19,7 +19,8 @@ from benchmarks.fraud.events import NEW_YEAR
 from core.settings import Settings
 from models.jobs import Job
 from resolvers.root import build_schema
-from services.app import App, assemble, choose_ports, opened
+from services.app import App, assemble, opened
+from services.ports import choose_ports
 from web.routes import build_site
 from worker.tasks import TASKS
 
