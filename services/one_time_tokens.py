@@ -34,7 +34,7 @@ async def issue(
     It is made by chance, or belongs to the letter of a `delivery`: then a second call gives the same token, and leaves
     it as spent or as expired as it is.
     """
-    token = secrets.token_urlsafe(32) if delivery is None else of_delivery(app, purpose, delivery)
+    token = secrets.token_urlsafe(32) if delivery is None else _of_delivery(app, purpose, delivery)
     now = app.clock.now()
     row = OneTimeToken(
         purpose=purpose,
@@ -49,7 +49,14 @@ async def issue(
     return token
 
 
-def of_delivery(app: App, purpose: Purpose, delivery: str) -> str:
+async def issued_for(app: App, purpose: Purpose, delivery: str) -> str | None:
+    """The token that an earlier attempt at a letter's delivery has issued; None when none has."""
+    token = _of_delivery(app, purpose, delivery)
+    issued = OneTimeToken.filter(key_hash__in=app.keys.macs(_hashed_as(purpose), token))
+    return token if await issued.exists() else None
+
+
+def _of_delivery(app: App, purpose: Purpose, delivery: str) -> str:
     """The token of a letter's delivery: nobody without our keys can tell it, and no attempt has another one."""
     mac = app.keys.mac(f"token-of-delivery/{purpose}", delivery)
     return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
@@ -79,13 +86,9 @@ async def attempt(app: App, row: OneTimeToken, limit: int, *, elsewhere: bool = 
     return max(0, limit - tried)
 
 
-async def void(app: App, user_id: int, *purposes: Purpose, but: str | None = None) -> None:
-    """Make a user's outstanding tokens of these purposes useless, except for `but`, a token of each of them."""
-    open_ = OneTimeToken.filter(user_id=user_id, purpose__in=purposes, used_at=None)
-    if but is not None:
-        kept = [key_hash for purpose in purposes for key_hash in app.keys.macs(_hashed_as(purpose), but)]
-        open_ = open_.exclude(key_hash__in=kept)
-    await open_.update(used_at=app.clock.now())
+async def void(app: App, user_id: int, *purposes: Purpose) -> None:
+    """Make a user's outstanding tokens of these purposes useless."""
+    await OneTimeToken.filter(user_id=user_id, purpose__in=purposes, used_at=None).update(used_at=app.clock.now())
 
 
 def _valid(app: App, purpose: Purpose, token: str) -> Any:

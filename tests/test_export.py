@@ -87,7 +87,7 @@ async def test_letters_that_name_the_address_alone_are_told(porchlight: Porchlig
     for email in (person.email, other.email, other.email.upper()):
         await porchlight.ask("mutation($e: String!) { requestMagicLink(email: $e) }", {"e": email})
     data = (await download(porchlight, await exported(porchlight, person))).json()
-    assert [letter["kind"] for letter in data["letters"]].count("mail.magic_link") == 1
+    assert [letter["letter"] for letter in data["letters"]].count("magic_link") == 1
 
 
 async def test_staff_that_acted_are_not_told(porchlight: Porchlight) -> None:

@@ -13,6 +13,7 @@ from models import (
     AuditEvent,
     BillingCustomer,
     CheckoutAttempt,
+    DeliveryStatus,
     Interaction,
     InteractionKind,
     Interest,
@@ -20,6 +21,7 @@ from models import (
     Invoice,
     InvoiceStatus,
     Item,
+    MailDelivery,
     MailPreference,
     MailSuppression,
     Passkey,
@@ -94,6 +96,9 @@ async def filled(porchlight: Porchlight, email: str) -> Person:
         await UsageRecord.create(**metered, idempotency_key="a", quantity=3, recorded_at=START)
         await UsageReservation.create(
             **metered, key=email, idempotency_key="b", quantity=2, created_at=START, expires_at=START + LIFETIME
+        )
+        await MailDelivery.create(
+            **mine, key=f"welcome:{email}", letter="welcome", topic="SECURITY", status=DeliveryStatus.SENT, at=START
         )
         await MailPreference.create(**mine, topic="TRIAL", wanted=False, changed_at=START)
         hashed = suppression.address_hash(app, email)

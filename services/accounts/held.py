@@ -86,6 +86,7 @@ async def letters(app: App, user: User) -> AsyncGenerator[list[Row], None]:
         yield [
             {
                 "kind": job.kind,
+                "letter": job.payload.get("letter"),
                 "notice": job.payload.get("notice"),
                 "to": job.payload.get("to"),
                 "details": job.payload.get("details"),

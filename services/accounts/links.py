@@ -49,10 +49,11 @@ async def issue_anew(
 ) -> str:
     """A token that proves an address, the user's present one unless another is named, and the end of the older ones.
 
-    A second attempt at the same delivery has the same token.
+    A second attempt at the same delivery has the same token, as spent as it is, and ends nothing.
     """
-    token = one_time_tokens.of_delivery(app, purpose, delivery.key)
-    await one_time_tokens.void(app, user.id, purpose, but=token)
+    if token := await one_time_tokens.issued_for(app, purpose, delivery.key):
+        return token
+    await one_time_tokens.void(app, user.id, purpose)
     return await one_time_tokens.issue(
         app,
         purpose,
