@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from models import AuditEvent, Job, OneTimeToken, Passkey
+from models import AuditEvent, OneTimeToken, Passkey
+from tests.letters_by_hand import waiting
 from tests.porchlight import Person, Porchlight
 from tests.services.authenticator import Authenticator
 
@@ -124,7 +125,7 @@ async def actions_of(porchlight: Porchlight, person: Person) -> list[str]:
 async def notices_of(porchlight: Porchlight, person: Person) -> list[str]:
     """What the person is told of by letter, the oldest first, but for new devices: each sign-in here is from one."""
     with porchlight.app.database.bound():
-        jobs = await Job.filter(kind="mail.notice").order_by("id")
+        jobs = await waiting("notice")
     told = [job.payload["notice"] for job in jobs if job.payload["user_id"] == person.user_id]
     return [notice for notice in told if notice != "new_device"]
 

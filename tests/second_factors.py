@@ -7,8 +7,9 @@ from typing import Any
 import jwt
 import pyotp
 
-from models import Job, Session, User
+from models import Session, User
 from models.audit import AuditEvent
+from tests.letters_by_hand import waiting
 from tests.porchlight import PASSWORD, Person, Porchlight
 
 ENROLL = "mutation { enrollTotp { secret uri qrSvg } }"
@@ -156,7 +157,7 @@ async def events(porchlight: Porchlight, action: str) -> list[dict[str, Any]]:
 async def notices(porchlight: Porchlight) -> list[str]:
     """What owners are told of their factors, in order."""
     with porchlight.app.database.bound():
-        told = [job.payload["notice"] for job in await Job.filter(kind="mail.notice").order_by("id")]
+        told = [job.payload["notice"] for job in await waiting("notice")]
     return [notice for notice in told if notice.startswith(("factor", "recovery"))]
 
 

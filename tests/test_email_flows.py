@@ -314,6 +314,7 @@ async def test_links_lead_to_the_frontend_that_has_pages_of_its_own(start: Start
     await theirs.post('mutation { requestMagicLink(email: "ada@example.com") }', **FORGED)
     letter = await letter_to(theirs, "ada@example.com", "Sign in to")
     assert link_in(letter).startswith("https://app.example.com/links/magic-link?token=")
+    assert letter.endswith("\n\nhttps://app.example.com\n")
 
 
 UPDATE = """mutation($name: String, $locale: String, $timezone: String) {

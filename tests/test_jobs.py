@@ -267,7 +267,7 @@ async def test_job_that_takes_too_long_is_stopped_and_tried_again(app: App) -> N
 async def test_malformed_payload_harms_no_neighbour(app: App, payload: Any) -> None:
     """It is put back with the reason, and the jobs of its batch are done."""
     now = app.clock.now()
-    broken = await Job.create(kind="mail.welcome", payload=payload, dedup_key="a", due_at=now, created_at=now)
+    broken = await Job.create(kind="mail.send", payload=payload, dedup_key="a", due_at=now, created_at=now)
     good = await enqueued(app, "b", "c")
     assert await Worker(app, {**TASKS, "test": done}).drain() == 3
     assert [(await stored(job))["done_at"] for job in good] == [START, START]

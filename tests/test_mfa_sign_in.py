@@ -12,7 +12,7 @@ import pyotp
 import pytest
 
 from core.setting_values import networks
-from models import Device, Job, OneTimeToken, Passkey, RecoveryCode, Session, Totp, User
+from models import Device, OneTimeToken, Passkey, RecoveryCode, Session, Totp, User
 from models.one_time_tokens import Purpose
 from services import mfa, one_time_tokens
 from services.accounts.signing_in import enter
@@ -21,6 +21,7 @@ from services.mfa import passkeys, proving, totp_codes
 from services.sessions import PASSWORD as PASSWORD_PROOF
 from services.sessions import Client, Proof
 from tests.conftest import Start
+from tests.letters_by_hand import waiting
 from tests.porchlight import PASSWORD, REGISTER, Porchlight
 from tests.program import Programs
 from tests.second_factors import (
@@ -440,7 +441,7 @@ async def test_the_owner_is_told_once_a_day(porchlight: Porchlight) -> None:
         await complete(porchlight, await half_session(porchlight), WRONG)
     assert (await notices(porchlight)).count("factor_failed") == 2
     with porchlight.app.database.bound():
-        payloads = [job.payload for job in await Job.filter(kind="mail.notice")]
+        payloads = [job.payload for job in await waiting("notice")]
     assert {payload["user_id"] for payload in payloads} == {protected.person.user_id}
 
 

@@ -128,13 +128,13 @@ async def test_operations_jobs_and_sockets_are_counted(porchlight: Porchlight) -
         found = await samples(porchlight)
         assert found["porchlight_sockets"] == {(): 1.0}
     registry = porchlight.app.metrics.registry
-    labels = {"kind": "mail.welcome", "outcome": "done"}
+    labels = {"kind": "mail.send", "outcome": "done"}
     await until(lambda: registry.get_sample_value("porchlight_jobs_total", labels) == 1)
     found = await samples(porchlight)
     assert found["porchlight_operations_total"] == {("ok", "http"): 3.0, ("refused", "http"): 1.0}
     assert found["porchlight_errors_total"] == {("GRAPHQL_VALIDATION_FAILED",): 1.0}
     assert found["porchlight_operation_seconds_count"] == {("http",): 4.0}
-    assert found["porchlight_jobs_total"]["mail.welcome", "done"] == 1.0
+    assert found["porchlight_jobs_total"]["mail.send", "done"] == 1.0
     assert found["porchlight_oldest_job_seconds"] == {(): 0.0}
     assert found["porchlight_countdowns"] == {(): 0.0}
     await until(lambda: registry.get_sample_value("porchlight_sockets") == 0)

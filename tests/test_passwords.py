@@ -19,11 +19,12 @@ from core.password_rules import (
     measured,
     weaknesses,
 )
-from models import AuditEvent, Device, Job, OneTimeToken, Session, Totp, User
+from models import AuditEvent, Device, OneTimeToken, Session, Totp, User
 from models.accounts import Role
 from models.one_time_tokens import Purpose
 from services import one_time_tokens
 from tests.clock import ManualClock
+from tests.letters_by_hand import waiting
 from tests.mailbox import letter_to, letters_to, settled, token_in
 from tests.porchlight import LOGIN, PASSWORD, REGISTER, Person, Porchlight
 
@@ -299,7 +300,7 @@ async def test_letters_to_one_address_are_limited(porchlight: Porchlight) -> Non
         assert codes == [[]] * 5
     assert await porchlight.codes(REQUEST, {"e": "Ada@example.com"}) == ["RATE_LIMITED"]
     with porchlight.app.database.bound():
-        assert await Job.filter(kind="mail.reset_password").count() == 2
+        assert len(await waiting("reset_password")) == 2
 
 
 async def test_a_reset_ends_every_session(porchlight: Porchlight) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from core.cursors import encode_id
 from core.errors import NotFound, StepUpRequired, Unauthenticated
-from models import AuditEvent, Job, Role, Session, Totp, User
+from models import AuditEvent, Role, Session, Totp, User
 from schema.context import Context
 from schema.directives import Auth
 from services import access, accounts
@@ -18,6 +18,7 @@ from services.accounts import AccountClosed, AddressNotProven, administration
 from services.sessions import Client
 from tests.clock import START, ManualClock
 from tests.conftest import Start
+from tests.letters_by_hand import waiting
 from tests.porchlight import LOGIN, PASSWORD, Person, Porchlight
 from tests.services.valkey import until
 from tests.staff import id_of, promote, staff
@@ -75,7 +76,7 @@ async def written(door: Porchlight, *actions: str) -> list[dict[str, Any]]:
 async def notices(door: Porchlight) -> list[tuple[int, str]]:
     """Who was told what, but for new devices."""
     with door.app.database.bound():
-        found = await Job.filter(kind="mail.notice").order_by("id")
+        found = await waiting("notice")
     told = [(job.payload["user_id"], job.payload["notice"]) for job in found]
     return [(user_id, notice) for user_id, notice in told if notice != "new_device"]
 

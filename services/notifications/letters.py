@@ -31,7 +31,8 @@ def message_of(app: App, letter: str, key: str, draft: Draft, topic: Topic) -> E
     host = mail_host(app.settings.public_url)
     reader = reader_of(draft.user.locale, draft.user.timezone)
     way_out = None if topic in MANDATORY else unsubscribing.link(app, draft.user.id, topic)
-    values = {**draft.values, "public_url": app.settings.public_url, "subject": draft.subject, "unsubscribe": way_out}
+    home = app.settings.frontend_url or app.settings.public_url
+    values = {**draft.values, "home": home, "subject": draft.subject, "unsubscribe": way_out}
     words = printed(reader, draft.template, values)
     message = EmailMessage(policy=POLICY)
     message["Subject"] = reader.tell(draft.subject)
