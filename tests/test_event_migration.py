@@ -11,7 +11,7 @@ from models import Event, EventDay, User
 from tests.services.schemas import count, opened
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
-BEFORE = "0012_payment_method_removed"
+BEFORE = "0014_mail_preferences"
 
 
 async def test_up_down_up_over_rows(empty_database_url: str) -> None:

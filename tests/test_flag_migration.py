@@ -11,7 +11,7 @@ from models import FeatureFlag
 from tests.services.schemas import count, opened
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
-BEFORE = "0015_events"
+BEFORE = "0017_measures"
 
 
 async def test_up_down_up_over_rows(empty_database_url: str) -> None:

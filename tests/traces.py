@@ -118,26 +118,32 @@ async def filled(porchlight: Porchlight, email: str) -> Person:
         )
         await one_time_tokens.issue(app, Purpose.VERIFY_EMAIL, lifetime=LIFETIME, address=email)
         await one_time_tokens.issue(app, Purpose.VERIFY_EMAIL, lifetime=LIFETIME, **mine, address=email)
-        named: Any = {**mine, "provider_id": f"cus_{person.user_id}"}
-        await BillingCustomer.create(**named, created_at=START)
-        await PlanSubscription.create(
-            **named, plan_key="pro-monthly", price_id="p", item_id="i", status=PlanSubscriptionStatus.ACTIVE,
-            currency="EUR", period_start=START, period_end=START + LIFETIME, provider_created_at=START,
-            applied_at=START,
-        )  # fmt: skip
-        for status in (InvoiceStatus.OPEN, InvoiceStatus.PAID):
-            await Invoice.create(
-                **mine, provider_id=f"in_{person.user_id}_{status}", status=status, total=1900, amount_paid=1900,
-                currency="EUR",
-                hosted_url=f"https://pay.example.com/{email}", created_at=START, applied_at=START,
-            )  # fmt: skip
         await ActiveWeek.create(**mine, week=START.date())
-        await CheckoutAttempt.create(**named, key="k", expires_at=START + LIFETIME)
-        await WebhookEvent.create(
-            event_id=f"evt_{person.user_id}", type="invoice.paid", customer_id=f"cus_{person.user_id}", payload=email,
-            created_at=START, received_at=START, state=WebhookState.PARKED,
-        )  # fmt: skip
+        await buy(person)
     return person
+
+
+async def buy(person: Person) -> None:
+    """A customer's traces, one in each table of billing."""
+    mine: Any = {"user_id": person.user_id}
+    named: Any = {**mine, "provider_id": f"cus_{person.user_id}"}
+    await BillingCustomer.create(**named, created_at=START)
+    await PlanSubscription.create(
+        **named, plan_key="pro-monthly", price_id="p", item_id="i", status=PlanSubscriptionStatus.ACTIVE,
+        currency="EUR", period_start=START, period_end=START + LIFETIME, provider_created_at=START,
+        applied_at=START,
+    )  # fmt: skip
+    for status in (InvoiceStatus.OPEN, InvoiceStatus.PAID):
+        await Invoice.create(
+            **mine, provider_id=f"in_{person.user_id}_{status}", status=status, total=1900, amount_paid=1900,
+            currency="EUR",
+            hosted_url=f"https://pay.example.com/{person.email}", created_at=START, applied_at=START,
+        )  # fmt: skip
+    await CheckoutAttempt.create(**named, key="k", expires_at=START + LIFETIME)
+    await WebhookEvent.create(
+        event_id=f"evt_{person.user_id}", type="invoice.paid", customer_id=f"cus_{person.user_id}", payload=person.email,
+        created_at=START, received_at=START, state=WebhookState.PARKED,
+    )  # fmt: skip
 
 
 def tables() -> list[type[Model]]:
