@@ -141,7 +141,8 @@ async def buy(person: Person) -> None:
         )  # fmt: skip
     await CheckoutAttempt.create(**named, key="k", expires_at=START + LIFETIME)
     await WebhookEvent.create(
-        event_id=f"evt_{person.user_id}", type="invoice.paid", customer_id=f"cus_{person.user_id}", payload=person.email,
+        event_id=f"evt_{person.user_id}", type="invoice.paid", customer_id=f"cus_{person.user_id}",
+        payload=person.email,
         created_at=START, received_at=START, state=WebhookState.PARKED,
     )  # fmt: skip
 
