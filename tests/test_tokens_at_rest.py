@@ -72,7 +72,7 @@ async def test_tokens_and_codes_of_letters_stand_nowhere(porchlight: Porchlight,
     values = await everything(porchlight)
     assert [secret for secret in secrets if stands_in(secret, values)] == []
     with porchlight.app.database.bound():
-        letters = await Job.filter(kind="mail.send")
+        letters = [job for job in await Job.filter(kind="mail.send") if not job.payload["letter"].startswith("trial_")]
         assert len(letters) >= len(LETTERS)
         assert all(job.done_at is not None for job in letters)
         hashes = await OneTimeToken.all().values_list("key_hash", flat=True)
