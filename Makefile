@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help serve test worker migrate admin rotate-keys audit-verify fraud-replay lint types check schema lock bench
-.PHONY: bench-fraud clock runtime plans-sync translations letters-pictures
+.PHONY: bench-fraud clock schedule runtime plans-sync translations letters-pictures
 .PHONY: development test-browser test-stripe-cli browser chromium graphiql
 
 PY := .venv/bin/python
@@ -74,6 +74,9 @@ migrate: runtime ## Bring the database of DATABASE_URL up to date; SQLite does s
 admin: runtime ## Give the account EMAIL=ada@example.com the role of administrator.
 	@test -n "$$EMAIL" || { echo 'Say whose account: make admin EMAIL=ada@example.com' >&2; exit 2; }
 	@$(PY) -m worker.admin "$$EMAIL"
+
+schedule: runtime ## Show what happens again and again, and how it last went.
+	@$(PY) -m worker.runs
 
 audit-verify: runtime ## See that nobody has changed the audit log; HEAD=… compares with the head of an earlier run.
 	@$(PY) -m worker.audit "$$HEAD"

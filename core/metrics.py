@@ -42,6 +42,12 @@ class Metrics:
         self.oldest_job = Gauge(
             "porchlight_oldest_job_seconds", "How long the longest-waiting due job has waited.", registry=self.registry
         )
+        self.schedule_age = Gauge(
+            "porchlight_schedule_last_success_age_seconds",
+            "How long ago recurring work was last done, by kind.",
+            ["kind"],
+            registry=self.registry,
+        )
         self.degraded = Gauge(
             "porchlight_degraded",
             "1 while a port serves with less than it should.",

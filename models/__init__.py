@@ -28,6 +28,7 @@ from models.mfa import Passkey, RecoveryCode, Totp
 from models.onboarding import OnboardingStep
 from models.one_time_tokens import OneTimeToken, Purpose
 from models.recommendations import Interaction, InteractionKind, Interest, InterestSource, Item, ItemVector
+from models.schedule import ScheduleRun
 from models.sessions import Session
 from models.trials import EndPolicy, Trial, TrialChange, TrialChangeKind, TrialClaim
 from models.usage import UsageCounter, UsageRecord, UsageReservation
@@ -77,6 +78,7 @@ __all__ = [
     "RequestMinute",
     "RetentionWeek",
     "Role",
+    "ScheduleRun",
     "Session",
     "SuppressionReason",
     "Totp",

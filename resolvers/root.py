@@ -33,6 +33,7 @@ from resolvers.notifications import NotificationsMutation
 from resolvers.onboarding import OnboardingMutation
 from resolvers.passkeys import PasskeysMutation
 from resolvers.recommendations import RecommendationsMutation, RecommendationsQuery, RecommendationsSubscription
+from resolvers.schedule import ScheduleQuery
 from resolvers.sessions import SessionsMutation, SessionsSubscription
 from resolvers.trials import TrialsMutation, TrialsSubscription
 from resolvers.usage import UsageMutation, UsageSubscription
@@ -66,6 +67,7 @@ class Query(
     FraudQuery,
     NodesQuery,
     RecommendationsQuery,
+    ScheduleQuery,
     SigningInQuery,
     WebhooksQuery,
 ):

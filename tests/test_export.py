@@ -31,6 +31,7 @@ NOT_EXPORTED = {
     "clock": "one number, about nobody",
     "event_days": "counts of a day, of which none names anybody",
     "kpi_days": "counts of days, about nobody",
+    "schedule_runs": "how recurring work went, about nobody",
     "retention_weeks": "counts of weeks, about nobody",
     "departed_trials": "days of trials whose accounts are gone, which lead to nobody",
     "feature_flags": "how features are rolled out, for everybody",

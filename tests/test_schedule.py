@@ -43,12 +43,12 @@ async def slots() -> list[str]:
 async def test_each_slot_has_one_job(app: App, clock: ManualClock) -> None:
     """At its beginning, however often somebody looks, and after a restart too."""
     schedule = Schedule(app, [EVERY_MINUTE])
-    minute = int(START.timestamp()) // 60
+    minute = int(START.timestamp())
     for second, count in ((0, 1), (30, 1), (29, 1), (1, 2), (59, 2), (1, 3)):
         await clock.advance(timedelta(seconds=second))
         await schedule.enqueue()
         await Schedule(app, [EVERY_MINUTE]).enqueue()
-        assert await slots() == [f"test:{minute + number}" for number in range(count)]
+        assert await slots() == [f"test:{minute + 60 * number}" for number in range(count)]
 
 
 async def test_slots_that_nobody_saw_are_not_made_up_for(app: App, clock: ManualClock) -> None:

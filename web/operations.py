@@ -9,7 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services import jobs
+from services import jobs, schedule
 from services.app import App
 from web.answers import json_answer
 
@@ -65,6 +65,7 @@ class Operations:
         app.metrics.tasks.set(len(asyncio.all_tasks()))
         app.metrics.blocks.set(sys.getallocatedblocks())
         app.metrics.oldest_job.set(await self._oldest_job())
+        await self._tell_schedule()
         return Response(generate_latest(app.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     async def _oldest_job(self) -> float:
@@ -75,6 +76,20 @@ class Operations:
         except Exception as error:  # ruff: ignore[blind-except] -- the other figures are told all the same
             log.warning("database.unavailable", error=str(error))
             return math.nan
+
+    async def _tell_schedule(self) -> None:
+        """How long ago recurring work was last done; as before while the database cannot tell."""
+        app = self._app
+        try:
+            async with asyncio.timeout(DEADLINE):
+                known = await schedule.overview(app)
+        except Exception as error:  # ruff: ignore[blind-except] -- the other figures are told all the same
+            log.warning("database.unavailable", error=str(error))
+            return
+        for row in known:
+            if row.succeeded_at is not None:
+                age = (app.clock.now() - row.succeeded_at).total_seconds()
+                app.metrics.schedule_age.labels(row.kind).set(age)
 
     async def jwks(self, _: Request) -> Response:
         """The public keys that access tokens are verified with."""

@@ -11,7 +11,7 @@ import structlog
 from adapters.database import unavailable
 from core.errors import PorchlightError, Unavailable
 from models.jobs import Job
-from services import jobs
+from services import jobs, schedule
 from services.app import App
 from services.jobs import Outcome
 from worker.schedule import Recurring, Schedule
@@ -123,13 +123,17 @@ class Worker:
                 self._app.metrics.jobs.labels(kind, outcome).inc()
 
     async def _attempt(self, job: Job) -> Outcome:
+        started_at, fault = self._app.clock.now(), None
         try:
             async with asyncio.timeout(self._deadline):
                 await self._task(job)(self._app, job.payload)
         except Exception as error:  # ruff: ignore[blind-except] -- a job may fail in any way
-            return await self._failed(job, error)
-        outcome = await jobs.finish(self._app, job)
-        log.info("job.ended", outcome=outcome, attempts=job.attempts)
+            fault, outcome = error, await self._failed(job, error)
+        else:
+            outcome = await jobs.finish(self._app, job)
+            log.info("job.ended", outcome=outcome, attempts=job.attempts)
+        if job.kind in self._schedule.kinds:
+            await schedule.ended(self._app, job, started_at, outcome, fault)
         return outcome
 
     def _task(self, job: Job) -> Task:

@@ -1,14 +1,14 @@
 """What happens again and again: one job for each slot of time.
 
-Every worker enqueues the present slot's job; its `dedup_key` names the slot, so that there is one however many workers
-there are and however often they start. A slot in which no worker ran is not made up for.
+Every worker takes the present slot; the row of its kind lets one of them write the job, however many workers there are
+and however often they start. Slots in which no worker ran are made up for once, by the job of the present one.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from services import audit, jobs, measuring, pruning, trials, usage
+from services import audit, measuring, pruning, schedule, trials, usage
 from services.analytics import keeping
 from services.analytics.figures import freezing, retention
 from services.app import App
@@ -53,13 +53,17 @@ class Schedule:
     def __init__(self, app: App, recurring: Sequence[Recurring]) -> None:
         self._app = app
         self._recurring = recurring
-        self._enqueued: dict[str, int] = {}
+        self.kinds = frozenset(each.kind for each in recurring)
+        self._settled: dict[str, datetime] = {}
 
     async def enqueue(self) -> None:
         """Write the jobs of the slots that have begun since the last call. Costs nothing when none has."""
-        now = self._app.clock.now().timestamp()
-        for each in self._recurring:
-            slot = int(now // each.every.total_seconds())
-            if self._enqueued.get(each.kind) != slot:
-                await jobs.enqueue(self._app, each.kind, {}, dedup_key=f"{each.kind}:{slot}")
-                self._enqueued[each.kind] = slot
+        now = self._app.clock.now()
+        slots = {each: schedule.slot_of(now, each.every) for each in self._recurring}
+        begun = {each: slot_at for each, slot_at in slots.items() if self._settled.get(each.kind) != slot_at}
+        if not begun:
+            return
+        known = await schedule.rows(each.kind for each in begun)
+        for each, slot_at in begun.items():
+            if await schedule.take(self._app, each.kind, each.every, slot_at, known.get(each.kind)):
+                self._settled[each.kind] = slot_at
