@@ -39,15 +39,7 @@ class Metrics:
             "outcome",
         )
         self._count_mail_and_billing()
-        self.oldest_job = Gauge(
-            "porchlight_oldest_job_seconds", "How long the longest-waiting due job has waited.", registry=self.registry
-        )
-        self.schedule_age = Gauge(
-            "porchlight_schedule_last_success_age_seconds",
-            "How long ago recurring work was last done, by kind.",
-            ["kind"],
-            registry=self.registry,
-        )
+        self._measure_work()
         self.degraded = Gauge(
             "porchlight_degraded",
             "1 while a port serves with less than it should.",
@@ -78,6 +70,17 @@ class Metrics:
             "porchlight_billing_given_up_total",
             "What the provider was asked for in vain for 30 days, by kind of job: somebody has to look.",
             "kind",
+        )
+
+    def _measure_work(self) -> None:
+        self.oldest_job = Gauge(
+            "porchlight_oldest_job_seconds", "How long the longest-waiting due job has waited.", registry=self.registry
+        )
+        self.schedule_age = Gauge(
+            "porchlight_schedule_last_success_age_seconds",
+            "How long ago recurring work was last done, by kind.",
+            ["kind"],
+            registry=self.registry,
         )
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:

@@ -7,15 +7,20 @@ from core import program
 from core.settings import Settings
 from models.schedule import ScheduleRun
 from services import schedule
-from services.app import open_app
+from services.app import App, open_app
 
 HEAD = ("WORK", "EVERY", "LAST DONE", "LAST ATTEMPT", "MISSED")
 
 
-async def report(settings: Settings) -> list[str]:
-    """A line for each kind of work."""
+async def show(settings: Settings) -> list[str]:
+    """A line for each kind of work, of the database that the settings name."""
     async with open_app(settings) as app:
-        table = [HEAD, *map(_line, await schedule.overview(app))]
+        return await report(app)
+
+
+async def report(app: App) -> list[str]:
+    """A line for each kind of work, under a head."""
+    table = [HEAD, *map(_line, await schedule.overview(app))]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in table]
 
@@ -28,7 +33,7 @@ def _line(row: ScheduleRun) -> tuple[str, ...]:
 
 def main(settings: Settings) -> int:
     """The exit status: 0."""
-    print(*asyncio.run(report(settings)), sep="\n")
+    print(*asyncio.run(show(settings)), sep="\n")
     return 0
 
 
