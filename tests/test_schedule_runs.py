@@ -174,7 +174,7 @@ async def test_slots_may_change_their_length(app: App, clock: ManualClock) -> No
 
 
 async def test_what_a_slot_costs(porchlight: Porchlight) -> None:
-    """Who takes it runs four statements, or five after a job that is done; who comes later one, and between slots nobody any."""
+    """Who takes it runs four statements, or five after a job that is done; who comes later one; between slots none."""
     app = porchlight.app
     with app.database.bound():
         first, second = Worker(app, {}, schedule=[EVERY_MINUTE]), Worker(app, {}, schedule=[EVERY_MINUTE])
