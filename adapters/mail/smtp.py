@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import ssl
-from contextlib import suppress
 from copy import copy
 from email.message import EmailMessage
 from enum import StrEnum
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from adapters.mail.connections import Connections
 from adapters.mail.port import MailRejected, require_headers
 from core.errors import PorchlightError, Unavailable
 
@@ -34,9 +34,10 @@ class Tls(StrEnum):
 
 
 class SmtpMail:
-    """Hands each message to one server, over a connection of its own, within `deadline` seconds in all.
+    """Hands each message to one server, within `deadline` seconds in all, over one of a few connections.
 
-    Faults of the connection, of TLS and of our credentials are Unavailable: mending them lets the message go.
+    A connection is kept for `idle` seconds of rest and for as many `messages`, for the next message. Faults of the
+    connection, of TLS and of our credentials are Unavailable: mending them lets the message go.
     """
 
     def __init__(
@@ -49,6 +50,9 @@ class SmtpMail:
         password: str = "",
         deadline: float = 10.0,
         trust: ssl.SSLContext | None = None,
+        connections: int = 4,
+        idle: float = 30.0,
+        messages: int = 100,
     ) -> None:
         self._host = host
         self._port = port
@@ -57,30 +61,24 @@ class SmtpMail:
         self._password = password
         self._deadline = deadline
         self._trust = trust  # None trusts what the machine trusts
+        self._connections = Connections(self._client, most=connections, idle=idle, messages=messages)
 
     async def open(self) -> None:
         pass
 
     async def close(self) -> None:
-        pass
+        await self._connections.close()
 
     async def send(self, message: EmailMessage) -> None:
         from aiosmtplib import SMTPException  # ruff: ignore[import-outside-top-level] -- paid by those who use SMTP
 
         require_headers(message)
-        client = self._client()
+        sent, sender = _enveloped(message)
         try:
-            async with asyncio.timeout(self._deadline):
-                await client.connect()
-                sent, sender = _enveloped(message)
+            async with asyncio.timeout(self._deadline), self._connections.borrow() as client:
                 refused, _ = await client.send_message(sent, sender=sender)
         except (SMTPException, OSError) as fault:
-            client.close()
             raise _failure(fault) from fault
-        except BaseException:
-            client.close()
-            raise
-        await _leave(client)
         if refused:
             raise _refusal([(answer.code, answer.message) for answer in refused.values()])
 
@@ -107,15 +105,6 @@ def _enveloped(message: EmailMessage) -> tuple[EmailMessage, str | None]:
     sent = copy(message)
     del sent["Return-Path"]
     return sent, str(message["Return-Path"]).strip("<>")
-
-
-async def _leave(client: "SMTP") -> None:
-    """Say goodbye. The message is the server's by now, so nothing that happens here may have it sent again."""
-    from aiosmtplib import SMTPException  # ruff: ignore[import-outside-top-level] -- paid by those who use SMTP
-
-    with suppress(SMTPException, OSError):
-        await client.quit(timeout=1.0)
-    client.close()
 
 
 def _failure(fault: Exception) -> PorchlightError:

@@ -29,6 +29,10 @@ class SmtpServer:
     messages: list[EmailMessage] = field(default_factory=list)
     envelopes: list[Envelope] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
+    peers: list[Any] = field(default_factory=list)
+    """Over which connection each message came."""
+    hang_up: Callable[[], None] | None = None
+    """Ends the connection that the last message came over."""
     logins: list[bytes] = field(default_factory=list)
     sender_answers: dict[str, str] = field(default_factory=dict)
     recipient_answers: dict[str, str] = field(default_factory=dict)
@@ -59,6 +63,9 @@ class SmtpServer:
             self.messages.append(message_from_bytes(envelope.content, EmailMessage, policy=policy.default))
             self.envelopes.append(envelope)
             assert server.transport is not None
+            self.peers.append(server.transport.get_extra_info("peername"))
+            assert isinstance(server.transport, asyncio.Transport)
+            self.hang_up = server.transport.abort
             self.encrypted.append(server.transport.get_extra_info("sslcontext") is not None)
         return self.content_answer
 
