@@ -135,6 +135,21 @@ async def test_a_worker_that_dies_each_time_gives_the_letter_up(app: App, clock:
     assert await ended(app) == [("welcome", DeliveryStatus.GIVEN_UP, 1, None)]
 
 
+async def test_a_letter_of_a_newer_version_waits_for_a_newer_worker(app: App, clock: ManualClock) -> None:
+    """It is tried again, and dies in the end, visibly: nobody here knows what it is."""
+    with app.database.bound(), capture_logs():
+        await Job.all().delete()
+        await notifications.enqueue_letter(app, "of_tomorrow", {"user_id": 1}, dedup_key="k")
+        await work(app)
+        [job] = await Job.all()
+        assert (job.attempts, job.dead_at, job.due_at) == (1, None, clock.now() + jobs.FIRST_BACKOFF)
+        await Job.all().update(attempts=jobs.MAX_ATTEMPTS, due_at=clock.now())
+        await work(app)
+        [job] = await Job.all()
+    assert job.dead_at == clock.now()
+    assert await ended(app) == []
+
+
 async def test_two_workers_at_once_settle_a_letter_once(app: App, sent: list[str]) -> None:
     """The lease of the first one ran out while the mail server took its time: one line, one Message-ID."""
     [one] = [job for job in await _jobs(app) if job.payload["letter"] == "welcome"]

@@ -57,7 +57,9 @@ class Sending:
         await _hand_over(app, letter, delivery, draft)
 
     async def given_up(self, app: App, payload: dict[str, Any]) -> None:
-        """Write down that every attempt has failed, unless the letter has an end already."""
+        """Write down that every attempt has failed, unless the letter has an end already, or is of a newer version."""
+        if payload["letter"] not in self.letters:
+            return
         letter, delivery = self._read(payload)
         if not await MailDelivery.exists(key=delivery.key):
             await _settle(app, letter, delivery, DeliveryStatus.GIVEN_UP)
