@@ -78,19 +78,12 @@ async def _compose(app: App, delivery: Delivery) -> Draft | None:
     """A new code, which ends the one before."""
     payload = delivery.payload
     action, address = payload["action"], payload["address"]
-    code = one_time_codes.of_delivery(app, delivery.key)
     subject, asker = _subject(action, address), {"asker": payload.get("asker")}
-    await one_time_codes.keep(
-        app,
-        Purpose.EMAIL_CODE,
-        CODE,
-        subject,
-        code,
-        address=address,
-        delivery=delivery.key,
-        lifetime=LIFETIME,
-        data=asker,
+    code = await one_time_codes.keep(
+        app, Purpose.EMAIL_CODE, CODE, subject, delivery, address=address, lifetime=LIFETIME, data=asker
     )
+    if code is None:
+        return None
     return Draft(
         user=await _reader(payload["written"], address),
         template="code",

@@ -10,15 +10,17 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from services.app import App
+    from services.notifications import Delivery
 
 DIGITS = 6
 LONGEST = 64
 """Characters of what is typed that are looked at."""
 
 
-def of_delivery(app: App, delivery: str) -> str:
-    """Six digits, zeros in front included, that nobody without our keys can tell: the same for each attempt."""
-    return f"{int.from_bytes(app.keys.mac('code-of-delivery', delivery)) % 10**DIGITS:0{DIGITS}}"
+def of(app: App, delivery: Delivery) -> str:
+    """Six digits, zeros in front included, that nobody without our key can tell: the same for each attempt."""
+    mac = bytes.fromhex(app.keys.identity("code-of-delivery", delivery.seed))
+    return f"{int.from_bytes(mac) % 10**DIGITS:0{DIGITS}}"
 
 
 def typed(text: str) -> str:
@@ -31,29 +33,32 @@ async def keep(
     purpose: Purpose,
     label: str,
     subject: str,
-    code: str,
+    delivery: Delivery,
     *,
     address: str,
-    delivery: str,
     lifetime: timedelta,
     user_id: int | None = None,
     data: dict[str, Any] | None = None,
-) -> None:
-    """Store the hash of a code. One row a subject, however often: the newest code is the only one, untried.
+) -> str | None:
+    """Store the hash of a delivery's code; the code. One row a subject: only the one asked for last counts, untried.
 
-    A delivery that is attempted again has the code that it had, as often tried and as spent as it is.
+    A delivery that is attempted again has the code that it had, as often tried as it is, for another `lifetime` unless
+    it is spent. None for one that is overtaken: its letter is not worth sending.
     """
-    now = app.clock.now()
-    data = {**(data or {}), "delivery": delivery}
-    row = await kept(app, label, subject)
-    if row is not None and row.data.get("delivery") == delivery:
-        return
+    now, code = app.clock.now(), of(app, delivery)
+    before = await kept(app, label, subject)
+    if before is not None and before.data.get("delivery") == delivery.key:
+        await OneTimeToken.filter(id=before.id, used_at=None).update(expires_at=now + lifetime)
+        return code
+    if before is not None and before.data.get("asked_at", "") > delivery.asked_at:
+        return None
+    stamp = {"delivery": delivery.key, "asked_at": delivery.asked_at}
     row = OneTimeToken(
         purpose=purpose,
         key_hash=_key(app, label, subject),
         user_id=user_id,
         address=address,
-        data={"mac": app.keys.mac(label, _hashed(subject, code)).hex(), **data},
+        data={"mac": app.keys.mac(label, _hashed(subject, code)).hex(), **(data or {}), **stamp},
         attempts=0,
         attempts_elsewhere=0,
         created_at=now,
@@ -61,6 +66,13 @@ async def keep(
     )
     renewed = ("user_id", "data", "attempts", "attempts_elsewhere", "created_at", "expires_at", "used_at")
     await OneTimeToken.bulk_create([row], on_conflict=["key_hash"], update_fields=renewed)
+    return code
+
+
+async def overtaken(app: App, label: str, subject: str, delivery: Delivery) -> bool:
+    """Whether the subject has a code that was asked for after this delivery."""
+    row = await kept(app, label, subject)
+    return row is not None and row.data.get("asked_at", "") > delivery.asked_at
 
 
 async def kept(app: App, label: str, subject: str) -> OneTimeToken | None:

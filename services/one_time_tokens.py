@@ -11,7 +11,7 @@ from tortoise.expressions import F
 from models.one_time_tokens import OneTimeToken, Purpose
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from services.app import App
 
@@ -27,14 +27,14 @@ async def issue(
     user_id: int | None = None,
     address: str | None = None,
     data: Any = None,
-    delivery: str | None = None,
+    seed: str | None = None,
 ) -> str:
     """A new token of 256 bits, of which the database keeps a keyed hash.
 
-    It is made by chance, or belongs to the letter of a `delivery`: then a second call gives the same token, and leaves
-    it as spent or as expired as it is.
+    It is made by chance, or of the `seed` of a letter's delivery: then a second call gives the same token. Its time
+    begins anew, for the letter is sent again, unless it is spent.
     """
-    token = secrets.token_urlsafe(32) if delivery is None else _of_delivery(app, purpose, delivery)
+    token = secrets.token_urlsafe(32) if seed is None else _of(app, purpose, seed)
     now = app.clock.now()
     row = OneTimeToken(
         purpose=purpose,
@@ -45,20 +45,28 @@ async def issue(
         created_at=now,
         expires_at=now + lifetime,
     )
-    await OneTimeToken.bulk_create([row], ignore_conflicts=delivery is not None)
+    if seed is None or not await _renew(app, purpose, token, row.expires_at):
+        await OneTimeToken.bulk_create([row], ignore_conflicts=seed is not None)
     return token
 
 
-async def issued_for(app: App, purpose: Purpose, delivery: str) -> str | None:
-    """The token that an earlier attempt at a letter's delivery has issued; None when none has."""
-    token = _of_delivery(app, purpose, delivery)
+async def reissue(app: App, purpose: Purpose, seed: str, *, lifetime: timedelta) -> str | None:
+    """The token that an earlier attempt at a delivery has issued, for another `lifetime` unless spent; None without."""
+    token = _of(app, purpose, seed)
+    return token if await _renew(app, purpose, token, app.clock.now() + lifetime) else None
+
+
+async def _renew(app: App, purpose: Purpose, token: str, expires_at: datetime) -> bool:
+    """Whether there is such a token; one that is not spent expires then."""
     issued = OneTimeToken.filter(key_hash__in=app.keys.macs(_hashed_as(purpose), token))
-    return token if await issued.exists() else None
+    if await issued.filter(used_at=None).update(expires_at=expires_at):
+        return True
+    return await issued.exists()
 
 
-def _of_delivery(app: App, purpose: Purpose, delivery: str) -> str:
-    """The token of a letter's delivery: nobody without our keys can tell it, and no attempt has another one."""
-    mac = app.keys.mac(f"token-of-delivery/{purpose}", delivery)
+def _of(app: App, purpose: Purpose, seed: str) -> str:
+    """The token of a letter's delivery. Its key outlives rotations, so that no attempt has another token."""
+    mac = bytes.fromhex(app.keys.identity(f"token-of-delivery/{purpose}", seed))
     return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
 
 

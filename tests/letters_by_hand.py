@@ -16,6 +16,6 @@ async def send(app: App, letter: str, payload: dict[str, Any], *, delivery: str 
 
 
 async def waiting(letter: str) -> list[Job]:
-    """The jobs of one letter, done or not, the earliest due first."""
-    jobs = await Job.filter(kind=notifications.SEND).order_by("due_at", "id")
+    """The jobs of one letter, done or not, in the order in which they were written."""
+    jobs = await Job.filter(kind=notifications.SEND).order_by("id")
     return [job for job in jobs if job.payload["letter"] == letter]

@@ -13,7 +13,7 @@ import pytest
 from core.emails import parse_email
 from core.errors import RateLimited
 from core.settings import Settings
-from models import Job, MailDelivery, OneTimeToken, User
+from models import DeliveryStatus, Job, MailDelivery, OneTimeToken, User
 from models.one_time_tokens import Purpose
 from services import challenges, email_codes
 from services.app import App, open_app
@@ -215,6 +215,28 @@ async def test_a_letter_that_is_tried_again_has_the_same_code(app: App) -> None:
     assert await asked(app, first) is not None
 
 
+async def test_a_letter_that_is_late_gives_way_to_a_newer_one(app: App, clock: ManualClock) -> None:
+    """Its code, spent, does not come back, and the newer one stands; a repeated one lives for its whole time."""
+    await asked(app)
+    old = code_in(text_of((await delivered(app))[-1]))
+    with app.database.bound():
+        [late] = await waiting(email_codes.LETTER)
+    assert await asked(app, old) is None
+    await clock.advance(timedelta(minutes=2))
+    await asked(app)
+    new = code_in(text_of((await delivered(app))[-1]))
+    with app.database.bound():
+        await MailDelivery.all().delete()
+        await send(app, email_codes.LETTER, late.payload, delivery=late.dedup_key)
+        assert [row.status for row in await MailDelivery.all()] == [DeliveryStatus.OBSOLETE]
+        newer = (await waiting(email_codes.LETTER))[-1]
+        await clock.advance(timedelta(minutes=20))
+        await send(app, email_codes.LETTER, newer.payload, delivery=newer.dedup_key)
+    assert len(await delivered(app)) == 2
+    assert old == new or (await asked(app, old))["attemptsLeft"] == 4
+    assert await asked(app, new) is None
+
+
 async def refused(app: App, **given: Any) -> float:
     """The seconds that somebody has to wait who asks for one letter too many."""
     with pytest.raises(RateLimited) as refusal:
@@ -268,7 +290,8 @@ async def test_codes_stand_nowhere(app: App) -> None:
     assert (row["purpose"], row["address"], row["user_id"]) == (Purpose.EMAIL_CODE, ADA, None)
     assert code not in str(row["data"])
     about = {"action": challenges.REGISTER, "address": ADA, "written": ADA, "asker": row["data"]["asker"]}
-    assert job["payload"] == about | {"letter": email_codes.LETTER, "delivery": job["dedup_key"]}
+    assert {name: job["payload"][name] for name in about} == about
+    assert set(job["payload"]) == {*about, "letter", "delivery", "nonce", "asked_at"}
     assert str(HERE.ip) not in str(row["data"])
 
 

@@ -354,7 +354,7 @@ async def test_letters_are_read_by_their_owner(settings: Settings) -> None:
         query = "mutation R($input: RegisterInput!) { register(input: $input) { __typename } }"
         given = {"input": {"email": "ada@example.com", "password": "orchard-lantern-quartz-71-meadow"}}
         await site.ask(query, given, ip="192.0.2.1", headers=())
-        assert "your account is ready" in await site.letter("ada@example.com")
+        assert "Your account is ready" in await site.letter("ada@example.com")
         assert not await site.letter("grace@example.com")
         with pytest.raises(RuntimeError, match="answered"):
             await site.ask("{ nothing }", {}, ip="192.0.2.1", headers=())

@@ -45,6 +45,8 @@ PRODUCTION = {
 NEW_SECRET = "a-secret-that-follows-the-one-of-this-test-run"
 SEEN = {"HOST": "0.0.0.0"}  # ruff: ignore[hardcoded-bind-all-interfaces] -- what others can reach is the case here
 
+OF_WELCOME = "FROM jobs WHERE dedup_key LIKE 'mail.welcome:%'"
+
 
 @pytest.fixture
 def programs(tmp_path: Path) -> Iterator[Programs]:
@@ -219,9 +221,9 @@ async def test_stop_lets_a_job_end(programs: Programs, serve_smtp: Serve) -> Non
     go_on.set()
     assert await program.ended() == 0
     assert [message["To"] for message in server.messages] == ["ada@example.com"]
-    assert rows(programs, "SELECT attempts, done_at IS NOT NULL, last_error FROM jobs WHERE kind = 'mail.welcome'") == [
-        (1, 1, None)
-    ]
+    assert rows(
+        programs, "SELECT attempts, done_at IS NOT NULL, last_error FROM jobs WHERE dedup_key LIKE 'mail.welcome:%'"
+    ) == [(1, 1, None)]
 
 
 WRONG = "Porchlight cannot start with these settings:"
@@ -328,7 +330,7 @@ async def test_any_asgi_server_can_run_it(programs: Programs) -> None:
     await register(program)
     await until(lambda: letters(programs) == ["ada@example.com"])
     await program.stop(signal.SIGINT)
-    assert rows(programs, "SELECT attempts, done_at IS NOT NULL FROM jobs WHERE kind = 'mail.welcome'") == [(1, 1)]
+    assert rows(programs, f"SELECT attempts, done_at IS NOT NULL {OF_WELCOME}") == [(1, 1)]
     assert "Traceback" not in program.err
 
 
@@ -357,14 +359,14 @@ async def test_letter_outlives_a_server_killed_in_the_middle_of_trying(programs:
     folder.rename(folder.with_name("moved"))
     folder.touch()
     await register(first)
-    failed = "SELECT last_error LIKE 'Unavailable: %' FROM jobs WHERE kind = 'mail.welcome' ORDER BY id"
+    failed = f"SELECT last_error LIKE 'Unavailable: %' {OF_WELCOME} ORDER BY id"
     await until(lambda: rows(programs, failed)[-1] == (1,))
     await first.stop(signal.SIGKILL)
     folder.unlink()
     second = await programs.serve().listening()
     await until(lambda: letters(programs) == ["ada@example.com"], 10)
     assert await second.stop() == 0
-    done = "SELECT attempts, done_at IS NOT NULL FROM jobs WHERE kind = 'mail.welcome' ORDER BY id"
+    done = "SELECT attempts, done_at IS NOT NULL FROM jobs WHERE dedup_key LIKE 'mail.welcome:%' ORDER BY id"
     assert rows(programs, done) == [(1, 1), (2, 1)]
 
 

@@ -1,126 +1,139 @@
-"""Connections to a mail server that are kept for the next letter."""
+"""Connections to an SMTP server that are kept for the next message."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from aiosmtplib import SMTP, SMTPException, SMTPResponse
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import Callable
+    from email.message import EmailMessage
 
-    from aiosmtplib import SMTP
+    from adapters.mail.smtp import Limits
+
+GOODBYE = 1.0
+"""Seconds that the answer to QUIT may take."""
 
 
-@dataclass(frozen=True)
-class _Kept:
-    """A connection that nobody uses, how many letters it has carried, and what ends it when nobody comes."""
+class Connection(SMTP):
+    """One connection, from its greeting to its end. It carries one message at a time and never connects again."""
 
-    client: SMTP
-    carried: int
-    expiry: asyncio.TimerHandle
+    carried = 0
+    """Messages that it has taken to the server."""
+    begun = False
+    """Whether the present message has come to DATA, after which only the server knows what became of it."""
+    expiry: asyncio.TimerHandle | None = None
+
+    async def data(self, message: str | bytes, /, **options: Any) -> SMTPResponse:
+        """As aiosmtplib does it; what came before is known to have left no message behind."""
+        self.begun = True
+        return await super().data(message, **options)
+
+    async def carry(self, message: EmailMessage, sender: str | None) -> dict[str, SMTPResponse]:
+        """Hand `message` over; the answers to recipients that were refused while others were taken."""
+        self.begun = False
+        refused, _ = await self.send_message(message, sender=sender)
+        self.carried += 1
+        return refused
+
+    def drop(self) -> None:
+        """End it at once: what it has not written yet is not written any more."""
+        transport = self.transport
+        self.close()
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.abort()
+
+    async def leave(self) -> None:
+        """Say goodbye. Its messages are the server's by now, so nothing that happens here may have them sent again."""
+        try:
+            with suppress(SMTPException, OSError):
+                await self.quit(timeout=GOODBYE)
+        finally:
+            self.drop()
 
 
 class Connections:
-    """At most `most` at a time; one is kept for `idle` seconds of rest, and for `messages` letters.
+    """At most `limits.connections` of them, in use or idle. A connection that saw any fault is not used again."""
 
-    A kept one is asked whether it still stands (RSET) before it gets a letter, so that no letter is given twice to find
-    that out. One on which anything but an answer came about is not kept.
-    """
-
-    def __init__(self, make: Callable[[], SMTP], *, most: int, idle: float, messages: int) -> None:
+    def __init__(self, make: Callable[[], Connection], limits: Limits) -> None:
         self._make = make
-        self._idle = idle
-        self._messages = messages
-        self._room = asyncio.Semaphore(most)
-        self._kept: list[_Kept] = []
+        self._limits = limits
+        self._slots = asyncio.Semaphore(limits.connections)
+        self._idle: list[Connection] = []  # the newest last
         self._leaving: set[asyncio.Task[None]] = set()
 
-    @asynccontextmanager
-    async def borrow(self) -> AsyncGenerator[SMTP, None]:
-        """A connection that stands. What is raised inside ends it, unless `answered` says that it was an answer."""
-        async with self._room:
-            client, carried = await self._standing()
-            try:
-                yield client
-            except BaseException as fault:
-                if not answered(fault) or not client.is_connected:
-                    client.close()
-                    raise
-                self._keep(client, carried + 1)
-                raise
-            self._keep(client, carried + 1)
+    async def send(self, message: EmailMessage, sender: str | None) -> dict[str, SMTPResponse]:
+        """Hand `message` over by the newest idle connection, or by a new one.
+
+        When the idle one turns out to be gone before the message came to DATA, a new one is tried, once.
+        """
+        async with self._slots:
+            kept = self._newest()
+            if kept is not None:
+                with suppress(_Gone):
+                    return await self._carry(kept, message, sender)
+            connection = self._make()
+            await connection.connect()
+            return await self._carry(connection, message, sender)
 
     async def close(self) -> None:
-        """End all that are kept."""
-        kept, self._kept = self._kept, []
-        for each in kept:
-            each.expiry.cancel()
-            self._leave(each.client)
-        if self._leaving:
-            await asyncio.wait(self._leaving)
+        """Wait for those who send, which their deadlines bound, and leave."""
+        for _ in range(self._limits.connections):
+            await self._slots.acquire()
+        while (kept := self._newest()) is not None:
+            self._leave(kept)
+        await asyncio.gather(*self._leaving)
+        for _ in range(self._limits.connections):
+            self._slots.release()
 
-    async def _standing(self) -> tuple[SMTP, int]:
-        """The connection that was used last, if it still stands, or a new one; how many letters it has carried."""
-        while self._kept:
-            kept = self._kept.pop()
+    def _newest(self) -> Connection | None:
+        """Take the newest idle connection that is not known to be gone."""
+        while self._idle:
+            kept = self._idle.pop()
+            assert kept.expiry is not None
             kept.expiry.cancel()
-            if await _stands(kept.client):
-                return kept.client, kept.carried
-        client = self._make()
+            if kept.is_connected:
+                return kept
+        return None
+
+    async def _carry(
+        self, connection: Connection, message: EmailMessage, sender: str | None
+    ) -> dict[str, SMTPResponse]:
+        """Send, and keep the connection when that went well. Raises _Gone when another one may be tried."""
         try:
-            await client.connect()
-        except BaseException:
-            client.close()
+            refused = await connection.carry(message, sender)
+        except (SMTPException, OSError) as fault:
+            gone = connection.carried and not connection.begun and not connection.is_connected
+            connection.drop()
+            if gone:
+                raise _Gone from fault
             raise
-        return client, 0
+        except BaseException:
+            connection.drop()
+            raise
+        if connection.carried < self._limits.messages:
+            self._keep(connection)
+        else:
+            self._leave(connection)
+        return refused
 
-    def _keep(self, client: SMTP, carried: int) -> None:
-        if carried >= self._messages:
-            self._leave(client)
-            return
-        expiry = asyncio.get_running_loop().call_later(self._idle, self._expire, client)
-        self._kept.append(_Kept(client, carried, expiry))
+    def _keep(self, connection: Connection) -> None:
+        connection.expiry = asyncio.get_running_loop().call_later(self._limits.idle, self._expire, connection)
+        self._idle.append(connection)
 
-    def _expire(self, client: SMTP) -> None:
-        self._kept = [each for each in self._kept if each.client is not client]
-        self._leave(client)
+    def _expire(self, connection: Connection) -> None:
+        self._idle.remove(connection)
+        self._leave(connection)
 
-    def _leave(self, client: SMTP) -> None:
-        """Say goodbye, beside what else happens."""
-        task = asyncio.ensure_future(_leave(client))
-        self._leaving.add(task)
-        task.add_done_callback(self._leaving.discard)
-
-
-def answered(fault: BaseException) -> bool:
-    """Whether the server has said no to a letter, and the connection is as good as before."""
-    import aiosmtplib  # ruff: ignore[import-outside-top-level] -- paid by those who use SMTP
-
-    refused = aiosmtplib.SMTPRecipientsRefused, aiosmtplib.SMTPSenderRefused, aiosmtplib.SMTPDataError
-    return isinstance(fault, refused)
+    def _leave(self, connection: Connection) -> None:
+        """Leave while the caller goes on."""
+        leaving = asyncio.create_task(connection.leave())
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
 
 
-async def _stands(client: SMTP) -> bool:
-    """Whether the server still answers; what it has of an earlier letter is forgotten (RFC 5321, 4.1.1.5)."""
-    from aiosmtplib import SMTPException  # ruff: ignore[import-outside-top-level] -- paid by those who use SMTP
-
-    try:
-        await client.rset()
-    except (SMTPException, OSError):
-        client.close()
-        return False
-    except BaseException:
-        client.close()
-        raise
-    return True
-
-
-async def _leave(client: SMTP) -> None:
-    """Say goodbye. What the server has taken is its own by now: nothing that happens here has a letter sent again."""
-    from aiosmtplib import SMTPException  # ruff: ignore[import-outside-top-level] -- paid by those who use SMTP
-
-    with suppress(SMTPException, OSError):
-        await client.quit(timeout=1.0)
-    client.close()
+class _Gone(Exception):
+    """The server has closed a kept connection, before it had anything of the message."""

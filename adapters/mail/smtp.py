@@ -4,18 +4,18 @@ import asyncio
 import socket
 import ssl
 from copy import copy
+from dataclasses import dataclass
 from email.message import EmailMessage
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import structlog
 
-from adapters.mail.connections import Connections
 from adapters.mail.port import MailRejected, require_headers
 from core.errors import PorchlightError, Unavailable
 
 if TYPE_CHECKING:
-    from aiosmtplib import SMTP
+    from adapters.mail.connections import Connection, Connections
 
 RETRY_AFTER = 60.0
 PERMANENT = 500  # RFC 5321, 4.2.1: the first digit says whether to try again
@@ -33,11 +33,22 @@ class Tls(StrEnum):
     NONE = "none"
 
 
-class SmtpMail:
-    """Hands each message to one server, within `deadline` seconds in all, over one of a few connections.
+@dataclass(frozen=True)
+class Limits:
+    """Of the connections that are kept: how many, how many seconds idle, and for how many messages each."""
 
-    A connection is kept for `idle` seconds of rest and for as many `messages`, for the next message. Faults of the
-    connection, of TLS and of our credentials are Unavailable: mending them lets the message go.
+    connections: int = 4
+    idle: float = 30.0
+    messages: int = 100
+
+
+class SmtpMail:
+    """Hands each message to one server, over a connection that is kept for the next, within `deadline` seconds in all.
+
+    When the answer to a message's content is lost, nobody knows whether the server took it. That is Unavailable, too: a
+    later try may be a second copy, with the same Message-ID.
+
+    Faults of the connection, of TLS and of our credentials are Unavailable: mending them lets the message go.
     """
 
     def __init__(
@@ -50,9 +61,7 @@ class SmtpMail:
         password: str = "",
         deadline: float = 10.0,
         trust: ssl.SSLContext | None = None,
-        connections: int = 4,
-        idle: float = 30.0,
-        messages: int = 100,
+        limits: Limits = Limits(),
     ) -> None:
         self._host = host
         self._port = port
@@ -61,31 +70,39 @@ class SmtpMail:
         self._password = password
         self._deadline = deadline
         self._trust = trust  # None trusts what the machine trusts
-        self._connections = Connections(self._client, most=connections, idle=idle, messages=messages)
+        self._limits = limits
+        self._kept: Connections | None = None
 
     async def open(self) -> None:
         pass
 
     async def close(self) -> None:
-        await self._connections.close()
+        if self._kept is not None:
+            await self._kept.close()
 
     async def send(self, message: EmailMessage) -> None:
         from aiosmtplib import SMTPException  # ruff: ignore[import-outside-top-level] -- paid by those who use SMTP
 
         require_headers(message)
-        sent, sender = _enveloped(message)
         try:
-            async with asyncio.timeout(self._deadline), self._connections.borrow() as client:
-                refused, _ = await client.send_message(sent, sender=sender)
+            async with asyncio.timeout(self._deadline):
+                refused = await self._connections().send(*_enveloped(message))
         except (SMTPException, OSError) as fault:
             raise _failure(fault) from fault
         if refused:
             raise _refusal([(answer.code, answer.message) for answer in refused.values()])
 
-    def _client(self) -> "SMTP":
-        from aiosmtplib import SMTP  # ruff: ignore[import-outside-top-level] -- paid by those who use SMTP
+    def _connections(self) -> "Connections":
+        from adapters.mail.connections import Connections  # ruff: ignore[import-outside-top-level] -- as above
 
-        return SMTP(
+        if self._kept is None:
+            self._kept = Connections(self._connection, self._limits)
+        return self._kept
+
+    def _connection(self) -> "Connection":
+        from adapters.mail.connections import Connection  # ruff: ignore[import-outside-top-level] -- as above
+
+        return Connection(
             hostname=self._host,
             port=self._port,
             username=self._user,

@@ -49,9 +49,10 @@ async def issue_anew(
 ) -> str:
     """A token that proves an address, the user's present one unless another is named, and the end of the older ones.
 
-    A second attempt at the same delivery has the same token, as spent as it is, and ends nothing.
+    A second attempt at the same delivery has the same token, for as long again unless it is spent, and ends
+    nothing.
     """
-    if token := await one_time_tokens.issued_for(app, purpose, delivery.key):
+    if token := await one_time_tokens.reissue(app, purpose, delivery.seed, lifetime=lifetime):
         return token
     await one_time_tokens.void(app, user.id, purpose)
     return await one_time_tokens.issue(
@@ -61,7 +62,7 @@ async def issue_anew(
         user_id=user.id,
         address=address or user.email_key,
         data=data,
-        delivery=delivery.key,
+        seed=delivery.seed,
     )
 
 

@@ -48,8 +48,12 @@ async def _compose(app: App, delivery: Delivery) -> Draft | None:
     if user is None:
         await _keep_code(app, address, delivery, link=None)
         return None
+    if await one_time_codes.overtaken(app, CODE, address, delivery):
+        return None
     token = await links.issue_anew(app, user, Purpose.MAGIC_LINK, delivery)
     code = await _keep_code(app, address, delivery, link=await one_time_tokens.find(app, Purpose.MAGIC_LINK, token))
+    if code is None:
+        return None
     return Draft(
         user=user,
         template="link",
@@ -111,21 +115,18 @@ async def _spend(app: App, link: OneTimeToken, user: User, client: Client) -> No
         await jobs.wake(app)
 
 
-async def _keep_code(app: App, address: str, delivery: Delivery, *, link: OneTimeToken | None) -> str:
-    code = one_time_codes.of_delivery(app, delivery.key)
-    await one_time_codes.keep(
+async def _keep_code(app: App, address: str, delivery: Delivery, *, link: OneTimeToken | None) -> str | None:
+    return await one_time_codes.keep(
         app,
         Purpose.MAGIC_LINK,
         CODE,
         address,
-        code,
+        delivery,
         address=address,
         lifetime=links.LIFETIME,
         user_id=link.user_id if link else None,
         data={"link": link.id if link else None},
-        delivery=delivery.key,
     )
-    return code
 
 
 MAGIC_LINKS = Letter(LETTER, Topic.SECURITY, _compose, settled=_sent)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from models.accounts import User
-from models.billing import Invoice, InvoiceStatus, PlanSubscription, WebhookEvent
+from models.billing import Invoice, InvoiceStatus, PlanSubscription, PlanSubscriptionStatus, WebhookEvent
 from services.languages import Money, Phrase, Told, label, phrase
 from services.notifications import Delivery, Draft, Letter, Topic, enqueue_letter
 
@@ -73,7 +73,7 @@ async def _compose(app: App, delivery: Delivery) -> Draft | None:
 
 async def _canceled(app: App, subject: str) -> _Text | None:
     row = await PlanSubscription.get_or_none(provider_id=subject)
-    if row is None:
+    if row is None or row.status is not PlanSubscriptionStatus.CANCELED:
         return None
     plan = app.catalogue.plans.get(row.plan_key or "")
     return _Text(

@@ -60,8 +60,8 @@ async def put(
         data |= {"to": percent_of(rollout), "killed": row.killed, "version": row.version}
         subject = f"FeatureFlag:{key}"
         await audit.record(app, Action.FLAG_SET, actor=actor, subject=subject, client=client, **data)
-    await app.flags.look()
     await app.bus.publish(CHANNEL, key)
+    await app.flags.look()
     return Setting(flag, row.rollout, row.killed, row.version)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -88,6 +89,16 @@ class Delivery:
     key: str
     payload: Mapping[str, Any]
 
+    @property
+    def seed(self) -> str:
+        """What tokens and codes of this letter are made of, with our key: it is no secret, and nobody can guess it."""
+        return f"{self.key} {self.payload.get('nonce', '')}"
+
+    @property
+    def asked_at(self) -> str:
+        """When the letter was asked for, in a form that sorts by time; empty for one of an earlier version."""
+        return str(self.payload.get("asked_at", ""))
+
 
 def letter_job(
     app: App,
@@ -99,7 +110,13 @@ def letter_job(
     not_after: datetime | None = None,
 ) -> Job:
     """The job of a letter, not stored yet. What would be sent later than `not_after` is not sent."""
-    about = {**payload, "letter": name, "delivery": dedup_key}
+    about = {
+        **payload,
+        "letter": name,
+        "delivery": dedup_key,
+        "nonce": secrets.token_hex(16),
+        "asked_at": app.clock.now().isoformat(),
+    }
     if not_after is not None:
         about["not_after"] = not_after.isoformat()
     return jobs.job(app, SEND, about, dedup_key=dedup_key, due_at=due_at)

@@ -77,7 +77,7 @@ def mail_host(public_url: str) -> str:
 def _message_id(app: App, name: str, key: str, host: str) -> str:
     """An id in the letters that RFC 5322, section 3.6.4, allows; the keyed hash tells two keys apart for certain."""
     readable = re.sub(r"[^A-Za-z0-9]+", "-", key)[:40]
-    return f"<{name}.{readable}.{app.keys.mac('message-id', f'{name}.{key}').hex()[:16]}@{host}>"
+    return f"<{name}.{readable}.{app.keys.identity('message-id', f'{name}.{key}')[:16]}@{host}>"
 
 
 def _recipient(mailbox: Mailbox) -> Address:

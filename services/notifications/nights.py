@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from services import jobs
@@ -21,6 +22,9 @@ async def put_off(app: App, delivery: Delivery, draft: Draft, topic: Topic) -> b
     if topic in MANDATORY or is_day(now, zone):
         return False
     morning = next_morning(now, zone)
+    last = delivery.payload.get("not_after")
+    if last is not None and morning > datetime.fromisoformat(last):
+        return False  # at night rather than never
     key = f"{delivery.key}:{morning.isoformat()}"
     await jobs.enqueue(app, SEND, dict(delivery.payload), dedup_key=key, due_at=morning)
     return True

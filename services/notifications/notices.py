@@ -225,7 +225,7 @@ async def _url(app: App, offer: Offer, user: User, delivery: Delivery) -> str:
         lifetime=offer.lifetime,
         user_id=user.id,
         data=delivery.payload["token_data"],
-        delivery=delivery.key,
+        seed=delivery.seed,
     )
     return link(app, offer.purpose, token)
 

@@ -98,7 +98,7 @@ async def _settle(
         letter=letter.name,
         topic=(draft and draft.topic) or letter.topic,
         user_id=user_id or None,
-        address_hash=suppression.address_hash(app, draft.mailbox.key) if draft else None,
+        address_hash=suppression.address_hash(app, draft.mailbox.key) if draft and user_id else None,
         message_id=str(message["Message-ID"]) if message else None,
         status=status,
         code=code,

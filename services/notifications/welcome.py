@@ -72,7 +72,7 @@ async def _verification(app: App, user: User, delivery: Delivery) -> str:
         lifetime=VERIFICATION_LIFETIME,
         user_id=user.id,
         address=user.email_key,
-        delivery=delivery.key,
+        seed=delivery.seed,
     )
     return link(app, Purpose.VERIFY_EMAIL, token)
 

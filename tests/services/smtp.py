@@ -29,30 +29,74 @@ class SmtpServer:
     messages: list[EmailMessage] = field(default_factory=list)
     envelopes: list[Envelope] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
-    peers: list[Any] = field(default_factory=list)
-    """Over which connection each message came."""
-    hang_up: Callable[[], None] | None = None
-    """Ends the connection that the last message came over."""
     logins: list[bytes] = field(default_factory=list)
     sender_answers: dict[str, str] = field(default_factory=dict)
     recipient_answers: dict[str, str] = field(default_factory=dict)
     content_answer: str = "250 Taken"
+    connections: list[SMTP] = field(default_factory=list)
+    """Each that was ever opened."""
+    before_answering: dict[str, Callable[[SMTP], Awaitable[None]]] = field(default_factory=dict)
+    """What a test does once the server has done what a command asks for, before it says so: by verb."""
+
+    def open_connections(self) -> int:
+        """How many are open now."""
+        return sum(each.transport is not None and not each.transport.is_closing() for each in self.connections)
+
+    def drop_connections(self) -> None:
+        """Close each at once, as a server does that is stopped."""
+        for each in self.connections:
+            if each.transport is not None:
+                each.transport.close()
+
+    def note(self, verb: str) -> list[SMTP]:
+        """The connections that say `verb` from now on, in order."""
+        seen: list[SMTP] = []
+
+        async def noting(server: SMTP) -> None:  # ruff: ignore[unused-async] -- others wait
+            seen.append(server)
+
+        self.before_answering[verb] = noting
+        return seen
+
+    def hold(self, verb: str) -> tuple[asyncio.Event, asyncio.Event]:
+        """Keep answers to `verb` back. The events tell that one is, and let all go on."""
+        reached, released = asyncio.Event(), asyncio.Event()
+
+        async def holding(_server: SMTP) -> None:
+            reached.set()
+            await released.wait()
+
+        self.before_answering[verb] = holding
+        return reached, released
+
+    def break_off(self, verb: str, times: int = 1) -> None:
+        """End the connection instead of answering `verb`, so many times."""
+        left = iter(range(times))
+
+        async def breaking(server: SMTP) -> None:  # ruff: ignore[unused-async] -- others wait
+            if next(left, None) is not None:
+                assert isinstance(server.transport, asyncio.WriteTransport)
+                server.transport.abort()
+
+        self.before_answering[verb] = breaking
 
     async def handle_MAIL(  # ruff: ignore[invalid-function-name] -- aiosmtpd looks for this name
-        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
+        self, server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         if answer := self.sender_answers.get(address):
             return answer
         envelope.mail_from = address
         envelope.mail_options.extend(options)
+        await self._interrupted("MAIL", server)
         return "250 OK"
 
     async def handle_RCPT(  # ruff: ignore[invalid-function-name] -- aiosmtpd looks for this name
-        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+        self, server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
         if answer := self.recipient_answers.get(address):
             return answer
         envelope.rcpt_tos.append(address)
+        await self._interrupted("RCPT", server)
         return "250 OK"
 
     async def handle_DATA(  # ruff: ignore[invalid-function-name] -- aiosmtpd looks for this name
@@ -63,11 +107,19 @@ class SmtpServer:
             self.messages.append(message_from_bytes(envelope.content, EmailMessage, policy=policy.default))
             self.envelopes.append(envelope)
             assert server.transport is not None
-            self.peers.append(server.transport.get_extra_info("peername"))
-            assert isinstance(server.transport, asyncio.Transport)
-            self.hang_up = server.transport.abort
             self.encrypted.append(server.transport.get_extra_info("sslcontext") is not None)
+        await self._interrupted("DATA", server)
         return self.content_answer
+
+    async def handle_QUIT(  # ruff: ignore[invalid-function-name] -- aiosmtpd looks for this name
+        self, server: SMTP, _session: Session, _envelope: Envelope
+    ) -> str:
+        await self._interrupted("QUIT", server)
+        return "221 Bye"
+
+    async def _interrupted(self, verb: str, server: SMTP) -> None:
+        if (interrupt := self.before_answering.get(verb)) is not None:
+            await interrupt(server)
 
     def authenticate(
         self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, credentials: Any
@@ -77,6 +129,16 @@ class SmtpServer:
         known = (credentials.login, credentials.password) == (USER.encode(), PASSWORD.encode())
         # An answer that is marked as handled would leave the client waiting for one.
         return AuthResult(success=known, handled=False)
+
+
+class Counted(SMTP):
+    """A connection that its server remembers."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        again = self in self.event_handler.connections  # with STARTTLS it is made anew
+        if not again:
+            self.event_handler.connections.append(self)
+        super().connection_made(transport)
 
 
 @dataclass(frozen=True)
@@ -135,7 +197,7 @@ async def serve_smtp(certificate: Certificate) -> AsyncIterator[Serve]:
         async def serve(tls: Tls, **options: Any) -> SmtpServer:
             smtp = SmtpServer()
             factory = partial(
-                SMTP,
+                Counted,
                 smtp,
                 hostname="mail.test",
                 loop=asyncio.get_running_loop(),

@@ -12,8 +12,6 @@ from enum import StrEnum
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from services.analytics.figures.measure import SUCCESS, Comparison, Counts, Kind
 
 if TYPE_CHECKING:
@@ -108,6 +106,8 @@ def mean(values: Mapping[float, int]) -> float:
 
 def bootstrap_mean(values: Mapping[float, int]) -> tuple[float, float]:
     """The percentile bootstrap's interval of a mean: drawing with replacement is a multinomial draw of the counts."""
+    import numpy as np  # ruff: ignore[import-outside-top-level] -- start time
+
     scores = sorted(value for value, count in values.items() if count)
     counts = np.array([values[score] for score in scores], dtype=np.int64)
     size = int(counts.sum())
