@@ -1,6 +1,7 @@
 """Passkeys: made, listed, named and taken away, through the front door."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from core.cursors import encode_id
 from core.settings import Settings
 from models import Passkey, RecoveryCode, Totp, User
 from models.accounts import Role
+from services.mfa.passkeys import enrolment
 from services.mfa.passkeys.relying_party import relying_party
 from tests.clock import START, ManualClock
 from tests.conftest import Start
@@ -246,8 +248,15 @@ async def test_a_credential_belongs_to_one_account(porchlight: Porchlight) -> No
     assert await notices_of(porchlight, other) == []
 
 
-async def test_first_factors_at_once_give_one_set_of_codes(start: Start) -> None:
+async def test_first_factors_at_once_give_one_set_of_codes(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two passkeys that are finished together: both count, one of them brings the recovery codes."""
+    both, verified = threading.Barrier(2), vars(enrolment)["verified_creation"]
+
+    def together(*given: Any) -> Any:
+        both.wait(10)  # both challenges are spent by now
+        return verified(*given)
+
+    monkeypatch.setattr(enrolment, "verified_creation", together)
     doors = [await start(), await start()]
     person = await doors[0].register()
     credentials = [Authenticator().create(await creation_options(door, person)) for door in doors]

@@ -147,10 +147,10 @@ class Worker:
         """Try again what may succeed later, and what nobody foresaw; give up what never will."""
         hopeless = isinstance(error, PorchlightError) and not isinstance(error, Unavailable)
         reason = f"{type(error).__name__}: {str(error) or f'more than {self._deadline:g} s'}"
-        outcome = await jobs.fail(self._app, job, reason, retry=not hopeless)
         task = self._tasks.get(job.kind)
-        if outcome is Outcome.DEAD and isinstance(task, Careful):
-            await task.given_up(self._app, job.payload)
+        if isinstance(task, Careful) and (hopeless or job.attempts >= jobs.MAX_ATTEMPTS):
+            await task.given_up(self._app, job.payload)  # before the job rests: who dies in between is asked again
+        outcome = await jobs.fail(self._app, job, reason, retry=not hopeless)
         expected = isinstance(error, Unavailable | UnknownKindError)
         level = logging.WARNING if expected and outcome is not Outcome.DEAD else logging.ERROR
         trace = None if expected or hopeless else error

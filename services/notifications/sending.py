@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from tortoise.exceptions import IntegrityError
+
 from adapters.mail import MailRejected
 from models.accounts import User
 from models.mail import DeliveryStatus, MailDelivery
@@ -104,10 +106,15 @@ async def _settle(
         code=code,
         at=app.clock.now(),
     )
-    async with app.database.transaction():
-        if letter.settled is not None:
-            await letter.settled(app, delivery, status)
-        if entry.user_id is not None and not await User.exists(id=entry.user_id):
-            entry.user_id = None  # who has gone meanwhile
-        await MailDelivery.bulk_create([entry], ignore_conflicts=True)
+    if entry.user_id is not None and not await User.exists(id=entry.user_id):
+        entry.user_id = None  # who has gone meanwhile
+    try:
+        async with app.database.transaction():
+            await entry.save(force_create=True)
+            if letter.settled is not None:
+                await letter.settled(app, delivery, status)
+    except IntegrityError:
+        if not await MailDelivery.exists(key=delivery.key):
+            raise
+        return
     app.metrics.mail.labels(letter.name, status).inc()
