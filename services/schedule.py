@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from tortoise.expressions import F
+from tortoise.expressions import F, Q
 
 from models.jobs import Job
 from models.schedule import ScheduleRun
@@ -74,6 +74,8 @@ async def ended(app: App, job: Job, started_at: datetime, outcome: Outcome, erro
     if kind != job.kind or outcome is Outcome.LOST or not (second.isascii() and second.isdecimal()):
         return
     now, slot_at = app.clock.now(), datetime.fromtimestamp(int(second), UTC)
+    if slot_at < now - FORGOTTEN:
+        return  # a key of an earlier version, which named slots by number
     told = {
         "started_at": started_at,
         "ended_at": now,
@@ -84,7 +86,8 @@ async def ended(app: App, job: Job, started_at: datetime, outcome: Outcome, erro
         told["succeeded_at"] = now
     if outcome is not Outcome.RETRIED:
         told["ended_slot_at"] = slot_at
-    await ScheduleRun.filter(kind=kind, slot_at__gte=slot_at).update(**told)
+    newest = Q(ended_slot_at__isnull=True) | Q(ended_slot_at__lte=slot_at)
+    await ScheduleRun.filter(newest, kind=kind, slot_at__gte=slot_at).update(**told)
 
 
 async def overview(app: App) -> list[ScheduleRun]:

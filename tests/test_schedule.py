@@ -51,7 +51,7 @@ async def test_each_slot_has_one_job(app: App, clock: ManualClock) -> None:
         assert await slots() == [f"test:{minute + 60 * number}" for number in range(count)]
 
 
-async def test_slots_that_nobody_saw_are_not_made_up_for(app: App, clock: ManualClock) -> None:
+async def test_slots_that_nobody_saw_are_made_up_for_once(app: App, clock: ManualClock) -> None:
     """After a night without a worker there is one job, not hundreds; a clock that is set back brings none."""
     schedule = Schedule(app, [EVERY_MINUTE])
     await schedule.enqueue()

@@ -6,10 +6,11 @@ import signal
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import nullcontext
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from structlog.contextvars import bound_contextvars
 from structlog.testing import capture_logs
@@ -19,6 +20,7 @@ from core.settings import Settings
 from models import Job, Role, ScheduleRun
 from services import jobs, schedule
 from services.app import App, open_app
+from services.jobs import Outcome
 from services.schedule import SUPERSEDED
 from tests.clock import START, ManualClock
 from tests.porchlight import Porchlight
@@ -156,6 +158,16 @@ async def test_no_run_overlaps_with_another(app: App, clock: ManualClock) -> Non
     assert (work.calls, await row()) == (2, (START + 2 * MINUTE, START + 2 * MINUTE, "done", None, 1))
 
 
+async def test_what_ends_late_tells_nothing(app: App, clock: ManualClock) -> None:
+    """Not after a later slot has ended, and not by a key of an earlier version, which bears a number."""
+    await look(worker_of(app, Work()))
+    seen = await row()
+    for second in (START - MINUTE, datetime.fromtimestamp(29_540_640, UTC)):
+        late = Job(kind="test", dedup_key=schedule.key_of("test", second))
+        await schedule.ended(app, late, clock.now(), Outcome.DEAD, ValueError("late"))
+    assert await row() == seen
+
+
 async def test_slots_may_change_their_length(app: App, clock: ManualClock) -> None:
     """As in a rolling deployment, both ways: nobody waits for decades because numbers of slots are smaller now."""
     work = Work()
@@ -227,6 +239,15 @@ async def test_only_administrators_see_it(porchlight: Porchlight) -> None:
         "lastEndedAt": START.isoformat(), "lastSucceededAt": START.isoformat(), "lastOutcome": "DONE",
         "lastError": None, "nextAt": (START + MINUTE).isoformat(), "missed": 0,
     }  # fmt: skip
+    async with httpx.AsyncClient(base_url=porchlight.url) as client:
+        exposed = (await client.get("/metrics")).text
+        assert 'porchlight_schedule_last_success_age_seconds{kind="test"} 0.0' in exposed
+        with app.database.bound():
+            await ScheduleRun.all().update(succeeded_at=None)
+        exposed = (await client.get("/metrics")).text
+        assert 'porchlight_schedule_last_success_age_seconds{kind="test"} +Inf' in exposed
+        with app.database.bound():
+            await ScheduleRun.all().update(succeeded_at=START)
     with app.database.bound():
         lines = await runs.report(app)
     assert [line.split() for line in lines[1:]] == [["test", "60", "s", "2026-03-02", "09:00:00", "done", "0"]]

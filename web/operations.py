@@ -78,8 +78,9 @@ class Operations:
             return math.nan
 
     async def _tell_schedule(self) -> None:
-        """How long ago recurring work was last done; as before while the database cannot tell."""
+        """How long ago recurring work was last done: for ever, where it never was. Nothing while nobody can tell."""
         app = self._app
+        app.metrics.schedule_age.clear()
         try:
             async with asyncio.timeout(DEADLINE):
                 known = await schedule.overview(app)
@@ -87,9 +88,8 @@ class Operations:
             log.warning("database.unavailable", error=str(error))
             return
         for row in known:
-            if row.succeeded_at is not None:
-                age = (app.clock.now() - row.succeeded_at).total_seconds()
-                app.metrics.schedule_age.labels(row.kind).set(age)
+            age = (app.clock.now() - row.succeeded_at).total_seconds() if row.succeeded_at else math.inf
+            app.metrics.schedule_age.labels(row.kind).set(age)
 
     async def jwks(self, _: Request) -> Response:
         """The public keys that access tokens are verified with."""
