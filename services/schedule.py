@@ -18,7 +18,7 @@ from services import jobs
 from services.jobs import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from services.app import App
 
@@ -47,13 +47,22 @@ async def rows(kinds: Iterable[str]) -> dict[str, ScheduleRun]:
     return {row.kind: row for row in await ScheduleRun.filter(kind__in=list(kinds))}
 
 
-async def take(app: App, kind: str, every: timedelta, slot_at: datetime, row: ScheduleRun | None) -> bool:
+async def begin(app: App, slots: Mapping[str, tuple[timedelta, datetime]]) -> None:
+    """Write rows and jobs of kinds without a row: length of slot and beginning by name. Two workers do so once."""
+    rows = [
+        ScheduleRun(kind=kind, every=int(every.total_seconds()), slot_at=slot_at, missed=0)
+        for kind, (every, slot_at) in slots.items()
+    ]
+    async with app.database.transaction():
+        await ScheduleRun.bulk_create(rows, ignore_conflicts=True)
+        await jobs.enqueue_all([jobs.job(app, row.kind, {}, dedup_key=key_of(row.kind, row.slot_at)) for row in rows])
+
+
+async def take(app: App, kind: str, every: timedelta, slot_at: datetime, row: ScheduleRun) -> bool:
     """Write the job of a slot, unless it has one; whether the slot is settled, by this worker or another one.
 
     False when a job of the kind runs: it is worth asking again. `row` is what is known of the kind.
     """
-    if row is None:
-        row = await _first(kind, every, slot_at)
     if row.slot_at >= slot_at:
         return True
     missed = max(0, int((slot_at - row.slot_at) / every) - 1)
@@ -93,13 +102,6 @@ async def ended(app: App, job: Job, started_at: datetime, outcome: Outcome, erro
 async def overview(app: App) -> list[ScheduleRun]:
     """What is scheduled, by name. What no worker has scheduled for a month is left out. One query."""
     return await ScheduleRun.filter(slot_at__gt=app.clock.now() - FORGOTTEN).order_by("kind")
-
-
-async def _first(kind: str, every: timedelta, slot_at: datetime) -> ScheduleRun:
-    """The row of a kind that is new: nothing has been missed yet."""
-    row = ScheduleRun(kind=kind, every=int(every.total_seconds()), slot_at=slot_at - every, missed=0)
-    await ScheduleRun.bulk_create([row], ignore_conflicts=True)
-    return await ScheduleRun.get(kind=kind)
 
 
 async def _supersede(app: App, key: str) -> None:

