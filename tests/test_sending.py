@@ -184,6 +184,7 @@ async def test_a_user_who_goes_meanwhile_takes_the_entry_along(app: App, sent: l
     app.mail.send = leaving  # type: ignore[method-assign]
     with app.database.bound():
         await send(app, "welcome", {"user_id": 1}, delivery="1")
+        assert (await MailDelivery.get()).address_hash is None
     assert await ended(app) == [("welcome", DeliveryStatus.SENT, None, sent[0])]
 
 

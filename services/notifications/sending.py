@@ -107,7 +107,7 @@ async def _settle(
         at=app.clock.now(),
     )
     if entry.user_id is not None and not await User.exists(id=entry.user_id):
-        entry.user_id = None  # who has gone meanwhile
+        entry.user_id = entry.address_hash = None  # who has gone meanwhile leaves nothing
     try:
         async with app.database.transaction():
             await entry.save(force_create=True)
