@@ -13,6 +13,7 @@ from models.billing import (
     WebhookEvent,
     WebhookState,
 )
+from models.budgets import ModelSpend
 from models.clock import ClockOffset
 from models.devices import Device
 from models.feedback import Feedback
@@ -68,6 +69,7 @@ __all__ = [
     "MailDelivery",
     "MailPreference",
     "MailSuppression",
+    "ModelSpend",
     "OnboardingStep",
     "OneTimeToken",
     "Passkey",

@@ -10,6 +10,7 @@ from models.accounts import User
 from models.analytics import Event
 from models.audit import AuditEvent
 from models.billing import BillingCustomer, CheckoutAttempt, Invoice, PlanSubscription, WebhookEvent
+from models.budgets import ModelSpend
 from models.devices import Device
 from models.feedback import Feedback
 from models.figures import ActiveWeek
@@ -196,6 +197,7 @@ SECTIONS: tuple[Section, ...] = (
         "interactions", Interaction, "kind", "occurred_at", "created_at", "idempotency_key", "recommendation",
         item="item__key", title="item__title",
     ),
+    table("modelSpends", ModelSpend, "day", "tokens", "micros"),
     table("onboarding", OnboardingStep, "step", "done_at"),
     table("feedback", Feedback, "score", "comment", "surface", "at"),
     table("notificationPreferences", MailPreference, "topic", "wanted", "changed_at"),
