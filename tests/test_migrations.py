@@ -57,6 +57,13 @@ class TestOurHistory:
         await seed(url)
         assert await shapes_of(url) == await fresh("models")
 
+    async def test_step_by_step(self, empty_database_url: str, fresh: Callable[[str], Any]) -> None:
+        """One migration after the other leads to the schema that an empty database gets at once."""
+        names = await pending(empty_database_url)
+        assert await migrate(empty_database_url, "0001") == names[:1]
+        assert await migrate(empty_database_url) == names[1:]
+        assert await shapes_of(empty_database_url) == await fresh("models")
+
     async def test_nothing_left_to_make(self) -> None:
         """The models ask for no migration that is not there."""
         assert await make("nothing") is None

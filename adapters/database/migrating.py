@@ -15,7 +15,7 @@ from typing import Literal
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.context import TortoiseContext
 from tortoise.migrations.autodetector import MigrationAutodetector
-from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
+from tortoise.migrations.executor import MigrationExecutor, MigrationTarget, PlanStep
 from tortoise.migrations.operations import AddField, AlterModelOptions, Operation, RemoveField
 from tortoise.migrations.schema_editor.base import BaseSchemaEditor
 from tortoise.migrations.writer import MigrationWriter, format_migration_name
@@ -24,10 +24,14 @@ from tortoise.transactions import in_transaction
 from adapters.database.addresses import SqliteFile, parse
 from adapters.database.database import active
 from adapters.database.failures import reporting
+from adapters.database.founding import found
 from adapters.database.history import on_disk
 from adapters.database.schema import PostgresEditor, SqliteEditor
 
 Direction = Literal["forward", "backward"]
+
+HISTORY = "migrations"
+"""Our own. In it, a step on rows changes what is there and makes nothing out of nothing: see `founding`."""
 
 CONNECTION = "migrating"
 """Unlike a `Database`'s, so that what Tortoise keeps by connection's name stays apart."""
@@ -45,7 +49,7 @@ class BrokenReferencesError(Exception):
     """A migration would leave rows that refer to no row. Nothing was changed."""
 
 
-async def migrate(url: str, target: str | None = None, *, history: str = "migrations") -> list[str]:
+async def migrate(url: str, target: str | None = None, *, history: str = HISTORY) -> list[str]:
     """Apply what is pending, up to `target` (a name or its number), and give the names applied.
 
     A SQLite file that holds tables is copied first, beside itself. Raises `Unavailable` when the database is
@@ -55,13 +59,13 @@ async def migrate(url: str, target: str | None = None, *, history: str = "migrat
     return await _run(url, goal, "forward", history)
 
 
-async def downgrade(url: str, target: str, *, history: str = "migrations") -> list[str]:
+async def downgrade(url: str, target: str, *, history: str = HISTORY) -> list[str]:
     """Undo the migrations after `target`; `zero` undoes all. The names undone, latest first."""
     goal = "__first__" if target == "zero" else _resolve(target, history)
     return await _run(url, goal, "backward", history)
 
 
-async def make(name: str, *, history: str = "migrations", models: Sequence[str] = ("models",)) -> Path | None:
+async def make(name: str, *, history: str = HISTORY, models: Sequence[str] = ("models",)) -> Path | None:
     """Write the migration that takes the history to the models as they stand; None when there is nothing to do."""
     context = TortoiseContext()
     apps = {"models": {"models": list(models), "default_connection": "default", "migrations": history}}
@@ -75,7 +79,7 @@ async def make(name: str, *, history: str = "migrations", models: Sequence[str] 
     return _write(name, operations, history) if operations else None
 
 
-def make_empty(name: str, *, history: str = "migrations") -> Path:
+def make_empty(name: str, *, history: str = HISTORY) -> Path:
     """Write a migration without operations, for a change of data that is filled in by hand."""
     return _write(name, [], history)
 
@@ -126,10 +130,22 @@ async def _run(url: str, goal: str, direction: Direction, history: str) -> list[
         if steps and isinstance(address, SqliteFile):
             with reporting():
                 await asyncio.to_thread(_copy_aside, address.path, steps[0].migration.name)
-        await executor.migrate(targets, direction=direction, progress=note)
+        if history == HISTORY and goal == "__latest__" and await executor.nothing_is_applied():
+            done += await _found(executor, steps)
+        else:
+            await executor.migrate(targets, direction=direction, progress=note)
         if isinstance(address, SqliteFile):
             await _check_references(transaction)
     return done
+
+
+async def _found(executor: "_Executor", steps: Sequence[PlanStep]) -> list[str]:
+    """Make the whole schema of an empty database, and write down the names of what leads to it."""
+    names = [step.migration.name for step in steps]
+    await found(executor.editor(), [step.migration for step in steps], CONNECTION)
+    for name in names:
+        await executor.recorder.record_applied("models", name)
+    return names
 
 
 @asynccontextmanager
@@ -161,6 +177,9 @@ class _Executor(MigrationExecutor):
 
     def editor(self) -> BaseSchemaEditor:
         return self._schema_editor()
+
+    async def nothing_is_applied(self) -> bool:
+        return not await self.recorder.applied_migrations()
 
 
 async def _check_references(client: BaseDBAsyncClient) -> None:
