@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta, timezone
 from random import Random
 from typing import Any
 
@@ -233,3 +233,9 @@ def test_windows_are_whole_days() -> None:
     for since, until in ((MIDNIGHT - 400 * DAY, None), (START, MIDNIGHT), (START + DAY, None)):
         with pytest.raises(BadUserInput):
             window_of(since, until, START)
+    east, west = (timezone(timedelta(hours=hours)) for hours in (14, -12))
+    assert window_of(None, datetime.max.replace(tzinfo=west), START) == window_of(None, None, START)
+    assert window_of(None, START.replace(tzinfo=None), START) == window_of(None, START, START)
+    for since in (datetime.min.replace(tzinfo=east), datetime.max.replace(tzinfo=west)):
+        with pytest.raises(BadUserInput):
+            window_of(since, None, START)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 DAY = timedelta(days=1)
 DEFAULT = 90
 """Days that are looked at when nobody says which."""
+FURTHEST = 36_525 * DAY
+"""How far back a moment is told apart from another: no arithmetic leaves the calendar from there."""
 LONGEST = 400
 """Days that can be looked at: thirteen months."""
 
@@ -43,14 +45,15 @@ class Window:
         return [self.since + number * DAY for number in range((self.until - self.since).days)]
 
 
-def window_of(since: datetime | None, until: datetime | None, now: datetime) -> Window:
+def window_of(since: datetime | None, until: datetime | None, now: datetime, *, days: int = DEFAULT) -> Window:
     """The whole days in UTC that a span of time touches, none after today. Raises BadUserInput.
 
-    Without an end it ends now, without a beginning it is 90 days long.
+    Without an end it ends now, without a beginning it is `days` long. A moment without a zone is one in UTC.
     """
     tomorrow = now.astimezone(UTC).date() + DAY
-    end = tomorrow if until is None else min(tomorrow, _day_after(until))
-    start = end - DEFAULT * DAY if since is None else since.astimezone(UTC).date()
+    first = tomorrow - FURTHEST
+    end = tomorrow if until is None else max(first, min(tomorrow, _day_after(_known(until, first, tomorrow))))
+    start = end - days * DAY if since is None else _known(since, first, tomorrow).date()
     if start >= end:
         raise BadUserInput("`since` must lie before `until`, and not after today.")
     if (end - start).days > LONGEST:
@@ -87,7 +90,12 @@ async def rows(app: App, sql: str, values: Sequence[Any]) -> list[dict[str, Any]
     return [row | {"day": date.fromisoformat(row["day"])} if "day" in row else row for row in found]
 
 
+def _known(told: datetime, first: date, last: date) -> datetime:
+    """The moment in UTC, brought between two days: year 1 and year 9999 have no neighbours in every zone."""
+    zoned = told if told.tzinfo else told.replace(tzinfo=UTC)
+    return min(max(zoned, start_of(first)), start_of(last)).astimezone(UTC)
+
+
 def _day_after(moment: datetime) -> date:
-    """The day after the last one that `moment` is later than the start of."""
-    moment = moment.astimezone(UTC)
+    """The day after the last one that `moment`, in UTC, is later than the start of."""
     return moment.date() if moment.time() == time() else moment.date() + DAY

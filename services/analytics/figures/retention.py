@@ -60,10 +60,7 @@ async def retention(app: App, since: datetime | None, until: datetime | None) ->
 
     Without a beginning, the last 26.
     """
-    now = app.clock.now()
-    if since is None:
-        since = (until or now) - WEEKS * WEEK
-    window = window_of(since, until, now)
+    window = window_of(since, until, app.clock.now(), days=WEEKS * 7)
     found: dict[date, list[RetentionWeek]] = defaultdict(list)
     for row in await RetentionWeek.filter(cohort__gte=window.since, cohort__lt=window.until).order_by("cohort", "week"):
         found[row.cohort].append(row)
