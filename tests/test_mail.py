@@ -332,7 +332,7 @@ async def test_permanent_answer_rejects(plain_server: SmtpServer, answers: dict[
         await plain(plain_server).send(message())
     assert raised.value.code == code
     assert raised.value.reason
-    assert "ada" not in raised.value.message + str(logs)
+    assert "ada@" not in raised.value.message + str(logs)
     assert plain_server.messages == []
 
 
@@ -352,7 +352,7 @@ async def test_passing_answer_is_unavailable(plain_server: SmtpServer, answers: 
     with pytest.raises(Unavailable) as raised, capture_logs() as logs:
         await plain(plain_server).send(message())
     assert raised.value.retry_after > 0
-    assert "ada" not in str(logs)
+    assert "ada@" not in str(logs)
 
 
 @pytest.mark.parametrize(("answer", "raised"), [("550 5.1.1 Unknown", MailRejected), ("450 4.2.1 Busy", Unavailable)])

@@ -74,7 +74,7 @@ async def test_a_sent_letter_is_written_down_without_its_address(app: App, sent:
         [job] = await waiting("welcome")
         assert (row.key, row.topic, row.code, row.at) == (job.dedup_key, Topic.SECURITY, None, START)
         assert row.address_hash == suppression.address_hash(app, "ada@example.com")
-        assert "ada" not in str(await MailDelivery.all().values())
+        assert "ada@" not in str(await MailDelivery.all().values())
         await send(app, "welcome", job.payload, delivery=job.dedup_key)
     assert sent == [message_id]
     assert app.metrics.mail.labels("welcome", "SENT")._value.get() == 1

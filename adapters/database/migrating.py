@@ -16,22 +16,25 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.context import TortoiseContext
 from tortoise.migrations.autodetector import MigrationAutodetector
 from tortoise.migrations.executor import MigrationExecutor, MigrationTarget, PlanStep
+from tortoise.migrations.graph import MigrationKey
+from tortoise.migrations.migration import Migration
 from tortoise.migrations.operations import AddField, AlterModelOptions, Operation, RemoveField
 from tortoise.migrations.schema_editor.base import BaseSchemaEditor
+from tortoise.migrations.schema_generator.state import State
 from tortoise.migrations.writer import MigrationWriter, format_migration_name
 from tortoise.transactions import in_transaction
 
 from adapters.database.addresses import SqliteFile, parse
 from adapters.database.database import active
 from adapters.database.failures import reporting
-from adapters.database.founding import found
 from adapters.database.history import on_disk
 from adapters.database.schema import PostgresEditor, SqliteEditor
+from adapters.database.states import found, nothing
 
 Direction = Literal["forward", "backward"]
 
 HISTORY = "migrations"
-"""Our own. In it, a step on rows changes what is there and makes nothing out of nothing: see `founding`."""
+"""Our own. In it, a step on rows changes what is there and makes nothing out of nothing: see `states`."""
 
 CONNECTION = "migrating"
 """Unlike a `Database`'s, so that what Tortoise keeps by connection's name stays apart."""
@@ -177,6 +180,30 @@ class _Executor(MigrationExecutor):
 
     def editor(self) -> BaseSchemaEditor:
         return self._schema_editor()
+
+    async def _project_state(self, applied: set[MigrationKey], *, upto: MigrationKey | None = None) -> State:
+        state: State = nothing(CONNECTION)
+        for key in self._known(applied):
+            if key == upto:
+                break
+            await self._migration(key).apply(state, dry_run=True)
+        return state
+
+    async def _project_state_cache(self, applied: set[MigrationKey]) -> dict[MigrationKey, State]:
+        state: State = nothing(CONNECTION)
+        cache = {}
+        for key in self._known(applied):
+            cache[key] = state.clone()
+            await self._migration(key).apply(state, dry_run=True)
+        return cache
+
+    def _known(self, applied: set[MigrationKey]) -> list[MigrationKey]:
+        return [key for key in self._full_plan() if key in applied]
+
+    def _migration(self, key: MigrationKey) -> Migration:
+        found = self.loader.graph.nodes[key]
+        assert isinstance(found, Migration)
+        return found
 
     async def nothing_is_applied(self) -> bool:
         return not await self.recorder.applied_migrations()
