@@ -191,6 +191,8 @@ async def opened(app: App) -> AsyncGenerator[None, None]:
         with _naming("MAIL_URL", app.settings.mail_url):
             stack.push_async_callback(app.mail.close)
             await app.mail.open()
+        if app.ports.openai:
+            stack.push_async_callback(app.ports.openai.close)
         # Embeddings make themselves ready at their first use: the server opens them once it listens.
         stack.push_async_callback(app.embeddings.close)
         stack.push_async_callback(app.vectors.close)
