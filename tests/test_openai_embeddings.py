@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -127,12 +128,13 @@ async def test_answers_that_are_none_are_not_believed(
 
 async def test_deadline_is_one_for_all_requests(embeddings: Embeddings, vendor: OpenAIService) -> None:
     """What the first one took is not there for the second one."""
-    late = Fault(body=told(*((place, [1.0] * 64) for place in range(TEXTS))).body, delay=0.3)
-    vendor.faults = [late, Fault(delay=3.0)]
+    full = REQUEST_TOKENS // TEXT_TOKENS
+    late = replace(told(*((place, [1.0] * 64) for place in range(full))), delay=0.3)
+    vendor.faults = [late, Fault(delay=20.0)]
     start = time.monotonic()
     with pytest.raises(Unavailable):
-        await embeddings.embed(["tea"] * (TEXTS + 1), deadline=0.9)
-    assert time.monotonic() - start < 2.5
+        await embeddings.embed(["\U00013000" * 4000] * (full + 1), deadline=3.0)
+    assert time.monotonic() - start < 10
     assert len(vendor.asked) == 2
     with pytest.raises(Unavailable):
         await embeddings.embed(["tea"], deadline=0.0)
