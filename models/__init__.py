@@ -16,6 +16,7 @@ from models.billing import (
 from models.budgets import ModelSpend
 from models.clock import ClockOffset
 from models.devices import Device
+from models.embedding_spaces import EmbeddingProcess, EmbeddingSpace, ServingSpace
 from models.feedback import Feedback
 from models.figures import ActiveWeek, DepartedTrial, KpiDay, RetentionWeek
 from models.flags import FeatureFlag
@@ -44,6 +45,8 @@ __all__ = [
     "DeliveryStatus",
     "DepartedTrial",
     "Device",
+    "EmbeddingProcess",
+    "EmbeddingSpace",
     "EndPolicy",
     "Event",
     "EventDay",
@@ -81,6 +84,7 @@ __all__ = [
     "RetentionWeek",
     "Role",
     "ScheduleRun",
+    "ServingSpace",
     "Session",
     "SuppressionReason",
     "Totp",

@@ -61,6 +61,7 @@ class Operations:
         app.metrics.degraded.labels("bus").set(app.bus.degraded)
         app.metrics.degraded.labels("breaches").set(app.breaches.degraded)
         app.metrics.degraded.labels("payments").set(app.payments.degraded)
+        app.metrics.degraded.labels("embeddings").set(not app.spaces.able)
         app.metrics.countdowns.set(app.countdown.subscribers)
         app.metrics.tasks.set(len(asyncio.all_tasks()))
         app.metrics.blocks.set(sys.getallocatedblocks())

@@ -4,6 +4,7 @@ from services import accounts, audit, keys, measuring, notifications, pruning, r
 from services.analytics import keeping
 from services.analytics.figures import freezing, retention
 from services.billing import cards, following, forgetting, inbox, leaving, reconciling, working
+from services.embedding_spaces import moving
 from services.mfa import half_sessions
 from worker.letters import LETTERS
 from worker.loop import Task
@@ -25,6 +26,8 @@ TASKS: dict[str, Task] = {
     reconciling.EVENTS: reconciling.reconcile_events,
     reconciling.SUBSCRIPTIONS: reconciling.reconcile_subscriptions,
     reconciling.UNSEEN: reconciling.reconcile_unseen,
+    moving.FORGET: moving.forget,
+    moving.MOVE: moving.move,
     half_sessions.EXPIRE: half_sessions.expire,
     keys.RESEAL: keys.reseal,
     measuring.FOLD: measuring.fold,
