@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 
 from models.embedding_spaces import EmbeddingProcess, EmbeddingSpace, ServingSpace
-from services.embedding_spaces.keeping import CHANNEL, LIVE
+from services.embedding_spaces.keeping import CHANNEL, LIVE, Unable
 from services.recommendations.catalogue import embed_items
 
 if TYPE_CHECKING:
@@ -64,8 +64,9 @@ async def move(app: App, _: dict[str, Any]) -> None:
     for space in [space for space in claimed if serving and space.id != serving.space_id]:
         await EmbeddingSpace.filter(id=space.id).update(used_at=now)
         embeddings = app.spaces.embeddings_of(space)
-        for make in MAKERS:
-            await make(app, embeddings)
+        if not isinstance(embeddings, Unable):  # else a worker does it that was told to
+            for make in MAKERS:
+                await make(app, embeddings)
         if serving and await flip(app, serving.space_id, space):
             await app.bus.publish(CHANNEL, "")
 

@@ -43,7 +43,7 @@ def vector_of(text: str, dimension: int) -> list[float]:
 
 @dataclass
 class OpenAIService:
-    """`faults` come first, each once, where None is none. `answer` gives the text of a model's answer to a request's body."""
+    """`faults` come first, each once; None is none. `answer` gives the text of a model's answer to a request's body."""
 
     faults: list[Fault | None] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
