@@ -34,6 +34,33 @@ class Migration(migrations.Migration):
             bases=['Model'],
         ),
         ops.CreateModel(
+            name='ModelReservation',
+            fields=[
+                ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('user', fields.ForeignKeyField('models.User', source_field='user_id', db_constraint=True, to_field='id', related_name='model_reservations', on_delete=OnDelete.CASCADE)),
+                ('plan', fields.CharField(max_length=63)),
+                ('day', fields.CharField(max_length=10)),
+                ('model', fields.CharField(max_length=100)),
+                ('tokens', fields.BigIntField()),
+                ('micros', fields.BigIntField()),
+                ('expires_at', fields.DatetimeField(db_index=True, auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'model_reservations', 'app': 'models', 'pk_attr': 'id', 'table_description': 'What is set aside for one question, and counted in both sums, until it is settled or lapses.'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
+            name='PlanSpend',
+            fields=[
+                ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ('plan', fields.CharField(max_length=63)),
+                ('day', fields.CharField(max_length=10)),
+                ('tokens', fields.BigIntField()),
+                ('micros', fields.BigIntField()),
+            ],
+            options={'table': 'plan_spends', 'app': 'models', 'unique_together': (('plan', 'day'),), 'pk_attr': 'id', 'table_description': 'What everybody on one plan has spent on one day, what is reserved included.'},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
             name='ServingSpace',
             fields=[
                 ('id', fields.IntField(primary_key=True, unique=True, db_index=True)),

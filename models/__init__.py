@@ -13,7 +13,7 @@ from models.billing import (
     WebhookEvent,
     WebhookState,
 )
-from models.budgets import ModelSpend
+from models.budgets import ModelReservation, ModelSpend, PlanSpend
 from models.clock import ClockOffset
 from models.devices import Device
 from models.embedding_spaces import EmbeddingProcess, EmbeddingSpace, ServingSpace
@@ -72,10 +72,12 @@ __all__ = [
     "MailDelivery",
     "MailPreference",
     "MailSuppression",
+    "ModelReservation",
     "ModelSpend",
     "OnboardingStep",
     "OneTimeToken",
     "Passkey",
+    "PlanSpend",
     "PlanSubscription",
     "PlanSubscriptionStatus",
     "Purpose",

@@ -27,6 +27,7 @@ from core.settings import Settings, SettingsError
 from core.tokens import KeyRing
 from services import clock as clocks
 from services.billing import Catalogue, read_catalogue
+from services.budgets.prices import Prices, read_prices
 from services.embedding_spaces import SpaceKeeper
 from services.flags import FlagKeeper, read_flags
 from services.fraud.rules import Rules, RulesError, read_rules
@@ -59,6 +60,7 @@ class App:
     keys: KeyRing
     key_keeper: KeyKeeper
     catalogue: Catalogue
+    model_prices: Prices
     fraud_rules: Rules
     shadow_rules: Rules | None
     flags: FlagKeeper
@@ -152,6 +154,7 @@ def assemble(settings: Settings, ports: Ports | None = None, clock: Clock | None
         keys=keys,
         key_keeper=KeyKeeper(keys, Envelope(settings.secret_key), clock, ports.database, ports.bus),
         catalogue=catalogue,
+        model_prices=read_prices(),
         fraud_rules=read_rules(),
         shadow_rules=_shadow_rules(settings),
         flags=FlagKeeper(read_flags(plans=catalogue.plans), OpenFeatureFlags(), ports.database, ports.bus),

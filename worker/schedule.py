@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services import audit, measuring, pruning, schedule, trials, usage
+from services import audit, budgets, measuring, pruning, schedule, trials, usage
 from services.analytics import keeping
 from services.analytics.figures import freezing, retention
 from services.app import App
@@ -43,6 +43,7 @@ SCHEDULE = (
     Recurring(freezing.FREEZE, timedelta(hours=1)),
     Recurring(retention.RETAIN, timedelta(hours=1)),
     Recurring(usage.EXPIRE, timedelta(minutes=1)),
+    Recurring(budgets.LAPSE, timedelta(minutes=1)),
     Recurring(moving.MOVE, timedelta(minutes=1)),
     Recurring(moving.FORGET, timedelta(hours=1)),
     Recurring(half_sessions.EXPIRE, timedelta(minutes=15)),

@@ -1,6 +1,6 @@
 """Which service does which kind of job."""
 
-from services import accounts, audit, keys, measuring, notifications, pruning, recommendations, trials, usage
+from services import accounts, audit, budgets, keys, measuring, notifications, pruning, recommendations, trials, usage
 from services.analytics import keeping
 from services.analytics.figures import freezing, retention
 from services.billing import cards, following, forgetting, inbox, leaving, reconciling, working
@@ -12,6 +12,7 @@ from worker.loop import Task
 TASKS: dict[str, Task] = {
     accounts.DELETION: accounts.delete,
     audit.CHAIN: audit.chain,
+    budgets.LAPSE: budgets.lapse,
     freezing.FREEZE: freezing.freeze,
     retention.RETAIN: retention.retain,
     keeping.PRUNE: keeping.prune,
