@@ -1,6 +1,7 @@
 """The tables of spaces and of budgets come and go over a database that people already use."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from models import EmbeddingProcess, EmbeddingSpace, ModelReservation, PlanSpend, ServingSpace, User
 from tests.coming_and_going import come_and_go
@@ -16,12 +17,12 @@ async def test_up_down_up_over_rows(empty_database_url: str) -> None:
 
 
 async def used(url: str) -> None:
-    """A row of each."""
+    """Two rows of each."""
     async with opened(url) as database, database.transaction():
-        user = await User.create(email="ada", email_key="ada", password_hash="-", created_at=NOW)
-        space = await EmbeddingSpace.create(model="m", dimension=2, version="1", url="local://", used_at=NOW)
-        await ServingSpace.create(id=1, space=space, since=NOW)
-        await EmbeddingProcess.create(name="a", space=space, seen_at=NOW)
-        spent = {"plan": "free", "day": "2026-11-28", "tokens": 1, "micros": 1}
-        await PlanSpend.create(**spent)
-        await ModelReservation.create(**spent, user=user, model="m", expires_at=NOW)
+        for number, user in enumerate(await User.all().order_by("id"), start=1):
+            space = await EmbeddingSpace.create(model="m", dimension=number, version="1", url="local://", used_at=NOW)
+            await ServingSpace.create(id=number, space=space, since=NOW)
+            await EmbeddingProcess.create(name=f"{number}", space=space, seen_at=NOW)
+            spent: Any = {"plan": f"{number}", "day": "2026-11-28", "tokens": 1, "micros": 1}
+            await PlanSpend.create(**spent)
+            await ModelReservation.create(**spent, user=user, model="m", expires_at=NOW)

@@ -30,6 +30,7 @@ INSERT INTO {table} ({whose}, day, tokens, micros) VALUES ($1, $2, $3, $4)
 ON CONFLICT ({whose}, day) DO UPDATE
 SET tokens = {table}.tokens + excluded.tokens, micros = {table}.micros + excluded.micros
 WHERE {table}.tokens + excluded.tokens <= $5 AND {table}.micros + excluded.micros <= $6
+RETURNING id
 """
 _COUNT_USER = _COUNT.format(table="model_spends", whose="user_id")
 _COUNT_PLAN = _COUNT.format(table="plan_spends", whose="plan")
@@ -138,5 +139,5 @@ async def _count(
 ) -> None:
     """Count up, inside the caller's transaction. Raises _SpentError, which undoes it."""
     values = [whose, day, tokens, micros, most.tokens, most.micros]
-    if tokens > most.tokens or micros > most.micros or not await app.database.execute(statement, values):
+    if tokens > most.tokens or micros > most.micros or not await app.database.rows(statement, values):
         raise _SpentError(scope)
