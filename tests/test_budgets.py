@@ -101,11 +101,14 @@ async def test_money_ends_it_before_tokens_do(porchlight: Porchlight) -> None:
     assert 'porchlight_model_dollars_total{model="dear"} 0.00028' in metrics
 
 
-async def test_what_a_dead_process_reserved_comes_back(porchlight: Porchlight, clock: ManualClock) -> None:
+async def test_what_a_dead_process_reserved_comes_back(
+    porchlight: Porchlight, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """After two minutes, to the user and to the plan; an answer that comes even later is counted in full."""
     people = [await porchlight.register(f"{name}@example.com") for name in ("ada", "bob")]
     app = porchlight.app
     allow(porchlight)
+    monkeypatch.setattr(spending, "AT_ONCE", 2)
     with app.database.bound():
         late, *_ = [await budgets.reserve(app, person.user_id, 10) for person in [*people, *people]]
         assert late is not None
