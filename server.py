@@ -82,7 +82,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         print(self._screen, end="", flush=True)
-        await self._app.embeddings.open()
+        await self._app.spaces.warm()
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:

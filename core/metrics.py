@@ -40,6 +40,7 @@ class Metrics:
         )
         self._count_mail_and_billing()
         self._measure_work()
+        self._count_models()
         self.degraded = Gauge(
             "porchlight_degraded",
             "1 while a port serves with less than it should.",
@@ -81,6 +82,25 @@ class Metrics:
             "How long ago recurring work was last done, by kind.",
             ["kind"],
             registry=self.registry,
+        )
+
+    def _count_models(self) -> None:
+        self.breaker = Gauge(
+            "porchlight_breaker",
+            "Whether a vendor is left alone because it keeps failing: 0 no, 1 yes, 0.5 while one call tries again.",
+            ["vendor"],
+            registry=self.registry,
+        )
+        self.model_tokens = self._counter(
+            "porchlight_model_tokens_total", "Tokens that vendors' models took for people, by priced model.", "model"
+        )
+        self.model_dollars = self._counter(
+            "porchlight_model_dollars_total", "US dollars of these tokens by model-prices.yaml.", "model"
+        )
+        self.model_refusals = self._counter(
+            "porchlight_model_refusals_total",
+            "Questions that were not asked because a day's budget is used up, by whose: user, plan.",
+            "scope",
         )
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:

@@ -202,9 +202,6 @@ def _hashing(settings: Settings) -> list[str]:
 def _not_built(settings: Settings) -> list[str]:
     """Refuse what is agreed and not built yet, so that nobody believes it works."""
     refused = {
-        "EMBEDDINGS_URL: openai://… is not built yet; only local:// is accepted": (
-            settings.embeddings_url.startswith("openai")
-        ),
         "VECTORS_URL: weaviate://… is not built yet; only embedded:// is accepted": (
             settings.vectors_url.startswith("weaviate")
         ),

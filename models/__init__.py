@@ -13,9 +13,10 @@ from models.billing import (
     WebhookEvent,
     WebhookState,
 )
-from models.budgets import ModelSpend
+from models.budgets import ModelReservation, ModelSpend, PlanSpend
 from models.clock import ClockOffset
 from models.devices import Device
+from models.embedding_spaces import EmbeddingProcess, EmbeddingSpace, ServingSpace
 from models.feedback import Feedback
 from models.figures import ActiveWeek, DepartedTrial, KpiDay, RetentionWeek
 from models.flags import FeatureFlag
@@ -44,6 +45,8 @@ __all__ = [
     "DeliveryStatus",
     "DepartedTrial",
     "Device",
+    "EmbeddingProcess",
+    "EmbeddingSpace",
     "EndPolicy",
     "Event",
     "EventDay",
@@ -69,10 +72,12 @@ __all__ = [
     "MailDelivery",
     "MailPreference",
     "MailSuppression",
+    "ModelReservation",
     "ModelSpend",
     "OnboardingStep",
     "OneTimeToken",
     "Passkey",
+    "PlanSpend",
     "PlanSubscription",
     "PlanSubscriptionStatus",
     "Purpose",
@@ -81,6 +86,7 @@ __all__ = [
     "RetentionWeek",
     "Role",
     "ScheduleRun",
+    "ServingSpace",
     "Session",
     "SuppressionReason",
     "Totp",

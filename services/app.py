@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -26,11 +27,14 @@ from core.settings import Settings, SettingsError
 from core.tokens import KeyRing
 from services import clock as clocks
 from services.billing import Catalogue, read_catalogue
+from services.budgets.prices import Prices, read_prices
+from services.embedding_spaces import SpaceKeeper
 from services.flags import FlagKeeper, read_flags
 from services.fraud.rules import Rules, RulesError, read_rules
 from services.keys import KeyKeeper
 from services.measuring import Measuring
 from services.ports import Ports, choose_ports
+from services.recommendations.index import CHANNEL as ITEMS_EMBEDDED
 from services.recommendations.index import ItemIndex
 from services.sessions import CHANGED
 from services.signals import Signals
@@ -56,11 +60,13 @@ class App:
     keys: KeyRing
     key_keeper: KeyKeeper
     catalogue: Catalogue
+    model_prices: Prices
     fraud_rules: Rules
     shadow_rules: Rules | None
     flags: FlagKeeper
     countdown: Countdown
     measuring: Measuring
+    spaces: SpaceKeeper
     items: ItemIndex
     recommendations_changed: Signals
     sessions_changed: Signals
@@ -111,8 +117,8 @@ class App:
 
     @property
     def embeddings(self) -> Embeddings:
-        """How texts become vectors."""
-        return self.ports.embeddings
+        """How texts become vectors in the space that serves now. Who holds on to it stays in that space."""
+        return self.spaces.serving
 
     @property
     def vectors(self) -> Vectors:
@@ -126,6 +132,15 @@ def assemble(settings: Settings, ports: Ports | None = None, clock: Clock | None
     ports = ports or choose_ports(settings, clock)
     catalogue = read_catalogue()
     keys = KeyRing(settings.secret_key, issuer=settings.public_url, clock=clock)
+    spaces = SpaceKeeper(
+        settings.embeddings_url,
+        ports.embeddings,
+        ports.openai,
+        ports.database,
+        ports.bus,
+        clock,
+        moved=partial(ports.bus.publish, ITEMS_EMBEDDED, ""),
+    )
     return App(
         settings=settings,
         clock=clock,
@@ -139,12 +154,14 @@ def assemble(settings: Settings, ports: Ports | None = None, clock: Clock | None
         keys=keys,
         key_keeper=KeyKeeper(keys, Envelope(settings.secret_key), clock, ports.database, ports.bus),
         catalogue=catalogue,
+        model_prices=read_prices(),
         fraud_rules=read_rules(),
         shadow_rules=_shadow_rules(settings),
         flags=FlagKeeper(read_flags(plans=catalogue.plans), OpenFeatureFlags(), ports.database, ports.bus),
         countdown=Countdown(clock, ports.database, ports.bus),
         measuring=Measuring(clock, ports.database),
-        items=ItemIndex(ports.embeddings, ports.vectors, ports.database, ports.bus),
+        spaces=spaces,
+        items=ItemIndex(spaces, ports.vectors, ports.database, ports.bus),
         recommendations_changed=Signals(ports.bus, "recommendations.changed"),
         sessions_changed=Signals(ports.bus, CHANGED),
         trials_changed=Signals(ports.bus, "trials.changed"),
@@ -191,13 +208,15 @@ async def opened(app: App) -> AsyncGenerator[None, None]:
         with _naming("MAIL_URL", app.settings.mail_url):
             stack.push_async_callback(app.mail.close)
             await app.mail.open()
+        if app.ports.openai:
+            stack.push_async_callback(app.ports.openai.close)
         # Embeddings make themselves ready at their first use: the server opens them once it listens.
-        stack.push_async_callback(app.embeddings.close)
+        stack.push_async_callback(app.ports.embeddings.close)
         stack.push_async_callback(app.vectors.close)
         await app.vectors.open()
         stack.enter_context(app.database.bound())
         await stack.enter_async_context(clocks.following(app))
-        for kept in (app.key_keeper, app.flags, app.countdown):
+        for kept in (app.key_keeper, app.flags, app.countdown, app.spaces):
             stack.push_async_callback(kept.close)
             await kept.open()
         await stack.enter_async_context(app.measuring.writing())

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from adapters.breaches import Breaches, open_breaches
 from adapters.bus import Bus, open_bus
@@ -11,9 +12,10 @@ from adapters.database import Database, open_database
 from adapters.embeddings import Embeddings, open_embeddings
 from adapters.limits import Limits, open_limits
 from adapters.mail import Mail, open_mail
+from adapters.openai import DeadModel, OpenAI, refuse_dead
 from adapters.payments import Payments, open_payments
 from adapters.vectors import Vectors, open_vectors
-from core.clock import Clock
+from core.clock import Clock, SystemClock
 from core.settings import Settings, SettingsError
 
 Port = TypeVar("Port")
@@ -21,7 +23,7 @@ Port = TypeVar("Port")
 FORMS = {
     "DATABASE_URL": "sqlite://folder/file?busy_timeout=5000 or postgres://user:password@host:port/name?sslmode=require",
     "REDIS_URL": "redis://user:password@host:port/number or rediss://…",
-    "EMBEDDINGS_URL": "local://",
+    "EMBEDDINGS_URL": "local:// or openai://MODEL?dimensions=512",
     "VECTORS_URL": "embedded://",
     "BREACHES_URL": "https://host/range",
     "PAYMENTS_URL": "simulated://, simulated://FILE or stripe://",
@@ -42,6 +44,8 @@ class Ports:
     vectors: Vectors
     breaches: Breaches
     payments: Payments
+    openai: OpenAI | None = None
+    """Shared by whatever asks it; None without a key."""
 
 
 def choose_ports(settings: Settings, clock: Clock | None = None) -> Ports:
@@ -50,12 +54,14 @@ def choose_ports(settings: Settings, clock: Clock | None = None) -> Ports:
     `clock` is the simulated provider's time.
     """
     shared = settings.redis_url or "memory://"
+    openai = OpenAI(key=settings.openai_api_key, base_url=settings.openai_base_url) if settings.openai_api_key else None
+    _refuse_dead("EMBEDDINGS_URL", settings.embeddings_url, clock or SystemClock())
     return Ports(
         database=_chosen("DATABASE_URL", open_database, settings.database_url),
         limits=_chosen("REDIS_URL", open_limits, shared),
         bus=_chosen("REDIS_URL", open_bus, shared),
         mail=_chosen("MAIL_URL", open_mail, settings.mail_url),
-        embeddings=_chosen("EMBEDDINGS_URL", open_embeddings, settings.embeddings_url),
+        embeddings=_chosen("EMBEDDINGS_URL", partial(open_embeddings, openai=openai), settings.embeddings_url),
         vectors=_chosen("VECTORS_URL", open_vectors, settings.vectors_url),
         breaches=_chosen("BREACHES_URL", open_breaches, settings.breaches_url),
         payments=_chosen(
@@ -69,7 +75,18 @@ def choose_ports(settings: Settings, clock: Clock | None = None) -> Ports:
             ),
             settings.payments_url,
         ),
+        openai=openai,
     )
+
+
+def _refuse_dead(variable: str, url: str, clock: Clock) -> None:
+    """Refuse an `openai://` URL whose model has ended, by name. Raises SettingsError."""
+    parts = urlsplit(url)
+    if parts.scheme == "openai":
+        try:
+            refuse_dead(parts.netloc, clock.now().date())
+        except DeadModel as error:
+            raise SettingsError([f"{variable}: {error}"]) from error
 
 
 def _chosen(variable: str, choose: Callable[[str], Port], url: str) -> Port:

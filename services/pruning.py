@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tortoise.expressions import Q, Subquery
 
+from models.budgets import ModelSpend, PlanSpend
 from models.fraud import FraudAssessment, FraudCase, FraudKey, FraudListEntry
 from models.jobs import Job
 from models.mail import MailDelivery
@@ -72,11 +73,14 @@ async def prune_sessions(app: App, _: dict[str, Any]) -> None:
 
 
 async def prune_usage(app: App, _: dict[str, Any]) -> None:
-    """Forget reports and reservations that ended 35 days ago, and counters whose window ended 400 days ago."""
+    """Forget reports and reservations that ended 35 days ago, and sums whose window ended 400 days ago."""
     now = app.clock.now()
     await UsageRecord.filter(recorded_at__lt=now - USAGE_RECORDS_KEPT).delete()
     await UsageReservation.filter(ended_at__lt=now - USAGE_RECORDS_KEPT).delete()
     await UsageCounter.filter(ends_at__lt=now - USAGE_COUNTERS_KEPT).delete()
+    before = (now - USAGE_COUNTERS_KEPT).date().isoformat()
+    await ModelSpend.filter(day__lt=before).delete()
+    await PlanSpend.filter(day__lt=before).delete()
 
 
 async def prune_fraud(app: App, _: dict[str, Any]) -> None:

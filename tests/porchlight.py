@@ -231,7 +231,10 @@ class Porchlight:
 
 def prepared(settings: Settings, clock: ManualClock | None = None, ports: Ports | None = None) -> App:
     """An application, not yet opened, with the local model that all tests share. Webhooks come at once and in order."""
-    app = assemble(settings, replace(ports or choose_ports(settings, clock), embeddings=EMBEDDINGS), clock)
+    chosen = ports or choose_ports(settings, clock)
+    if settings.embeddings_url == "local://":
+        chosen = replace(chosen, embeddings=EMBEDDINGS)
+    app = assemble(settings, chosen, clock)
     if stripe := simulated_behind(app.payments):
         stripe.deliveries.weather = Weather()
     return app

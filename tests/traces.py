@@ -27,6 +27,7 @@ from models import (
     MailDelivery,
     MailPreference,
     MailSuppression,
+    ModelReservation,
     ModelSpend,
     OnboardingStep,
     Passkey,
@@ -96,7 +97,9 @@ async def filled(porchlight: Porchlight, email: str) -> Person:
                 created_at=START,
             )  # fmt: skip
         await OnboardingStep.create(**mine, step="take-tour", done_at=START)
-        await ModelSpend.create(**mine, day="2026-03-01", tokens=100, micros=40)
+        spent: Any = {**mine, "day": "2026-03-01", "tokens": 100, "micros": 40}
+        await ModelSpend.create(**spent)
+        await ModelReservation.create(**spent, plan="free", model="m", expires_at=START)
         await Feedback.create(**mine, window=1, score=5, comment=email, at=START)
         await Event.create(
             **mine, name="page.viewed", version=1, at=START, properties={"path": "/"}, idempotency_key=f"e-{email}"

@@ -15,6 +15,8 @@ from web.answers import json_answer
 
 DEADLINE = 2.0
 """Seconds that the database has for a figure."""
+BREAKER = {"closed": 0.0, "half_open": 0.5, "open": 1.0}
+"""What the metric says of a breaker's state."""
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +34,8 @@ class Operations:
     async def readyz(self, _: Request) -> Response:
         """200 while requests can be served; 503 without the database, and while one process drains.
 
-        A lost Redis is told as degraded and does not take the process out of rotation: it serves within bounds.
+        A lost Redis, or a vendor that is left alone, is told as degraded and does not take the process out of rotation:
+        it serves within bounds.
         """
         app = self._app
         try:
@@ -50,6 +53,8 @@ class Operations:
             "payments": "degraded" if app.payments.degraded else "ok",
             "recommendations": "ok" if app.items.ready else "preparing",
         }
+        if app.ports.openai:
+            parts["openai"] = "ok" if app.ports.openai.breaker.state == "closed" else "degraded"
         ready = database == "ok" and not app.draining
         status = "draining" if app.draining else "ready" if ready else "unavailable"
         return json_answer({"status": status, "parts": parts}, 200 if ready else 503)
@@ -61,6 +66,9 @@ class Operations:
         app.metrics.degraded.labels("bus").set(app.bus.degraded)
         app.metrics.degraded.labels("breaches").set(app.breaches.degraded)
         app.metrics.degraded.labels("payments").set(app.payments.degraded)
+        app.metrics.degraded.labels("embeddings").set(not app.spaces.able)
+        if app.ports.openai:
+            app.metrics.breaker.labels("openai").set(BREAKER[app.ports.openai.breaker.state])
         app.metrics.countdowns.set(app.countdown.subscribers)
         app.metrics.tasks.set(len(asyncio.all_tasks()))
         app.metrics.blocks.set(sys.getallocatedblocks())

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services import audit, measuring, pruning, schedule, trials, usage
+from services import audit, budgets, measuring, pruning, schedule, trials, usage
 from services.analytics import keeping
 from services.analytics.figures import freezing, retention
 from services.app import App
 from services.billing import forgetting, reconciling
+from services.embedding_spaces import moving
 from services.mfa import half_sessions
 
 
@@ -42,6 +43,9 @@ SCHEDULE = (
     Recurring(freezing.FREEZE, timedelta(hours=1)),
     Recurring(retention.RETAIN, timedelta(hours=1)),
     Recurring(usage.EXPIRE, timedelta(minutes=1)),
+    Recurring(budgets.LAPSE, timedelta(minutes=1)),
+    Recurring(moving.MOVE, timedelta(minutes=1)),
+    Recurring(moving.FORGET, timedelta(hours=1)),
     Recurring(half_sessions.EXPIRE, timedelta(minutes=15)),
 )
 """An event is chained within a minute: half of it is for the job to be taken and done."""

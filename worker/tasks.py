@@ -1,9 +1,10 @@
 """Which service does which kind of job."""
 
-from services import accounts, audit, keys, measuring, notifications, pruning, recommendations, trials, usage
+from services import accounts, audit, budgets, keys, measuring, notifications, pruning, recommendations, trials, usage
 from services.analytics import keeping
 from services.analytics.figures import freezing, retention
 from services.billing import cards, following, forgetting, inbox, leaving, reconciling, working
+from services.embedding_spaces import moving
 from services.mfa import half_sessions
 from worker.letters import LETTERS
 from worker.loop import Task
@@ -11,6 +12,7 @@ from worker.loop import Task
 TASKS: dict[str, Task] = {
     accounts.DELETION: accounts.delete,
     audit.CHAIN: audit.chain,
+    budgets.LAPSE: budgets.lapse,
     freezing.FREEZE: freezing.freeze,
     retention.RETAIN: retention.retain,
     keeping.PRUNE: keeping.prune,
@@ -25,6 +27,8 @@ TASKS: dict[str, Task] = {
     reconciling.EVENTS: reconciling.reconcile_events,
     reconciling.SUBSCRIPTIONS: reconciling.reconcile_subscriptions,
     reconciling.UNSEEN: reconciling.reconcile_unseen,
+    moving.FORGET: moving.forget,
+    moving.MOVE: moving.move,
     half_sessions.EXPIRE: half_sessions.expire,
     keys.RESEAL: keys.reseal,
     measuring.FOLD: measuring.fold,

@@ -45,7 +45,8 @@ class Embeddings(Protocol):
         """A vector of unit length for each text, in their order: an array of shape (texts, dimension).
 
         A text without content, empty or only white space, gives the zero vector, which is near to nothing. Of a longer
-        text the first `LONGEST` characters count. What is no Unicode, half of a surrogate pair, counts as `?`.
+        text the first `LONGEST` characters count, or as many of them as the model takes. What is no Unicode, half of a
+        surrogate pair, counts as `?`.
 
         Raises Unavailable when there is no answer within `deadline` seconds in all, or too many calls wait already.
         """

@@ -48,14 +48,21 @@ class OpenAI:
         self._key = key
         self._base_url = base_url
         self._client: AsyncOpenAI | None = None
+        self._opening = asyncio.Lock()
+
+    async def open(self) -> None:
+        """Make the client before the first question, whose deadline may be shorter than that takes."""
+        await self._opened()
 
     async def close(self) -> None:
         """End its connections."""
         if self._client is not None:
             await self._client.close()
 
-    async def ask(self, question: Callable[[AsyncOpenAI], Awaitable[T]], *, deadline: float) -> T:
-        """What the SDK gives, within `deadline` seconds in all, one retry included.
+    async def ask(
+        self, question: Callable[[AsyncOpenAI], Awaitable[T]], *, deadline: float, model: str | None = None
+    ) -> T:
+        """What the SDK gives, within `deadline` seconds in all, one retry included. `model` is told to the log.
 
         Raises Unavailable for whatever kept it from an answer that can be read, Refused, and whatever the caller's
         own time limit raises.
@@ -72,7 +79,7 @@ class OpenAI:
             self.breaker.abandoned()
             raise
         except Exception as fault:
-            raise self._failure(fault) from fault
+            raise self._failure(fault, model) from fault
         self.breaker.succeeded()
         return found
 
@@ -109,23 +116,40 @@ class OpenAI:
                 answer.output_parsed, usage.input_tokens if usage else 0, usage.output_tokens if usage else most_tokens
             )
 
-        return await self.ask(question, deadline=deadline)
+        return await self.ask(question, deadline=deadline, model=model)
 
     async def _opened(self) -> AsyncOpenAI:
-        if self._client is None:
-            self._client = await asyncio.to_thread(self._open)
-        return self._client
+        async with self._opening:
+            if self._client is None:
+                self._client = await asyncio.to_thread(self._open)
+            return self._client
 
     def _open(self) -> AsyncOpenAI:
         import openai  # ruff: ignore[import-outside-top-level] -- 0.6 s that only who asks it pays
 
         return openai.AsyncOpenAI(api_key=self._key, base_url=self._base_url or None, timeout=10.0, max_retries=1)
 
-    def _failure(self, fault: Exception) -> Unavailable:
-        """What the caller is told; the breaker is told first."""
+    def _failure(self, fault: Exception, model: str | None) -> Unavailable:
+        """What the caller is told; the breaker is told first.
+
+        What the vendor would not do for this one question, it would do for the next: it does not open the breaker,
+        or one person's pictures could close the way for all.
+        """
         import openai  # ruff: ignore[import-outside-top-level] -- as above; here it has long been imported
+        import pydantic  # ruff: ignore[import-outside-top-level] -- as above
 
         quota = isinstance(fault, openai.APIStatusError) and fault.code == "insufficient_quota"
-        self.breaker.failed(rest=QUOTA_REST if quota else None)
-        log.warning("openai.failed", cause=type(fault).__name__, quota=quota, breaker=self.breaker.state)
+        if isinstance(fault, openai.NotFoundError) and fault.code == "model_not_found":
+            log.error("openai.model_not_found", model=model)
+        of_the_question = (
+            openai.BadRequestError,
+            openai.NotFoundError,
+            openai.UnprocessableEntityError,
+            pydantic.ValidationError,
+        )
+        if isinstance(fault, of_the_question):
+            self.breaker.succeeded()
+        else:
+            self.breaker.failed(rest=QUOTA_REST if quota else None)
+        log.warning("openai.failed", cause=type(fault).__name__, model=model, quota=quota, breaker=self.breaker.state)
         return Unavailable(retry_after=max(1.0, self.breaker.retry_after))

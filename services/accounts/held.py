@@ -10,7 +10,7 @@ from models.accounts import User
 from models.analytics import Event
 from models.audit import AuditEvent
 from models.billing import BillingCustomer, CheckoutAttempt, Invoice, PlanSubscription, WebhookEvent
-from models.budgets import ModelSpend
+from models.budgets import ModelReservation, ModelSpend
 from models.devices import Device
 from models.feedback import Feedback
 from models.figures import ActiveWeek
@@ -198,6 +198,7 @@ SECTIONS: tuple[Section, ...] = (
         item="item__key", title="item__title",
     ),
     table("modelSpends", ModelSpend, "day", "tokens", "micros"),
+    table("modelReservations", ModelReservation, "plan", "day", "model", "tokens", "micros", "expires_at"),
     table("onboarding", OnboardingStep, "step", "done_at"),
     table("feedback", Feedback, "score", "comment", "surface", "at"),
     table("notificationPreferences", MailPreference, "topic", "wanted", "changed_at"),

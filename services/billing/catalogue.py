@@ -11,6 +11,7 @@ import yaml
 from core.strict_yaml import read_yaml
 from models.trials import EndPolicy
 from services.billing import money
+from services.billing.model_budgets import UNSAID, ModelBudget, read_budget
 
 CATALOGUE_FILE = Path(__file__).resolve().parents[2] / "plans.yaml"
 LARGEST_QUANTITY = 2**53
@@ -77,6 +78,7 @@ class Plan:
     retired: bool = False
     line: str = ""
     """What its intervals have in common: buying any plan of the line is buying what the trial was of."""
+    model_budget: ModelBudget = UNSAID
 
     def __post_init__(self) -> None:
         if not self.line:
@@ -196,6 +198,7 @@ def _plan(entry: dict[str, Any], trial: dict[str, Any], meters: dict[str, Meter]
         features=tuple(_feature(f"{entry['key']}.features.{key}", key, value, meters) for key, value in features),
         retired=_switch(entry.get("retired", False), f"{entry['key']}.retired"),
         line=_line(entry),
+        model_budget=read_budget(entry.get("model-budget"), f"{entry['key']}.model-budget"),
     )
 
 

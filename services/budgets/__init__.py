@@ -1,5 +1,6 @@
-"""What a person may spend on vendors' models in a day: reserved before a question, settled after its answer."""
+"""What people may spend on vendors' models in a day: reserved before a question, settled after its answer."""
 
-from services.budgets.spending import Reservation, reserve, settle
+from services.budgets.prices import Prices, read_prices
+from services.budgets.spending import LAPSE, Reservation, lapse, reserve, settle
 
-__all__ = ["Reservation", "reserve", "settle"]
+__all__ = ["LAPSE", "Prices", "Reservation", "lapse", "read_prices", "reserve", "settle"]

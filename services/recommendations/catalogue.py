@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import unicodedata
 from dataclasses import dataclass
@@ -17,12 +18,15 @@ from services import jobs
 from services.recommendations.index import CHANNEL
 
 if TYPE_CHECKING:
+    from adapters.embeddings import Embeddings
     from services.app import App
 
 CATALOGUE_FILE = Path(__file__).resolve().parent.parent.parent / "catalogue.yaml"
 PREPARE = "items.prepare"
 BATCH = 64
 """Items that are embedded at once."""
+WITHIN = 30.0
+"""Real seconds after which no further batch is begun: a job has to end before its lease does."""
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +63,7 @@ async def announce(app: App) -> None:
 async def prepare(app: App, _: dict[str, Any]) -> None:
     """Bring the file into rows, and every row that lacks a vector into the present space. Raises Unavailable."""
     await bring_in(app, read_entries())
-    await embed_items(app)
+    await embed_items(app, app.embeddings)
     await app.bus.publish(CHANNEL, "")
 
 
@@ -102,15 +106,21 @@ async def bring_in(app: App, entries: list[Entry]) -> None:
             await Item.bulk_create(rows[start : start + BATCH], on_conflict=["key"], update_fields=changing)
 
 
-async def embed_items(app: App) -> None:
-    """Embed what has no vector in the present space, or one of another text, a batch at a time."""
-    space = app.embeddings.space
+async def embed_items(app: App, embeddings: Embeddings) -> None:
+    """Embed what has no vector in the space of `embeddings`, or one of another text, a batch at a time.
+
+    What is not done within `WITHIN` seconds is left to the next call. Raises Unavailable.
+    """
+    space, now = embeddings.space, asyncio.get_running_loop().time
+    end = now() + WITHIN
     known = dict(await ItemVector.filter(model=space.model, version=space.version).values_list("item_id", "content"))
     items = await Item.filter(retired_at=None).order_by("position")
     missing = [item for item in items if known.get(item.id) != content_of(item)]
     for start in range(0, len(missing), BATCH):
+        if now() > end:
+            return
         batch = missing[start : start + BATCH]
-        vectors = await app.embeddings.embed([text_of(item) for item in batch])
+        vectors = await embeddings.embed([text_of(item) for item in batch])
         rows = [
             ItemVector(
                 item_id=item.id,

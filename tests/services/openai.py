@@ -43,9 +43,9 @@ def vector_of(text: str, dimension: int) -> list[float]:
 
 @dataclass
 class OpenAIService:
-    """`faults` come first, each once. `answer` gives the text of a model's answer to a request's body."""
+    """`faults` come first, each once; None is none. `answer` gives the text of a model's answer to a request's body."""
 
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[Fault | None] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
     answer: Callable[[dict[str, Any]], Any] = lambda _: {}
     """Gives what becomes JSON in the answer; a `str` is told as it is; None is a refusal."""
@@ -65,7 +65,7 @@ class OpenAIService:
         request = json.loads(body or b"{}")
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         self.asked.append({"path": scope["path"], "body": request, "headers": headers})
-        fault = self.faults.pop(0) if self.faults else Fault(body=self._found(scope["path"], request))
+        fault = (self.faults.pop(0) if self.faults else None) or Fault(body=self._found(scope["path"], request))
         await self._tell(fault, send)
 
     async def _tell(self, fault: Fault, send: Any) -> None:

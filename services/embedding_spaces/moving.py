@@ -1,0 +1,95 @@
+"""The way from one space to another: vectors made while the old one serves, one statement that flips, old ones gone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+import structlog
+
+from models.embedding_spaces import EmbeddingProcess, EmbeddingSpace, ServingSpace
+from services.embedding_spaces.keeping import CHANNEL, LIVE, Unable
+from services.recommendations.catalogue import embed_items
+
+if TYPE_CHECKING:
+    from adapters.embeddings import Embeddings
+    from services.app import App
+
+MOVE = "embeddings.move"
+FORGET = "embeddings.forget"
+KEPT = timedelta(days=1)
+"""How long vectors stay after their space was last used: who goes back to it within a day finds them."""
+FORGOTTEN_AT_ONCE = 5_000
+"""Vectors that one statement deletes."""
+
+# Who decides is this one statement. Every process that lives was told to use the space, one of them at least, and no
+# item lacks its vector: so there is no flip back and forth while an old release and a new one run side by side.
+_FLIP = """
+UPDATE serving_space SET space_id = $1, since = $2 WHERE id = 1 AND space_id = $7
+AND EXISTS (SELECT 1 FROM embedding_processes WHERE space_id = $1 AND seen_at > $3)
+AND NOT EXISTS (SELECT 1 FROM embedding_processes WHERE space_id <> $1 AND seen_at > $3)
+AND NOT EXISTS (
+  SELECT 1 FROM items WHERE retired_at IS NULL AND NOT EXISTS (
+    SELECT 1 FROM item_vectors WHERE item_id = items.id AND model = $4 AND version = $5 AND dimension = $6
+  )
+)
+"""
+_FORGET = """
+DELETE FROM item_vectors WHERE id IN (SELECT id FROM item_vectors WHERE model = $1 AND version = $2 LIMIT $3)
+"""
+
+log = structlog.get_logger(__name__)
+
+
+class Maker(Protocol):
+    """Makes the vectors that one kind of row lacks in a space, and stores them batch by batch."""
+
+    async def __call__(self, app: App, embeddings: Embeddings) -> None:
+        """Raises Unavailable, with what was made until then kept."""
+        ...
+
+
+MAKERS: tuple[Maker, ...] = (embed_items,)
+"""Whatever has vectors. What a space lacks of the last ones when it begins to serve is made by its own readers."""
+
+
+async def move(app: App, _: dict[str, Any]) -> None:
+    """Make what the spaces lack that living processes were told to use, and let the one that all were told serve.
+
+    What was made is kept, whatever stops it: the job of the next minute goes on. Raises Unavailable.
+    """
+    now = app.clock.now()
+    serving = await ServingSpace.get_or_none(id=1)
+    claimed = await EmbeddingSpace.filter(processes__seen_at__gt=now - LIVE).distinct().order_by("id")
+    for space in [space for space in claimed if serving and space.id != serving.space_id]:
+        await EmbeddingSpace.filter(id=space.id).update(used_at=now)
+        embeddings = app.spaces.embeddings_of(space)
+        if not isinstance(embeddings, Unable):  # else a worker does it that was told to
+            for make in MAKERS:
+                await make(app, embeddings)
+        if serving and await flip(app, serving.space_id, space):
+            await app.bus.publish(CHANNEL, "")
+
+
+async def flip(app: App, old: int, space: EmbeddingSpace) -> bool:
+    """Let a space serve in place of the one numbered `old`, if nothing speaks against it; whether it was done."""
+    now = app.clock.now()
+    values = [space.id, now, now - LIVE, space.model, space.version, space.dimension, old]
+    async with app.database.transaction():
+        if not await app.database.execute(_FLIP, values):
+            return False
+        await EmbeddingSpace.filter(id__in=[old, space.id]).update(used_at=now)
+    log.info("embeddings.flipped", model=space.model, version=space.version)
+    return True
+
+
+async def forget(app: App, _: dict[str, Any]) -> None:
+    """Delete the vectors of spaces that nobody has used for a day, and the signs of processes that are long dead."""
+    now = app.clock.now()
+    await EmbeddingProcess.filter(seen_at__lt=now - KEPT).delete()
+    unused = EmbeddingSpace.filter(used_at__lt=now - KEPT, serving__id__isnull=True, processes__id__isnull=True)
+    for space in await unused.order_by("id"):
+        while await app.database.execute(_FORGET, [space.model, space.version, FORGOTTEN_AT_ONCE]):
+            pass
+        await space.delete()
+        log.info("embeddings.forgotten", model=space.model, version=space.version)
