@@ -1,0 +1,1 @@
+"""Intents: what people ask for in their own words, as one of a list, with what they told besides."""
