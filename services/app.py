@@ -28,6 +28,7 @@ from services import clock as clocks
 from services.billing import Catalogue, read_catalogue
 from services.flags import FlagKeeper, read_flags
 from services.fraud.rules import Rules, RulesError, read_rules
+from services.intents import IntentKeeper, read_intents
 from services.keys import KeyKeeper
 from services.measuring import Measuring
 from services.ports import Ports, choose_ports
@@ -62,6 +63,7 @@ class App:
     countdown: Countdown
     measuring: Measuring
     items: ItemIndex
+    intents: IntentKeeper
     recommendations_changed: Signals
     sessions_changed: Signals
     trials_changed: Signals
@@ -144,6 +146,7 @@ def assemble(settings: Settings, ports: Ports | None = None, clock: Clock | None
         flags=FlagKeeper(read_flags(plans=catalogue.plans), OpenFeatureFlags(), ports.database, ports.bus),
         countdown=Countdown(clock, ports.database, ports.bus),
         measuring=Measuring(clock, ports.database),
+        intents=IntentKeeper(read_intents()),
         items=ItemIndex(ports.embeddings, ports.vectors, ports.database, ports.bus),
         recommendations_changed=Signals(ports.bus, "recommendations.changed"),
         sessions_changed=Signals(ports.bus, CHANGED),
@@ -191,6 +194,8 @@ async def opened(app: App) -> AsyncGenerator[None, None]:
         with _naming("MAIL_URL", app.settings.mail_url):
             stack.push_async_callback(app.mail.close)
             await app.mail.open()
+        if app.ports.openai:
+            stack.push_async_callback(app.ports.openai.close)
         # Embeddings make themselves ready at their first use: the server opens them once it listens.
         stack.push_async_callback(app.embeddings.close)
         stack.push_async_callback(app.vectors.close)

@@ -9,8 +9,10 @@ from adapters.breaches import Breaches, open_breaches
 from adapters.bus import Bus, open_bus
 from adapters.database import Database, open_database
 from adapters.embeddings import Embeddings, open_embeddings
+from adapters.intents import Intents, open_intents
 from adapters.limits import Limits, open_limits
 from adapters.mail import Mail, open_mail
+from adapters.openai import OpenAI
 from adapters.payments import Payments, open_payments
 from adapters.vectors import Vectors, open_vectors
 from core.clock import Clock
@@ -22,6 +24,7 @@ FORMS = {
     "DATABASE_URL": "sqlite://folder/file?busy_timeout=5000 or postgres://user:password@host:port/name?sslmode=require",
     "REDIS_URL": "redis://user:password@host:port/number or rediss://…",
     "EMBEDDINGS_URL": "local://",
+    "INTENTS_URL": "local:// or openai://MODEL",
     "VECTORS_URL": "embedded://",
     "BREACHES_URL": "https://host/range",
     "PAYMENTS_URL": "simulated://, simulated://FILE or stripe://",
@@ -42,6 +45,9 @@ class Ports:
     vectors: Vectors
     breaches: Breaches
     payments: Payments
+    intents: Intents
+    openai: OpenAI | None = None
+    """Shared by whatever asks it; None without a key."""
 
 
 def choose_ports(settings: Settings, clock: Clock | None = None) -> Ports:
@@ -50,6 +56,7 @@ def choose_ports(settings: Settings, clock: Clock | None = None) -> Ports:
     `clock` is the simulated provider's time.
     """
     shared = settings.redis_url or "memory://"
+    openai = OpenAI(key=settings.openai_api_key, base_url=settings.openai_base_url) if settings.openai_api_key else None
     return Ports(
         database=_chosen("DATABASE_URL", open_database, settings.database_url),
         limits=_chosen("REDIS_URL", open_limits, shared),
@@ -69,6 +76,8 @@ def choose_ports(settings: Settings, clock: Clock | None = None) -> Ports:
             ),
             settings.payments_url,
         ),
+        intents=_chosen("INTENTS_URL", partial(open_intents, openai=openai), settings.intents_url),
+        openai=openai,
     )
 
 

@@ -96,7 +96,8 @@ def _scores(to_centroids: Vectors, near: Vectors, labels: Labels) -> Matrix:
     """A score of each row for each intent."""
     intents = range(to_centroids.shape[1])
     best = [np.sort(near[:, labels == place], axis=1)[:, -NEAREST:].mean(axis=1) for place in intents]
-    return (to_centroids.astype(np.float64) + np.stack(best, axis=1)) / 2
+    scores: Matrix = (to_centroids.astype(np.float64) + np.stack(best, axis=1)) / 2
+    return scores
 
 
 def _features(scores: Matrix) -> Matrix:

@@ -28,6 +28,8 @@ LARGEST_NUMBER = 100_000
 FEWEST = 5
 """Phrasings of an intent: each is judged by the three nearest others, and one is left out to calibrate."""
 LONGEST_PHRASING = 200
+FEWEST_INTENTS = 2
+"""How sure one is depends on how far it is ahead of another."""
 _FIELDS = {"key", "operation", "permission", "items", "slots", "phrasings", "held_out"}
 
 
@@ -107,8 +109,8 @@ def _intents(document: dict[str, Any]) -> Intents:
         raise ValueError("version, intents and outside, and nothing else, would be right")
     version = _whole("version", document["version"], 1, LARGEST_NUMBER)
     intents = [_intent(entry) for entry in document["intents"]]
-    if len(intents) < 2 or len({intent.key for intent in intents}) != len(intents):
-        raise ValueError("two intents or more, each with another key, would be right")
+    if len(intents) < FEWEST_INTENTS or len({intent.key for intent in intents}) != len(intents):
+        raise ValueError(f"{FEWEST_INTENTS} intents or more, each with another key, would be right")
     outside = document["outside"]
     if outside.keys() != {"phrasings", "held_out"}:
         raise ValueError("outside: phrasings and held_out, and nothing else, would be right")

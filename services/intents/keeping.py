@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from services.intents.declaring import Intents
 
 LEARNING_DEADLINE = 30.0
-"""Seconds for embedding all phrasings: about one with the local model, longer when the catalogue is embedded besides."""
+"""Seconds for embedding all phrasings: about one with the local model, longer while the catalogue is embedded."""
 
 log = structlog.get_logger(__name__)
 
