@@ -27,6 +27,7 @@ from resolvers.feedback import FeedbackMutation
 from resolvers.figures import FiguresQuery
 from resolvers.flags import FlagsMutation, FlagsQuery
 from resolvers.fraud import FraudMutation, FraudQuery
+from resolvers.intents import IntentsQuery
 from resolvers.mfa import MfaMutation
 from resolvers.nodes import NodesQuery
 from resolvers.notifications import NotificationsMutation
@@ -65,6 +66,7 @@ class Query(
     FiguresQuery,
     FlagsQuery,
     FraudQuery,
+    IntentsQuery,
     NodesQuery,
     RecommendationsQuery,
     ScheduleQuery,

@@ -87,5 +87,4 @@ def _shape(names: tuple[str, ...], slots: tuple[str, ...]) -> Any:
     slot_name: Any = Literal[slots] if slots else str
     intent: Any = Literal[names]
     slot: Any = pydantic.create_model("Slot", name=(slot_name, ...), value=(str, ...))
-    listed: Any = list.__class_getitem__(slot)
-    return pydantic.create_model("Choice", intent=(intent, ...), slots=(listed, ...))
+    return pydantic.create_model("Choice", intent=(intent, ...), slots=(list[slot], ...))

@@ -17,12 +17,12 @@ _INTERVALS = {
 }
 _LEFT = r"\b(?:from|von|vom)\b.*?\b(?:to|auf|zu|zum|nach)\b|\b(?:instead of|rather than|statt|anstelle)\b.*$"
 """What somebody comes from, or does not want."""
-_NUMBERS = {
-    **{"a": 1, "an": 1, "another": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7},
-    **{"eight": 8, "nine": 9, "ten": 10, "twelve": 12, "fourteen": 14, "thirty": 30},
-    **{"ein": 1, "eine": 1, "einen": 1, "zwei": 2, "drei": 3, "vier": 4, "fünf": 5, "sechs": 6, "sieben": 7},
-    **{"acht": 8, "neun": 9, "zehn": 10, "zwölf": 12, "vierzehn": 14, "dreissig": 30},
-}
+_NUMBERS = (
+    {"a": 1, "an": 1, "another": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7}
+    | {"eight": 8, "nine": 9, "ten": 10, "twelve": 12, "fourteen": 14, "thirty": 30}
+    | {"ein": 1, "eine": 1, "einen": 1, "zwei": 2, "drei": 3, "vier": 4, "fünf": 5, "sechs": 6, "sieben": 7}
+    | {"acht": 8, "neun": 9, "zehn": 10, "zwölf": 12, "vierzehn": 14, "dreissig": 30}
+)
 _UNITS = {"day": 1, "tag": 1, "jour": 1, "día": 1, "week": 7, "woche": 7, "semaine": 7, "semana": 7}
 _DAYS = re.compile(
     rf"(?<![\w.,-])([0-9]{{1,6}}|{'|'.join(_NUMBERS)})\s+"
