@@ -43,7 +43,7 @@ class Judged:
         return sum(guess.confidence < least for guess in self.outside) / len(self.outside)
 
     def gap(self) -> float:
-        """How far confidence is from the share that is right, on average over bins, as many being outside as is assumed.
+        """How far confidence is from the share that is right, on average over bins; as many are outside as is assumed.
 
         This is the expected calibration error with five bins.
         """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import Unavailable
 from models.recommendations import Interaction, Item
-from services.pages import Page, cut
+from services.pages import Page, Rows, cut
 from services.recommendations.ranking import CANDIDATES, PRECISION, REFUSED, Recommendation, Slate
 
 if TYPE_CHECKING:
@@ -37,14 +37,15 @@ async def items_toward(app: App, user_id: int | None, vector: NDArray[np.float32
     places = sorted((-round(each.score, PRECISION), each.id) for each in near)
     low = bisect_right(places, (page.after[0], page.after[1])) if page.after else 0
     high = bisect_left(places, (page.before[0], page.before[1])) if page.before else len(places)
-    chosen = places[low:high][: page.size + 1] if page.forward else places[low:high][::-1][: page.size + 1]
-    items = {item.id: item for item in await Item.filter(id__in=[each for _, each in chosen], retired_at=None)}
+    within = places[low:high] if page.forward else places[low:high][::-1]
+    cutting = cut(within[: page.size + 1], page)
+    items = {item.id: item for item in await Item.filter(id__in=[each for _, each in cutting.rows], retired_at=None)}
     rows = [
         Recommendation(items[each], (negative, each), -negative, rank, "Because you asked for it", STRATEGY)
-        for rank, (negative, each) in enumerate(chosen, start=1)
+        for rank, (negative, each) in enumerate(cutting.rows, start=1)
         if each in items
     ]
-    return Slate(cut(rows, page), STRATEGY)
+    return Slate(Rows(rows, has_next=cutting.has_next, has_previous=cutting.has_previous), STRATEGY)
 
 
 async def category_near(app: App, vector: NDArray[np.float32]) -> str | None:
