@@ -7,6 +7,7 @@ import pytest
 
 from adapters.embeddings import LocalEmbeddings, Space
 from core.cursors import decode_id
+from core.errors import Unavailable
 from core.settings import Settings
 from models import Item
 from models.accounts import Role
@@ -100,19 +101,18 @@ async def test_anybody_is_told_what_they_ask_for(porchlight: Porchlight) -> None
     assert "photographing" not in metrics
 
 
-@pytest.mark.parametrize(
-    ("text", "confidence"),
-    [("", 1), (" \n\t\x00", 1), ("🎉🚀✨", 1), ("?!…", 1), ("who won the football match last night", None)],
-)
-async def test_what_asks_for_nothing_of_ours_is_unknown(
-    porchlight: Porchlight, text: str, confidence: float | None
-) -> None:
+async def test_what_asks_for_nothing_of_ours_is_unknown(porchlight: Porchlight) -> None:
     """Nothing is suggested; what has no words has no items either, and what has some is searched for."""
+    for text in ("", " \n\t\x00", "🎉🚀✨", "?!…"):
+        found = await resolve(porchlight, text)
+        assert found == {**UNKNOWN, "confidence": 1, "degradedReason": None, "alternatives": []}
+        assert await near(porchlight, text) is None
+    text = "who won the football match last night"
     found = await resolve(porchlight, text)
     assert UNKNOWN.items() <= found.items()
-    assert found["confidence"] == confidence or (confidence is None and found["confidence"] > 0.8)
-    assert len(found["alternatives"]) == (0 if confidence else 3)
-    assert (await near(porchlight, text) is None) == bool(confidence)
+    assert 0.8 < found["confidence"] < 1
+    assert len(found["alternatives"]) == 3
+    assert len(keys(await near(porchlight, text))) == 20
 
 
 async def test_a_text_is_bounded_and_odd_characters_do_no_harm(porchlight: Porchlight) -> None:
@@ -171,9 +171,27 @@ async def test_items_are_near_to_what_was_said(porchlight: Porchlight) -> None:
     assert await porchlight.codes(ITEMS, {"text": text, "first": 0}) == ["BAD_USER_INPUT"]
 
 
-async def test_before_there_are_vectors_nothing_is_near(porchlight: Porchlight) -> None:
-    """The intent is told all the same, without items and without a category that nobody knows."""
+class Away:
+    """Vectors that cannot be had."""
+
+    async def search(self, *_: Any, **__: Any) -> Any:
+        raise Unavailable
+
+    async def close(self) -> None: ...
+
+
+async def test_without_near_vectors_the_intent_is_told_all_the_same(
+    porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When they cannot be had, the items are unavailable and nothing else; before there are any, there are no items."""
     await until(lambda: porchlight.app.items.ready)
+    with monkeypatch.context() as patch:
+        patch.setitem(porchlight.app.ports.__dict__, "vectors", Away())
+        answer = (await porchlight.post(ITEMS, {"text": "teach me how to bake"})).json()
+        assert answer["data"] == {"resolveIntent": {"name": "find-items", "items": None}}
+        assert answer["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+        assert (await resolve(porchlight, "teach me how to bake"))["slots"] == {"topic": "bake"}
+    assert (await resolve(porchlight, "teach me how to bake"))["slots"] == {"topic": "bake", "category": "cooking"}
     porchlight.app.items.ready = False
     porchlight.app.items.categories = {}
     found = (await porchlight.ask(RESOLVE, {"text": "teach me cooking"}))["resolveIntent"]

@@ -41,7 +41,7 @@ async def second(app: App, user_id: int | None, text: str) -> Opinion:
         return Opinion()
     if not port.ready:
         return Opinion(reason=UNAVAILABLE)
-    options = _options(app.intents.intents)
+    options = options_of(app.intents.intents)
     reservation = await budgets.reserve(app, user_id, port.most_tokens(options))
     if reservation is None:
         return Opinion(reason=BUDGET)
@@ -56,7 +56,7 @@ async def second(app: App, user_id: int | None, text: str) -> Opinion:
     return Opinion(choice)
 
 
-def _options(intents: Intents) -> list[Option]:
+def options_of(intents: Intents) -> list[Option]:
     """The whole list, and that it is none of it."""
     listed = [
         Option(intent.key, intent.phrasings[:EXAMPLES], {name: slot.told for name, slot in intent.slots.items()})

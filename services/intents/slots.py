@@ -59,8 +59,7 @@ def _read(app: App, kind: SlotType, said: str) -> str | None:
             return words.only(key for key in categories(app) if words.stands_in(key.replace("-", " "), said))
         case SlotType.NUMBER:
             return words.days(said)
-        case SlotType.TEXT:
-            return words.topic(said)
+    return words.topic(said)
 
 
 def _plan(app: App, said: str) -> str | None:
@@ -84,8 +83,7 @@ def _checked(app: App, slot: Slot, text: str, value: str) -> Any:
             return value if value in categories(app) else None
         case SlotType.NUMBER:
             return _number(slot, value)
-        case SlotType.TEXT:
-            return _text(slot, text, value)
+    return _text(slot, text, value)
 
 
 def _number(slot: Slot, value: str) -> int | None:

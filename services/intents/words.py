@@ -46,7 +46,7 @@ _TOPICS = [
         r"\b(?:cours de|curso de|interesa la|interesa el)\s+(.+)",
     )
 ]
-_TAIL = re.compile(r"(?:\s+(?:please|bitte|lernen|these days|next|now|today))*[\s.!?…,;:]*$")
+_TAIL = re.compile(r"(?:(?:^|[\s.!?…,;:]+)(?:please|bitte|lernen|these days|next|now|today)(?!\w))*[\s.!?…,;:]*$")
 
 
 def only(values: Iterable[str]) -> str | None:
