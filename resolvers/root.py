@@ -27,7 +27,7 @@ from resolvers.feedback import FeedbackMutation
 from resolvers.figures import FiguresQuery
 from resolvers.flags import FlagsMutation, FlagsQuery
 from resolvers.fraud import FraudMutation, FraudQuery
-from resolvers.intents import IntentsQuery
+from resolvers.intents import IntentsMutation, IntentsQuery
 from resolvers.mfa import MfaMutation
 from resolvers.nodes import NodesQuery
 from resolvers.notifications import NotificationsMutation
@@ -85,6 +85,7 @@ class Mutation(
     FeedbackMutation,
     FlagsMutation,
     FraudMutation,
+    IntentsMutation,
     MfaMutation,
     OnboardingMutation,
     NotificationsMutation,

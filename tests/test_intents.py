@@ -9,7 +9,7 @@ from adapters.embeddings import LocalEmbeddings, Space
 from core.cursors import decode_id
 from core.errors import Unavailable
 from core.settings import Settings
-from models import Item
+from models import Interest, Item
 from models.accounts import Role
 from services.intents import IntentKeeper, read_intents
 from services.intents.resolving import cleaned
@@ -36,6 +36,8 @@ query($text: String!, $first: Int, $after: String, $last: Int, $before: String) 
 }
 """
 RECORD = "mutation($events: [InteractionInput!]!) { recordInteractions(interactions: $events) { accepted } }"
+ACCEPT = "mutation($text: String!) { acceptIntent(text: $text) { topic source } }"
+SET = "mutation($topics: [String!]!) { setInterests(topics: $topics) { topic } }"
 UNKNOWN: dict[str, Any] = {
     "name": "unknown",
     "slots": {},
@@ -205,6 +207,32 @@ async def test_calls_are_limited_by_client(porchlight: Porchlight) -> None:
     for _ in range(2):
         await porchlight.ask(f"{{ {aliases} }}")
     assert await porchlight.codes(RESOLVE, {"text": ""}) == ["RATE_LIMITED"]
+
+
+async def test_what_is_accepted_becomes_an_interest(porchlight: Porchlight) -> None:
+    """Only of who is signed in and sure; what was stated stays a statement; asking alone changes nothing."""
+    await until(lambda: porchlight.app.items.ready)
+    text = "my interests are yoga and running"
+    assert await porchlight.codes(ACCEPT, {"text": text}) == ["UNAUTHENTICATED"]
+    ada = await porchlight.register("ada@example.com")
+
+    async def accept(said: str) -> list[tuple[str, str]]:
+        data = await porchlight.ask(ACCEPT, {"text": said}, token=ada.access_token)
+        return sorted((each["topic"], each["source"]) for each in data["acceptIntent"])
+
+    assert (await resolve(porchlight, text, ada))["name"] == "set-interests"
+    for said in ("delete my account", "what should I learn next", "the sky is blue", "update my interests"):
+        assert await accept(said) == []
+    with porchlight.app.database.bound():
+        assert await Interest.all().count() == 0
+    with porchlight.counting_queries() as statements:
+        assert await accept(text) == [("health", "INTENT"), ("yoga and running", "INTENT")]
+    assert len([each for each in statements if not each.startswith(("BEGIN", "COMMIT"))]) == 5
+    with porchlight.app.database.bound():
+        weights: Any = await Interest.all().values_list("weight", flat=True)
+    assert all(0.7 <= weight < 1 for weight in weights)
+    await porchlight.ask(SET, {"topics": ["cooking"]}, token=ada.access_token)
+    assert await accept("teach me cooking") == [("cooking", "STATED")]
 
 
 class Slow:
