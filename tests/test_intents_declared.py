@@ -1,5 +1,6 @@
 """The list of intents as it ships: strictly read, made of what exists, and resolved as well as is claimed."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +20,7 @@ from tests.services.embeddings import EMBEDDINGS
 CATEGORIES = {number: entry.category for number, entry in enumerate(read_entries())}
 APP: Any = SimpleNamespace(catalogue=read_catalogue(), items=SimpleNamespace(categories=CATEGORIES))
 LISTED = read_intents()
+PAPER = Path(__file__).resolve().parent.parent / "docs" / "intents.md"
 FIVE = ["one", "two", "three", "four", "five"]
 
 
@@ -59,6 +61,13 @@ def test_every_operation_is_one_of_the_schema() -> None:
     assert schema.mutation_type is not None
     fields = {*schema.query_type.fields, *schema.mutation_type.fields}
     assert [intent.key for intent in LISTED.intents.values() if intent.operation not in fields] == []
+
+
+def test_the_paper_has_every_intent() -> None:
+    """docs/intents.md names each with its operation and its slots, in the file's order."""
+    rows = re.findall(r"^\| `([\w-]+)` \| `(\w+)`.* \| (.*)\|$", PAPER.read_text(encoding="utf-8"), re.MULTILINE)
+    told = [(key, operation, re.findall(r"`(\w+)`", named)) for key, operation, named in rows]
+    assert told == [(intent.key, intent.operation, list(intent.slots)) for intent in LISTED.intents.values()]
 
 
 async def test_it_is_resolved_as_well_as_the_papers_say() -> None:
