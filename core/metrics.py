@@ -74,6 +74,12 @@ class Metrics:
         )
 
     def _measure_work(self) -> None:
+        self.intents = self._counter(
+            "porchlight_intents_total",
+            "Utterances by the intent of the list, or unknown, and by who resolved them: local, openai.",
+            "intent",
+            "resolver",
+        )
         self.oldest_job = Gauge(
             "porchlight_oldest_job_seconds", "How long the longest-waiting due job has waited.", registry=self.registry
         )

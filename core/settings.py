@@ -51,6 +51,7 @@ class Settings:
     stripe_api_base: str = _variable("STRIPE_API_BASE", "", read.web_address)
     embeddings_url: str = _variable("EMBEDDINGS_URL", "local://", read.url("local", "openai"))
     vision_url: str = _variable("VISION_URL", "local://", read.url("local", "openai"))
+    intents_url: str = _variable("INTENTS_URL", "local://", read.url("local", "openai"))
     openai_api_key: str = _variable("OPENAI_API_KEY", "", read.text, secret=True)
     openai_base_url: str = _variable("OPENAI_BASE_URL", "", read.web_address)
     vectors_url: str = _variable("VECTORS_URL", "embedded://", read.url("embedded", "weaviate"), secret=True)
@@ -183,7 +184,12 @@ def _keys_of_vendors(settings: Settings) -> list[str]:
             missing.append("STRIPE_API_KEY: is required by PAYMENTS_URL=stripe://")
         if not settings.stripe_webhook_secret:
             missing.append("STRIPE_WEBHOOK_SECRET: is required by PAYMENTS_URL=stripe://")
-    for name, value in (("EMBEDDINGS_URL", settings.embeddings_url), ("VISION_URL", settings.vision_url)):
+    asked = {
+        "EMBEDDINGS_URL": settings.embeddings_url,
+        "VISION_URL": settings.vision_url,
+        "INTENTS_URL": settings.intents_url,
+    }
+    for name, value in asked.items():
         if value.startswith("openai") and not settings.openai_api_key:
             missing.append(f"OPENAI_API_KEY: is required by {name}=openai://…")
     return missing

@@ -27,6 +27,7 @@ from resolvers.feedback import FeedbackMutation
 from resolvers.figures import FiguresQuery
 from resolvers.flags import FlagsMutation, FlagsQuery
 from resolvers.fraud import FraudMutation, FraudQuery
+from resolvers.intents import IntentsMutation, IntentsQuery
 from resolvers.mfa import MfaMutation
 from resolvers.nodes import NodesQuery
 from resolvers.notifications import NotificationsMutation
@@ -65,6 +66,7 @@ class Query(
     FiguresQuery,
     FlagsQuery,
     FraudQuery,
+    IntentsQuery,
     NodesQuery,
     RecommendationsQuery,
     ScheduleQuery,
@@ -83,6 +85,7 @@ class Mutation(
     FeedbackMutation,
     FlagsMutation,
     FraudMutation,
+    IntentsMutation,
     MfaMutation,
     OnboardingMutation,
     NotificationsMutation,

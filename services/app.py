@@ -31,6 +31,7 @@ from services.budgets.prices import Prices, read_prices
 from services.embedding_spaces import SpaceKeeper
 from services.flags import FlagKeeper, read_flags
 from services.fraud.rules import Rules, RulesError, read_rules
+from services.intents import IntentKeeper, read_intents
 from services.keys import KeyKeeper
 from services.measuring import Measuring
 from services.ports import Ports, choose_ports
@@ -68,6 +69,7 @@ class App:
     measuring: Measuring
     spaces: SpaceKeeper
     items: ItemIndex
+    intents: IntentKeeper
     recommendations_changed: Signals
     sessions_changed: Signals
     trials_changed: Signals
@@ -162,6 +164,7 @@ def assemble(settings: Settings, ports: Ports | None = None, clock: Clock | None
         measuring=Measuring(clock, ports.database),
         spaces=spaces,
         items=ItemIndex(spaces, ports.vectors, ports.database, ports.bus),
+        intents=IntentKeeper(read_intents()),
         recommendations_changed=Signals(ports.bus, "recommendations.changed"),
         sessions_changed=Signals(ports.bus, CHANGED),
         trials_changed=Signals(ports.bus, "trials.changed"),

@@ -10,6 +10,7 @@ from adapters.breaches import Breaches, open_breaches
 from adapters.bus import Bus, open_bus
 from adapters.database import Database, open_database
 from adapters.embeddings import Embeddings, open_embeddings
+from adapters.intents import Intents, open_intents
 from adapters.limits import Limits, open_limits
 from adapters.mail import Mail, open_mail
 from adapters.openai import DeadModel, OpenAI, refuse_dead
@@ -24,6 +25,7 @@ FORMS = {
     "DATABASE_URL": "sqlite://folder/file?busy_timeout=5000 or postgres://user:password@host:port/name?sslmode=require",
     "REDIS_URL": "redis://user:password@host:port/number or rediss://…",
     "EMBEDDINGS_URL": "local:// or openai://MODEL?dimensions=512",
+    "INTENTS_URL": "local:// or openai://MODEL",
     "VECTORS_URL": "embedded://",
     "BREACHES_URL": "https://host/range",
     "PAYMENTS_URL": "simulated://, simulated://FILE or stripe://",
@@ -44,6 +46,7 @@ class Ports:
     vectors: Vectors
     breaches: Breaches
     payments: Payments
+    intents: Intents
     openai: OpenAI | None = None
     """Shared by whatever asks it; None without a key."""
 
@@ -56,6 +59,7 @@ def choose_ports(settings: Settings, clock: Clock | None = None) -> Ports:
     shared = settings.redis_url or "memory://"
     openai = OpenAI(key=settings.openai_api_key, base_url=settings.openai_base_url) if settings.openai_api_key else None
     _refuse_dead("EMBEDDINGS_URL", settings.embeddings_url, clock or SystemClock())
+    _refuse_dead("INTENTS_URL", settings.intents_url, clock or SystemClock())
     return Ports(
         database=_chosen("DATABASE_URL", open_database, settings.database_url),
         limits=_chosen("REDIS_URL", open_limits, shared),
@@ -75,6 +79,7 @@ def choose_ports(settings: Settings, clock: Clock | None = None) -> Ports:
             ),
             settings.payments_url,
         ),
+        intents=_chosen("INTENTS_URL", partial(open_intents, openai=openai), settings.intents_url),
         openai=openai,
     )
 

@@ -55,6 +55,7 @@ def test_empty_environment_gives_the_contracts_defaults() -> None:
         "STRIPE_API_BASE": "",
         "EMBEDDINGS_URL": "local://",
         "VISION_URL": "local://",
+        "INTENTS_URL": "local://",
         "OPENAI_API_KEY": "",
         "OPENAI_BASE_URL": "",
         "VECTORS_URL": "embedded://",
@@ -329,6 +330,7 @@ def test_introspection_follows_graphiql(graphiql: str, profile: str, open_: bool
         ({"PAYMENTS_URL": "stripe://", "STRIPE_API_KEY": "k"}, ["STRIPE_WEBHOOK_SECRET"]),
         ({"PAYMENTS_URL": "stripe://", "STRIPE_WEBHOOK_SECRET": ",", "STRIPE_API_KEY": "k"}, ["STRIPE_WEBHOOK_SECRET"]),
         ({"VISION_URL": "openai://m"}, ["OPENAI_API_KEY"]),
+        ({"INTENTS_URL": "openai://m"}, ["OPENAI_API_KEY"]),
     ],
 )
 def test_chosen_vendor_needs_its_key(environment: dict[str, str], names: list[str]) -> None:

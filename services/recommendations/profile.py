@@ -60,6 +60,38 @@ async def set_interests(app: App, user_id: int, topics: Sequence[str]) -> list[I
     return await interests_of(user_id)
 
 
+async def learn(app: App, user_id: int, topics: Sequence[tuple[str, float]], source: InterestSource) -> list[Interest]:
+    """Add topics with their weights to what is known of the user, and give the rows that they have now.
+
+    What is known already stays as it is. Raises BadUserInput, Unavailable.
+    """
+    weights = dict(zip(_cleaned([topic for topic, _ in topics]), [weight for _, weight in topics], strict=True))
+    space = app.embeddings.space
+    vectors = await app.embeddings.embed([topic.replace("-", " ") for topic in weights])
+    known: Any = await Item.filter(retired_at=None).distinct().values_list("category", flat=True)
+    rows = [
+        Interest(
+            user_id=user_id,
+            topic=topic,
+            topic_key=normalised(topic),
+            category=category if (category := "-".join(normalised(topic).split())) in known else None,
+            weight=weight,
+            source=source,
+            model=space.model,
+            version=space.version,
+            vector=vector.tobytes(),
+            created_at=app.clock.now(),
+        )
+        for (topic, weight), vector in zip(weights.items(), vectors, strict=True)
+    ]
+    async with app.database.transaction():
+        await User.filter(id=user_id).select_for_update().first()  # statements of one person take turns
+        await Interest.bulk_create(rows, ignore_conflicts=True)
+    await app.recommendations_changed.publish(str(user_id))
+    keys = [row.topic_key for row in rows]
+    return [row for row in await interests_of(user_id) if row.topic_key in keys]
+
+
 async def interests_of(user_id: int) -> list[Interest]:
     """All interests of a user, the strongest first."""
     return await Interest.filter(user_id=user_id).order_by("-weight", "id")

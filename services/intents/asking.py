@@ -1,0 +1,65 @@
+"""The second opinion, where our own is not sure: for who is signed in, within their budget and a few seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from adapters.intents import Choice, Option
+from adapters.openai import Refused
+from core.errors import Unavailable
+from services import budgets
+from services.intents.declaring import UNKNOWN
+
+if TYPE_CHECKING:
+    from services.app import App
+    from services.intents.declaring import Intents
+
+DEADLINE = 3.0
+"""Seconds in all."""
+EXAMPLES = 4
+"""Phrasings of each intent that a model is shown."""
+BUDGET, UNAVAILABLE, REFUSED = "budget", "unavailable", "refused"
+"""Why there is no second opinion although there should be one."""
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What was chosen; or why nothing was, None when nobody was to be asked."""
+
+    choice: Choice | None = None
+    reason: str | None = None
+
+
+async def second(app: App, user_id: int | None, text: str) -> Opinion:
+    """What the vendor chooses for `text`. Nobody asks at the expense of nobody.
+
+    What a failed question may have cost stays counted: the vendor may have read it.
+    """
+    port = app.ports.intents
+    if not port.asks or user_id is None:
+        return Opinion()
+    if not port.ready:
+        return Opinion(reason=UNAVAILABLE)
+    options = options_of(app.intents.intents)
+    reservation = await budgets.reserve(app, user_id, port.most_tokens(options))
+    if reservation is None:
+        return Opinion(reason=BUDGET)
+    caller = app.keys.identity("safety", str(user_id))
+    try:
+        choice = await port.choose(text, options, caller=caller, deadline=DEADLINE)
+    except Unavailable:
+        return Opinion(reason=UNAVAILABLE)
+    except Refused:
+        return Opinion(reason=REFUSED)
+    await budgets.settle(app, reservation, choice.tokens)
+    return Opinion(choice)
+
+
+def options_of(intents: Intents) -> list[Option]:
+    """The whole list, and that it is none of it."""
+    listed = [
+        Option(intent.key, intent.phrasings[:EXAMPLES], {name: slot.told for name, slot in intent.slots.items()})
+        for intent in intents.intents.values()
+    ]
+    return [*listed, Option(UNKNOWN, intents.outside[:EXAMPLES])]
