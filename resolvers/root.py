@@ -55,6 +55,7 @@ from schema.directives import Auth, Public
 from schema.errors import Error, RefusalHandler
 from schema.events import EventExecutor
 from schema.limits import DocumentLimits, NoIntrospection, TellsWhatRuns
+from schema.uploads import UPLOAD, Upload
 
 
 @strawberry.type(description="What can be asked.")
@@ -156,7 +157,7 @@ def build_schema(*, introspection: bool = True) -> Schema:
         extensions=extensions,
         execution_context_class=EventExecutor,
         exception_handlers=list(starmap(RefusalHandler, REFUSALS.items())),
-        config=StrawberryConfig(auto_camel_case=True, scalar_map={JSON: ANY_JSON}),
+        config=StrawberryConfig(auto_camel_case=True, scalar_map={JSON: ANY_JSON, Upload: UPLOAD}),
     )
 
 
