@@ -27,6 +27,7 @@ from resolvers.feedback import FeedbackMutation
 from resolvers.figures import FiguresQuery
 from resolvers.flags import FlagsMutation, FlagsQuery
 from resolvers.fraud import FraudMutation, FraudQuery
+from resolvers.images import ImagesMutation
 from resolvers.mfa import MfaMutation
 from resolvers.nodes import NodesQuery
 from resolvers.notifications import NotificationsMutation
@@ -43,6 +44,7 @@ from schema import (
     billing,
     challenges,
     fraud,
+    images,
     notifications,
     passkeys,
     purchase_results,
@@ -84,6 +86,7 @@ class Mutation(
     FeedbackMutation,
     FlagsMutation,
     FraudMutation,
+    ImagesMutation,
     MfaMutation,
     OnboardingMutation,
     NotificationsMutation,
@@ -119,6 +122,7 @@ REFUSALS: dict[type[Refusal], type[Error]] = {
     **challenges.REFUSALS,
     **emails.REFUSALS,
     **fraud.REFUSALS,
+    **images.REFUSALS,
     **notifications.REFUSALS,
     **sessions.REFUSALS,
     **signing_in.REFUSALS,

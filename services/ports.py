@@ -11,8 +11,10 @@ from adapters.database import Database, open_database
 from adapters.embeddings import Embeddings, open_embeddings
 from adapters.limits import Limits, open_limits
 from adapters.mail import Mail, open_mail
+from adapters.openai import OpenAI
 from adapters.payments import Payments, open_payments
 from adapters.vectors import Vectors, open_vectors
+from adapters.vision import Vision, open_vision
 from core.clock import Clock
 from core.settings import Settings, SettingsError
 
@@ -23,6 +25,7 @@ FORMS = {
     "REDIS_URL": "redis://user:password@host:port/number or rediss://…",
     "EMBEDDINGS_URL": "local://",
     "VECTORS_URL": "embedded://",
+    "VISION_URL": "local:// or openai://MODEL",
     "BREACHES_URL": "https://host/range",
     "PAYMENTS_URL": "simulated://, simulated://FILE or stripe://",
     "MAIL_URL": "outbox://folder or smtp://user:password@host:port?tls=starttls (implicit, none)",
@@ -40,6 +43,8 @@ class Ports:
     mail: Mail
     embeddings: Embeddings
     vectors: Vectors
+    openai: OpenAI | None
+    vision: Vision
     breaches: Breaches
     payments: Payments
 
@@ -50,6 +55,7 @@ def choose_ports(settings: Settings, clock: Clock | None = None) -> Ports:
     `clock` is the simulated provider's time.
     """
     shared = settings.redis_url or "memory://"
+    openai = OpenAI(key=settings.openai_api_key, base_url=settings.openai_base_url) if settings.openai_api_key else None
     return Ports(
         database=_chosen("DATABASE_URL", open_database, settings.database_url),
         limits=_chosen("REDIS_URL", open_limits, shared),
@@ -57,6 +63,8 @@ def choose_ports(settings: Settings, clock: Clock | None = None) -> Ports:
         mail=_chosen("MAIL_URL", open_mail, settings.mail_url),
         embeddings=_chosen("EMBEDDINGS_URL", open_embeddings, settings.embeddings_url),
         vectors=_chosen("VECTORS_URL", open_vectors, settings.vectors_url),
+        openai=openai,
+        vision=_chosen("VISION_URL", partial(open_vision, openai=openai), settings.vision_url),
         breaches=_chosen("BREACHES_URL", open_breaches, settings.breaches_url),
         payments=_chosen(
             "PAYMENTS_URL",

@@ -17,6 +17,7 @@ from models import (
     DeliveryStatus,
     Event,
     Feedback,
+    ImageAnalysis,
     Interaction,
     InteractionKind,
     Interest,
@@ -96,6 +97,10 @@ async def filled(porchlight: Porchlight, email: str) -> Person:
                 created_at=START,
             )  # fmt: skip
         await OnboardingStep.create(**mine, step="take-tour", done_at=START)
+        await ImageAnalysis.create(
+            **mine, fingerprint=email, model="m", prompt_version="1", tags=[["cooking", 0.4]], confidence=0.4,
+            created_at=START,
+        )  # fmt: skip
         await ModelSpend.create(**mine, day="2026-03-01", tokens=100, micros=40)
         await Feedback.create(**mine, window=1, score=5, comment=email, at=START)
         await Event.create(

@@ -1,6 +1,6 @@
 """Which service does which kind of job."""
 
-from services import accounts, audit, keys, measuring, notifications, pruning, recommendations, trials, usage
+from services import accounts, audit, images, keys, measuring, notifications, pruning, recommendations, trials, usage
 from services.analytics import keeping
 from services.analytics.figures import freezing, retention
 from services.billing import cards, following, forgetting, inbox, leaving, reconciling, working
@@ -26,6 +26,7 @@ TASKS: dict[str, Task] = {
     reconciling.SUBSCRIPTIONS: reconciling.reconcile_subscriptions,
     reconciling.UNSEEN: reconciling.reconcile_unseen,
     half_sessions.EXPIRE: half_sessions.expire,
+    images.PRUNE: images.prune,
     keys.RESEAL: keys.reseal,
     measuring.FOLD: measuring.fold,
     notifications.SEND: notifications.Sending(LETTERS),

@@ -25,8 +25,9 @@ SIDE, SAMPLE_SIDE = 1024, 48
 """Pixels of the longest side of what is left, and of its very small copy."""
 FORMATS = ("JPEG", "PNG", "WEBP")
 KINDS = {"JPEG", "MPO", "PNG", "WEBP"}
-"""MPO is a JPEG with more of them behind it, as telephones write for depth and brightness: its first one is the picture."""
+"""MPO is a JPEG with others behind it, as telephones write for depth and brightness: the first one is the picture."""
 WHITE = (255, 255, 255)
+ORIENTATION = 0x0112
 UNREADABLE = "The picture cannot be read: it is damaged, or not whole. Send the original file."
 
 log = structlog.get_logger(__name__)
@@ -117,10 +118,7 @@ def _small(image: "Image") -> "Image":
         made = Image.alpha_composite(white, made)
     made = made.convert("RGB")
     made.getexif()[ORIENTATION] = orientation
-    return ImageOps.exif_transpose(made) or made
-
-
-ORIENTATION = 0x0112
+    return ImageOps.exif_transpose(made)
 
 
 def _orientation(image: "Image") -> int:
