@@ -24,7 +24,7 @@ class ImageAnalysis:
     seen: strawberry.Private[tuple[tuple[str, float], ...]]
     caption: str = strawberry.field(description="A sentence for the person, in English, made of the topics.")
     model: str = strawberry.field(
-        description="Who has looked. `local-palette` knows colours and the caption alone; it stands in for a model that "
+        description="Who has looked. `local-palette` knows colours and the caption alone, and stands in for one that "
         "does not answer."
     )
     confidence: float = strawberry.field(description="How sure that is, from 0 to 1; at most 0.4 of `local-palette`.")

@@ -49,6 +49,11 @@ class Parts(MultiPartParser):
     def on_end(self) -> None:
         self.ended = True
 
+    def close(self) -> None:
+        """Close all files that it has opened, those too that have no end and so stand in no form."""
+        for file in self._files_to_close_on_error:
+            file.close()
+
 
 class Uploads:
     """Takes in the bodies of one process."""
@@ -63,12 +68,12 @@ class Uploads:
         Raises BadRequestError, RateLimited, Unavailable.
         """
         _hold_head(request)
+        parser = Parts(request.headers, _counted(request), max_files=MAX_FILES, max_fields=2, max_part_size=MAX_FIELD)
         with self._turn(user_id):
-            form = await _read(request)
             try:
-                yield _operation(form)
+                yield _operation(await _form(parser))
             finally:
-                await form.close()
+                parser.close()
 
     @contextmanager
     def _turn(self, user_id: int) -> Generator[None]:
@@ -95,9 +100,8 @@ def _hold_head(request: Request) -> None:
         raise _too_large()
 
 
-async def _read(request: Request) -> FormData:
-    """The parts, their files spooled to disk above 1 MB. Raises BadRequestError; then no file is left open."""
-    parser = Parts(request.headers, _counted(request), max_files=MAX_FILES, max_fields=2, max_part_size=MAX_FIELD)
+async def _form(parser: Parts) -> FormData:
+    """The parts, their files spooled to disk above 1 MB. Raises BadRequestError."""
     try:
         async with asyncio.timeout(UPLOAD_TIMEOUT):
             form = await parser.parse()
@@ -106,7 +110,6 @@ async def _read(request: Request) -> FormData:
     except TimeoutError as error:
         raise BadRequestError(HTTPStatus.REQUEST_TIMEOUT, "The body did not arrive in time.") from error
     if not parser.ended:
-        await form.close()
         raise BadRequestError(HTTPStatus.BAD_REQUEST, "The body ends before its last boundary.")
     return form
 

@@ -35,9 +35,9 @@ _COLUMNS = (
 _NEW = "ON CONFLICT (user_id, idempotency_key) DO NOTHING RETURNING id"
 _COMMIT = """
 UPDATE usage_reservations SET ended_at = $2, committed = $3
-WHERE id = $1 AND ended_at IS NULL AND expires_at > $2 RETURNING quantity
+WHERE key = $1 AND ended_at IS NULL AND expires_at > $2 RETURNING quantity
 """
-_RELEASE = "UPDATE usage_reservations SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL RETURNING quantity"
+_RELEASE = "UPDATE usage_reservations SET ended_at = $2 WHERE key = $1 AND ended_at IS NULL RETURNING quantity"
 
 
 class ReservationEnded(Refusal):
@@ -146,7 +146,7 @@ async def end(app: App, row: UsageReservation, used: int | None) -> bool:
     False when it had ended before, in whichever way. Two statements. Who watches the meter is told by the caller.
     """
     now = app.clock.now()
-    given_back, counted = (_RELEASE, [row.id, now]), (_COMMIT, [row.id, now, used])
+    given_back, counted = (_RELEASE, [row.key, now]), (_COMMIT, [row.key, now, used])
     ended = await app.database.rows(*(given_back if used is None else counted))
     if ended:
         await move(app, row.user_id, row.meter, row.period, used=used or 0, reserved=row.quantity)
