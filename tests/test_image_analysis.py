@@ -16,7 +16,11 @@ from tests.services.valkey import until
 from tests.showing import ANALYZE, parts, send, show
 
 MINE = """
-{ me { interests { topic weight source } usage { key used reserved } onboarding { progress steps { key done optional } } } }
+{ me {
+  interests { topic weight source }
+  usage { key used reserved }
+  onboarding { progress steps { key done optional } }
+} }
 """
 FEED = "{ me { recommendations(first: 5) { strategy edges { node { id key category } } } } }"
 
@@ -97,11 +101,11 @@ async def test_what_a_month_has_passed_over_is_forgotten(
         assert await ImageAnalysis.all().count() == 0
 
 
+UNREADABLE = "The picture cannot be read: it is damaged, or not whole. Send the original file."
 BAD: dict[str, tuple[bytes, str]] = {
     "nothing": (b"", "The file is empty."),
     "a drawing by code": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "A picture is a JPEG, a PNG or a WebP."),
-    "half a file": (plain(size=(640, 480))[:2000], "The picture cannot be read: it is damaged, or not whole. Send the "
-                    "original file."),
+    "half a file": (plain(size=(640, 480))[:2000], UNREADABLE),
     "144 million pixels": (bomb(), "A picture has at most 25 million pixels, and 12,000 on a side."),
     "300 frames": (animation("WEBP", 300), "A picture stands still: send one frame, not an animation."),
     "more than 10 MB": (plain() + b"\0" * 10_485_760, "A picture has at most 10 MB."),

@@ -181,8 +181,9 @@ async def status_of(reader: asyncio.StreamReader) -> int:
 
 async def streamed(count: int) -> AsyncGenerator[bytes]:
     """A body without a length, whose file has `count` times 64 KiB."""
-    yield b'--b\r\nContent-Disposition: form-data; name="0"; filename="a"\r\n\r\n'
+    yield HALF
     for _ in range(count):
+        await asyncio.sleep(0)
         yield b"\0" * 65_536
 
 

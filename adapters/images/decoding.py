@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import io
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +25,8 @@ WAITING = 16
 SIDE, SAMPLE_SIDE = 1024, 48
 """Pixels of the longest side of what is left, and of its very small copy."""
 FORMATS = ("JPEG", "PNG", "WEBP")
-KINDS = {"JPEG", "MPO", "PNG", "WEBP"}
-"""MPO is a JPEG with others behind it, as telephones write for depth and brightness: the first one is the picture."""
+SEVERAL = "MPO"
+"""A JPEG with others behind it, as telephones write for depth and brightness: the first one is the picture."""
 WHITE = (255, 255, 255)
 ORIENTATION = 0x0112
 UNREADABLE = "The picture cannot be read: it is damaged, or not whole. Send the original file."
@@ -85,6 +86,7 @@ def _opened(raw: bytes) -> "Image":
     from PIL import Image  # ruff: ignore[import-outside-top-level] -- start time
 
     Image.MAX_IMAGE_PIXELS = None  # its own limit is far above ours, and warns instead of refusing
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # of what strangers write, which is refused or left behind
     return Image.open(io.BytesIO(raw), formats=FORMATS)
 
 
@@ -94,9 +96,7 @@ def _hold_size(image: "Image") -> None:
     if width * height > MOST_PIXELS or max(width, height) > LONGEST_SIDE:
         message = f"A picture has at most {MOST_PIXELS // 1_000_000} million pixels, and {LONGEST_SIDE:,} on a side."
         raise Unusable(message)
-    if image.format not in KINDS:
-        raise Unusable("A picture is a JPEG, a PNG or a WebP.")
-    if image.format != "MPO" and getattr(image, "n_frames", 1) != 1:
+    if image.format != SEVERAL and getattr(image, "n_frames", 1) != 1:
         raise Unusable("A picture stands still: send one frame, not an animation.")
 
 
