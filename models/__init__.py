@@ -21,6 +21,7 @@ from models.feedback import Feedback
 from models.figures import ActiveWeek, DepartedTrial, KpiDay, RetentionWeek
 from models.flags import FeatureFlag
 from models.fraud import FraudAssessment, FraudCase, FraudIdentifier, FraudKey, FraudListEntry
+from models.images import ImageAnalysis
 from models.jobs import Job
 from models.keys import Key, KeyUse
 from models.mail import DeliveryStatus, MailDelivery
@@ -57,6 +58,7 @@ __all__ = [
     "FraudIdentifier",
     "FraudKey",
     "FraudListEntry",
+    "ImageAnalysis",
     "Interaction",
     "InteractionKind",
     "Interest",

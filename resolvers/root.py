@@ -27,6 +27,7 @@ from resolvers.feedback import FeedbackMutation
 from resolvers.figures import FiguresQuery
 from resolvers.flags import FlagsMutation, FlagsQuery
 from resolvers.fraud import FraudMutation, FraudQuery
+from resolvers.images import ImagesMutation
 from resolvers.intents import IntentsMutation, IntentsQuery
 from resolvers.mfa import MfaMutation
 from resolvers.nodes import NodesQuery
@@ -44,6 +45,7 @@ from schema import (
     billing,
     challenges,
     fraud,
+    images,
     notifications,
     passkeys,
     purchase_results,
@@ -56,6 +58,7 @@ from schema.directives import Auth, Public
 from schema.errors import Error, RefusalHandler
 from schema.events import EventExecutor
 from schema.limits import DocumentLimits, NoIntrospection, TellsWhatRuns
+from schema.uploads import UPLOAD, Upload
 
 
 @strawberry.type(description="What can be asked.")
@@ -86,6 +89,7 @@ class Mutation(
     FlagsMutation,
     FraudMutation,
     IntentsMutation,
+    ImagesMutation,
     MfaMutation,
     OnboardingMutation,
     NotificationsMutation,
@@ -121,6 +125,7 @@ REFUSALS: dict[type[Refusal], type[Error]] = {
     **challenges.REFUSALS,
     **emails.REFUSALS,
     **fraud.REFUSALS,
+    **images.REFUSALS,
     **notifications.REFUSALS,
     **sessions.REFUSALS,
     **signing_in.REFUSALS,
@@ -159,7 +164,7 @@ def build_schema(*, introspection: bool = True) -> Schema:
         extensions=extensions,
         execution_context_class=EventExecutor,
         exception_handlers=list(starmap(RefusalHandler, REFUSALS.items())),
-        config=StrawberryConfig(auto_camel_case=True, scalar_map={JSON: ANY_JSON}),
+        config=StrawberryConfig(auto_camel_case=True, scalar_map={JSON: ANY_JSON, Upload: UPLOAD}),
     )
 
 

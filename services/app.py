@@ -13,10 +13,12 @@ from adapters.bus import Bus
 from adapters.database import Database, pending
 from adapters.embeddings import Embeddings
 from adapters.flags import OpenFeatureFlags
+from adapters.images import ImageDecoder
 from adapters.limits import Limits
 from adapters.mail import Mail
 from adapters.payments import Payments
 from adapters.vectors import Vectors
+from adapters.vision import Vision
 from core.clock import AdjustableClock, Clock, SystemClock
 from core.errors import PorchlightError, Unavailable
 from core.keys import Envelope
@@ -84,6 +86,7 @@ class App:
     """Who registers waits for a turn and not, holding a connection, for who shares a key with them."""
     openings: Turns = field(default_factory=Turns)
     """Sockets that sign in, operations that find their viewer, and subscriptions that open."""
+    images: ImageDecoder = field(default_factory=ImageDecoder)
     metrics: Metrics = field(default_factory=Metrics)
     draining: bool = False
 
@@ -126,6 +129,11 @@ class App:
     def vectors(self) -> Vectors:
         """How near vectors are found."""
         return self.ports.vectors
+
+    @property
+    def vision(self) -> Vision:
+        """What is seen in pictures."""
+        return self.ports.vision
 
 
 def assemble(settings: Settings, ports: Ports | None = None, clock: Clock | None = None) -> App:
@@ -213,6 +221,7 @@ async def opened(app: App) -> AsyncGenerator[None, None]:
             await app.mail.open()
         if app.ports.openai:
             stack.push_async_callback(app.ports.openai.close)
+        stack.push_async_callback(app.images.close)
         # Embeddings make themselves ready at their first use: the server opens them once it listens.
         stack.push_async_callback(app.ports.embeddings.close)
         stack.push_async_callback(app.vectors.close)

@@ -16,6 +16,7 @@ from adapters.mail import Mail, open_mail
 from adapters.openai import DeadModel, OpenAI, refuse_dead
 from adapters.payments import Payments, open_payments
 from adapters.vectors import Vectors, open_vectors
+from adapters.vision import Vision, open_vision
 from core.clock import Clock, SystemClock
 from core.settings import Settings, SettingsError
 
@@ -27,6 +28,7 @@ FORMS = {
     "EMBEDDINGS_URL": "local:// or openai://MODEL?dimensions=512",
     "INTENTS_URL": "local:// or openai://MODEL",
     "VECTORS_URL": "embedded://",
+    "VISION_URL": "local:// or openai://MODEL",
     "BREACHES_URL": "https://host/range",
     "PAYMENTS_URL": "simulated://, simulated://FILE or stripe://",
     "MAIL_URL": "outbox://folder or smtp://user:password@host:port?tls=starttls (implicit, none)",
@@ -44,6 +46,7 @@ class Ports:
     mail: Mail
     embeddings: Embeddings
     vectors: Vectors
+    vision: Vision
     breaches: Breaches
     payments: Payments
     intents: Intents
@@ -60,6 +63,7 @@ def choose_ports(settings: Settings, clock: Clock | None = None) -> Ports:
     openai = OpenAI(key=settings.openai_api_key, base_url=settings.openai_base_url) if settings.openai_api_key else None
     _refuse_dead("EMBEDDINGS_URL", settings.embeddings_url, clock or SystemClock())
     _refuse_dead("INTENTS_URL", settings.intents_url, clock or SystemClock())
+    _refuse_dead("VISION_URL", settings.vision_url, clock or SystemClock())
     return Ports(
         database=_chosen("DATABASE_URL", open_database, settings.database_url),
         limits=_chosen("REDIS_URL", open_limits, shared),
@@ -67,6 +71,7 @@ def choose_ports(settings: Settings, clock: Clock | None = None) -> Ports:
         mail=_chosen("MAIL_URL", open_mail, settings.mail_url),
         embeddings=_chosen("EMBEDDINGS_URL", partial(open_embeddings, openai=openai), settings.embeddings_url),
         vectors=_chosen("VECTORS_URL", open_vectors, settings.vectors_url),
+        vision=_chosen("VISION_URL", partial(open_vision, openai=openai), settings.vision_url),
         breaches=_chosen("BREACHES_URL", open_breaches, settings.breaches_url),
         payments=_chosen(
             "PAYMENTS_URL",

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from strawberry.types.graphql import OperationType
 
-from core.errors import PorchlightError, Unauthenticated
+from core.errors import PorchlightError, RateLimited, Unauthenticated
 from schema.context import Context
 from schema.cookies import Cookies
 from schema.errors import failure
@@ -25,6 +25,7 @@ from web.requests import (
     read_json_object,
 )
 from web.runtime import Answer, Operation, Runtime, WrongMethodError
+from web.uploads import Uploads, is_multipart
 
 QUERIES = frozenset({OperationType.QUERY})
 QUERIES_AND_MUTATIONS = frozenset({OperationType.QUERY, OperationType.MUTATION})
@@ -37,6 +38,7 @@ class GraphQLEndpoint:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._jar = CookieJar(runtime.app.settings)
+        self._uploads = Uploads()
 
     async def answer(self, request: Request) -> Response:
         """Answer one request."""
@@ -44,9 +46,7 @@ class GraphQLEndpoint:
         if media_type is None:
             return _refusal(BadRequestError(HTTPStatus.NOT_ACCEPTABLE, f"Answers are {RESULT} or {JSON}."), JSON)
         try:
-            operation = await self._operation(request)
-            context = await self._context(request)
-            answer = await self._run(request, operation, context)
+            answer, context = await (self._with_files if is_multipart(request) else self._plainly)(request)
         except (BadRequestError, WrongMethodError, PorchlightError) as error:
             return _refusal(error, media_type)
         request.state.codes = answer.codes
@@ -54,6 +54,17 @@ class GraphQLEndpoint:
         if context.cookies is not None:
             self._jar.write(context.cookies, response, context.now)
         return response
+
+    async def _plainly(self, request: Request) -> tuple[Answer, Context]:
+        operation = await self._operation(request)
+        context = await self._context(request)
+        return await self._run(request, operation, context), context
+
+    async def _with_files(self, request: Request) -> tuple[Answer, Context]:
+        """Files are taken of who is signed in alone: whoever it is that asks is known before they are read."""
+        context = await self._context(request)
+        async with self._uploads.received(request, context.signed_in.user.id) as operation:
+            return await self._run(request, operation, context), context
 
     async def _operation(self, request: Request) -> Operation:
         if request.method == "POST":
@@ -103,6 +114,9 @@ def _refusal(error: BadRequestError | WrongMethodError | PorchlightError, media_
         case Unauthenticated():
             message, extensions = failure(error)
             status, headers = HTTPStatus.UNAUTHORIZED, {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+        case RateLimited():
+            message, extensions = failure(error)
+            status = HTTPStatus.TOO_MANY_REQUESTS
         case _:
             message, extensions = failure(error)
             status = HTTPStatus.SERVICE_UNAVAILABLE

@@ -16,7 +16,7 @@ from strawberry import Schema
 from adapters.mail import OutboxMail
 from services.app import App
 from services.notifications.unsubscribing import PATH
-from web import cookies
+from web import cookies, uploads
 from web.answers import problem
 from web.exports import Exports
 from web.graphiql.page import graphiql_routes
@@ -58,7 +58,7 @@ def build_site(app: App, schema: Schema, opened: Callable[[], AbstractAsyncConte
             CORSMiddleware,
             allow_origins=app.settings.allowed_origins,
             allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "X-Request-Id", cookies.HEADER],
+            allow_headers=["Authorization", "Content-Type", "X-Request-Id", cookies.HEADER, *uploads.PREFLIGHT],
             allow_credentials=True,
             expose_headers=["X-Request-Id", "Retry-After"],
             max_age=600,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services import audit, budgets, measuring, pruning, schedule, trials, usage
+from services import audit, budgets, images, measuring, pruning, schedule, trials, usage
 from services.analytics import keeping
 from services.analytics.figures import freezing, retention
 from services.app import App
@@ -37,6 +37,7 @@ SCHEDULE = (
     Recurring(trials.END, timedelta(seconds=15)),
     Recurring(measuring.FOLD, timedelta(hours=1)),
     Recurring(pruning.USAGE, timedelta(days=1)),
+    Recurring(images.PRUNE, timedelta(days=1)),
     Recurring(forgetting.PRUNE, timedelta(days=1)),
     Recurring(reconciling.EVENTS, timedelta(hours=1)),
     Recurring(reconciling.SUBSCRIPTIONS, timedelta(days=1)),

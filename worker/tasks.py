@@ -1,6 +1,18 @@
 """Which service does which kind of job."""
 
-from services import accounts, audit, budgets, keys, measuring, notifications, pruning, recommendations, trials, usage
+from services import (
+    accounts,
+    audit,
+    budgets,
+    images,
+    keys,
+    measuring,
+    notifications,
+    pruning,
+    recommendations,
+    trials,
+    usage,
+)
 from services.analytics import keeping
 from services.analytics.figures import freezing, retention
 from services.billing import cards, following, forgetting, inbox, leaving, reconciling, working
@@ -30,6 +42,7 @@ TASKS: dict[str, Task] = {
     moving.FORGET: moving.forget,
     moving.MOVE: moving.move,
     half_sessions.EXPIRE: half_sessions.expire,
+    images.PRUNE: images.prune,
     keys.RESEAL: keys.reseal,
     measuring.FOLD: measuring.fold,
     notifications.SEND: notifications.Sending(LETTERS),

@@ -15,6 +15,7 @@ from models.devices import Device
 from models.feedback import Feedback
 from models.figures import ActiveWeek
 from models.fraud import FraudAssessment, FraudCase, FraudIdentifier
+from models.images import ImageAnalysis
 from models.jobs import Job
 from models.mail import MailDelivery
 from models.mail_preferences import MailPreference, MailSuppression
@@ -197,6 +198,7 @@ SECTIONS: tuple[Section, ...] = (
         "interactions", Interaction, "kind", "occurred_at", "created_at", "idempotency_key", "recommendation",
         item="item__key", title="item__title",
     ),
+    table("imageAnalyses", ImageAnalysis, "model", "prompt_version", "tags", "confidence", "created_at"),
     table("modelSpends", ModelSpend, "day", "tokens", "micros"),
     table("modelReservations", ModelReservation, "plan", "day", "model", "tokens", "micros", "expires_at"),
     table("onboarding", OnboardingStep, "step", "done_at"),

@@ -2,12 +2,22 @@
 
 from services.onboarding.doing import done, tell
 from services.onboarding.progress import Progress, progress_of
-from services.onboarding.steps import CHOOSE_INTERESTS, OPEN_RECOMMENDATION, REQUIRED, STEPS, VERIFY_EMAIL, WITHIN, Step
+from services.onboarding.steps import (
+    CHOOSE_INTERESTS,
+    OPEN_RECOMMENDATION,
+    REQUIRED,
+    SHOW_IMAGE,
+    STEPS,
+    VERIFY_EMAIL,
+    WITHIN,
+    Step,
+)
 
 __all__ = [
     "CHOOSE_INTERESTS",
     "OPEN_RECOMMENDATION",
     "REQUIRED",
+    "SHOW_IMAGE",
     "STEPS",
     "VERIFY_EMAIL",
     "WITHIN",

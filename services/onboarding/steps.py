@@ -31,10 +31,11 @@ class Step:
 
 VERIFY_EMAIL = Step(key="verify-email", title="Confirm your e-mail address")
 CHOOSE_INTERESTS = Step(key="choose-interests", title="Choose what you care for")
+SHOW_IMAGE = Step(key="show-image", title="Show a picture that is like you", optional=True)
 OPEN_RECOMMENDATION = Step(key="open-recommendation", title="Open something that suits you")
 TAKE_TOUR = Step(key="take-tour", title="Take the tour", told=True, optional=True)
 
-STEPS = (VERIFY_EMAIL, CHOOSE_INTERESTS, OPEN_RECOMMENDATION, TAKE_TOUR)
+STEPS = (VERIFY_EMAIL, CHOOSE_INTERESTS, SHOW_IMAGE, OPEN_RECOMMENDATION, TAKE_TOUR)
 """In the order in which they are shown. A step that is added later is optional, or it opens what was complete."""
 
 REQUIRED = frozenset(step.key for step in STEPS if not step.optional)

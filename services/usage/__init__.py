@@ -4,7 +4,7 @@ from services.usage.batches import LARGEST_BATCH, Refused, record_all
 from services.usage.expiring import EXPIRE, expire
 from services.usage.meters import Reading, latest, reading_of, readings_of, recordable_for
 from services.usage.recording import Entry, IdempotencyConflict, Recorded, UsageLimitReached, record
-from services.usage.reserving import Ended, ReservationEnded, Reserved, commit, release, reserve
+from services.usage.reserving import Ended, ReservationEnded, Reserved, commit, end, release, reserve
 from services.usage.watching import watch
 from services.usage.windows import period_of
 
@@ -21,6 +21,7 @@ __all__ = [
     "Reserved",
     "UsageLimitReached",
     "commit",
+    "end",
     "expire",
     "latest",
     "period_of",

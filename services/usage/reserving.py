@@ -35,9 +35,9 @@ _COLUMNS = (
 _NEW = "ON CONFLICT (user_id, idempotency_key) DO NOTHING RETURNING id"
 _COMMIT = """
 UPDATE usage_reservations SET ended_at = $2, committed = $3
-WHERE id = $1 AND ended_at IS NULL AND expires_at > $2 RETURNING quantity
+WHERE key = $1 AND ended_at IS NULL AND expires_at > $2 RETURNING quantity
 """
-_RELEASE = "UPDATE usage_reservations SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL RETURNING quantity"
+_RELEASE = "UPDATE usage_reservations SET ended_at = $2 WHERE key = $1 AND ended_at IS NULL RETURNING quantity"
 
 
 class ReservationEnded(Refusal):
@@ -117,11 +117,8 @@ async def commit(app: App, actor: User, key: str, quantity: float | None) -> End
     """
     row = await _of(app, actor, key)
     used = row.quantity if quantity is None else _part(quantity, row)
-    now = app.clock.now()
     async with app.database.transaction():
-        ended = await app.database.rows(_COMMIT, [row.id, now, used])
-        if ended:
-            await move(app, row.user_id, row.meter, row.period, used=used, reserved=row.quantity)
+        ended = await end(app, row, used)
     if not ended:
         await row.refresh_from_db()
         if row.committed is None:
@@ -135,14 +132,25 @@ async def release(app: App, actor: User, key: str) -> Ended:
     """Give back all of a reservation. Doing it twice is once. Raises ReservationEnded for a committed one, NotFound."""
     row = await _of(app, actor, key)
     async with app.database.transaction():
-        ended = await app.database.rows(_RELEASE, [row.id, app.clock.now()])
-        if ended:
-            await move(app, row.user_id, row.meter, row.period, used=0, reserved=row.quantity)
+        ended = await end(app, row, None)
     if not ended:
         await row.refresh_from_db()
         if row.committed is not None:
             raise ReservationEnded
     return await _after(app, row, duplicate=not ended)
+
+
+async def end(app: App, row: UsageReservation, used: int | None) -> bool:
+    """End a reservation inside the caller's transaction: count `used` of it, or None to give all of it back.
+
+    False when it had ended before, in whichever way. Two statements. Who watches the meter is told by the caller.
+    """
+    now = app.clock.now()
+    given_back, counted = (_RELEASE, [row.key, now]), (_COMMIT, [row.key, now, used])
+    ended = await app.database.rows(*(given_back if used is None else counted))
+    if ended:
+        await move(app, row.user_id, row.meter, row.period, used=used or 0, reserved=row.quantity)
+    return bool(ended)
 
 
 def _part(quantity: float, row: UsageReservation) -> int:
