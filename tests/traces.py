@@ -105,7 +105,6 @@ async def filled(porchlight: Porchlight, email: str) -> Person:
             **mine, fingerprint=email, model="m", prompt_version="1", tags=[["cooking", 0.4]], confidence=0.4,
             created_at=START,
         )  # fmt: skip
-        await ModelSpend.create(**mine, day="2026-03-01", tokens=100, micros=40)
         await Feedback.create(**mine, window=1, score=5, comment=email, at=START)
         await Event.create(
             **mine, name="page.viewed", version=1, at=START, properties={"path": "/"}, idempotency_key=f"e-{email}"
