@@ -26,6 +26,10 @@ SECOND = timedelta(seconds=1)
 NOT_EXPORTED = {
     "items": "the catalogue, which is about nobody",
     "item_vectors": "as above",
+    "embedding_spaces": "models of vectors, about nobody",
+    "embedding_processes": "as above",
+    "serving_space": "as above",
+    "plan_spends": "sums of everybody on a plan",
     "keys": "ours",
     "request_minutes": "how many answers there were, about nobody",
     "clock": "one number, about nobody",
