@@ -1,10 +1,11 @@
 """How well and how fast texts are embedded: `python -m benchmarks.embeddings catalogue.yaml [url]`.
 
 The file has `items` with `category`, `title`, `summary` and `tags`. The queries below are meant for the catalogue of
-this repository.
+this repository. `openai://MODEL` is asked with OPENAI_API_KEY and OPENAI_BASE_URL of the environment.
 """
 
 import asyncio
+import os
 import resource
 import sys
 import time
@@ -16,6 +17,7 @@ import yaml
 from numpy.typing import NDArray
 
 from adapters.embeddings import Embeddings, open_embeddings
+from adapters.openai import OpenAI
 
 # What somebody may say, and the category that it should lead to. None repeats the title of an item.
 ENGLISH = [
@@ -129,4 +131,6 @@ async def figures(items: list[dict[str, Any]], embeddings: Embeddings) -> None:
 if __name__ == "__main__":
     path, url = [*sys.argv[1:], "local://"][:2]
     catalogue = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    asyncio.run(figures(catalogue["items"], open_embeddings(url)))
+    key, address = os.environ.get("OPENAI_API_KEY", ""), os.environ.get("OPENAI_BASE_URL", "")
+    vendor = OpenAI(key=key, base_url=address) if key else None
+    asyncio.run(figures(catalogue["items"], open_embeddings(url, vendor)))

@@ -63,7 +63,7 @@ class Migration(migrations.Migration):
         ops.CreateModel(
             name='ServingSpace',
             fields=[
-                ('id', fields.IntField(primary_key=True, unique=True, db_index=True)),
+                ('id', fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
                 ('space', fields.ForeignKeyField('models.EmbeddingSpace', source_field='space_id', db_constraint=True, to_field='id', related_name='serving', on_delete=OnDelete.RESTRICT)),
                 ('since', fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],

@@ -25,7 +25,7 @@ class EmbeddingSpace(Model):
 class ServingSpace(Model):
     """The one space that all processes read: the row whose id is 1."""
 
-    id = fields.IntField(primary_key=True, generated=False)
+    id = fields.IntField(primary_key=True)
     space: fields.ForeignKeyRelation[EmbeddingSpace] = fields.ForeignKeyField(
         "models.EmbeddingSpace", related_name="serving", on_delete=fields.RESTRICT
     )

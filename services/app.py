@@ -142,15 +142,7 @@ def assemble(settings: Settings, ports: Ports | None = None, clock: Clock | None
     ports = ports or choose_ports(settings, clock)
     catalogue = read_catalogue()
     keys = KeyRing(settings.secret_key, issuer=settings.public_url, clock=clock)
-    spaces = SpaceKeeper(
-        settings.embeddings_url,
-        ports.embeddings,
-        ports.openai,
-        ports.database,
-        ports.bus,
-        clock,
-        moved=partial(ports.bus.publish, ITEMS_EMBEDDED, ""),
-    )
+    spaces = _spaces(settings, ports, clock)
     return App(
         settings=settings,
         clock=clock,
@@ -179,6 +171,12 @@ def assemble(settings: Settings, ports: Ports | None = None, clock: Clock | None
         usage_changed=Signals(ports.bus, "usage.changed"),
         plans_changed=Signals(ports.bus, "plans.changed"),
     )
+
+
+def _spaces(settings: Settings, ports: Ports, clock: Clock) -> SpaceKeeper:
+    """The embeddings that serve. After each change of them the index of items is told that there are other vectors."""
+    moved = partial(ports.bus.publish, ITEMS_EMBEDDED, "")
+    return SpaceKeeper(settings.embeddings_url, ports.embeddings, ports.openai, ports.database, ports.bus, clock, moved)
 
 
 def _shadow_rules(settings: Settings) -> Rules | None:

@@ -13,6 +13,7 @@ from core.errors import Unavailable
 from models import EmbeddingProcess, EmbeddingSpace, Item, ItemVector, ServingSpace
 from services.embedding_spaces import moving
 from services.embedding_spaces.keeping import LIVE, Unable
+from services.recommendations import catalogue
 from services.recommendations.catalogue import bring_in, embed_items, read_entries
 from tests.clock import ManualClock
 from tests.conftest import Start
@@ -97,6 +98,11 @@ async def test_old_space_serves_until_the_new_one_is_whole(
         await until(lambda: serves(NEW, second, third))
     assert [len(request["body"]["input"]) for request in vendor.asked] == [ITEMS - 64]
     assert (await third.app.embeddings.embed(["rice"])).shape == (1, NEW.dimension)
+    held = second.app.spaces._former
+    assert held is not None
+    await second.app.spaces._close_former()
+    with pytest.raises(Unavailable):
+        await held.embed(["rice"])
     query = await third.app.embeddings.embed(["rice"])
 
     async def all_found() -> bool:
@@ -181,6 +187,23 @@ async def test_item_added_meanwhile_has_its_vector_first(
     assert await vectors(newer, NEW) == ITEMS + 1
     async with asyncio.timeout(5):
         await until(lambda: serves(NEW, newer))
+
+
+async def test_what_the_catalogue_had_no_time_for_is_made(
+    start: Start, new: dict[str, Any], vendor: OpenAIService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job has to end in time; the next minute's goes on in the space that serves, and tells the index."""
+    porchlight = await start(**new)
+    monkeypatch.setattr(catalogue, "WITHIN", -1.0)
+    await stocked(porchlight)
+    assert (await vectors(porchlight, NEW), vendor.asked) == (0, [])
+    monkeypatch.undo()
+    await move(porchlight)
+    assert await vectors(porchlight, NEW) == ITEMS
+    await until(lambda: porchlight.app.items.ready)
+    vendor.asked.clear()
+    await move(porchlight)
+    assert vendor.asked == []
 
 
 async def test_old_vectors_are_kept_for_a_day(start: Start, new: dict[str, Any], clock: ManualClock) -> None:

@@ -26,6 +26,10 @@ SECOND = timedelta(seconds=1)
 NOT_EXPORTED = {
     "items": "the catalogue, which is about nobody",
     "item_vectors": "as above",
+    "embedding_spaces": "models of vectors, about nobody",
+    "embedding_processes": "as above",
+    "serving_space": "as above",
+    "plan_spends": "sums of everybody on a plan",
     "keys": "ours",
     "plan_spends": "what all who have a plan have spent together, about nobody",
     "embedding_spaces": "how texts become vectors, about nobody",

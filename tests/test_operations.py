@@ -115,6 +115,7 @@ async def test_lost_redis_is_told_and_leaves_the_process_in_rotation(
             ("bus",): 1.0,
             ("breaches",): 0.0,
             ("payments",): 0.0,
+            ("embeddings",): 0.0,
         }
 
 

@@ -32,8 +32,8 @@ LOOK_EVERY = 2.0
 """Real seconds between two looks at the row: so late is a process that no message has reached."""
 LOOK_WITHIN = 3.0
 """Real seconds that one look may take; with the above, five."""
-LOOKS_A_SIGN = 5
-"""Looks between two signs of life."""
+LOOKS_A_SIGN = 6
+"""Looks between two signs of life: more time than a call has, and what served before is closed with a sign."""
 LIVE = timedelta(seconds=45)
 """How long after its last sign of life a process still counts: three signs may be missed."""
 
@@ -84,6 +84,7 @@ class SpaceKeeper:
         self._moved = moved
         self._name = secrets.token_hex(16)
         self._opened: dict[Space, Embeddings] = {configured.space: configured}
+        self._former: Embeddings | None = None
         self._warm = False
         self._lost = False
         self._stale = asyncio.Event()
@@ -167,7 +168,7 @@ class SpaceKeeper:
         embeddings = self.embeddings_of(row)
         if embeddings is self.serving:
             return
-        self.serving = embeddings
+        self._former, self.serving = self.serving, embeddings
         log.info("embeddings.serving", model=row.model, version=row.version)
         if self._warm:
             await embeddings.open()
@@ -183,6 +184,14 @@ class SpaceKeeper:
         await EmbeddingProcess.bulk_create([sign], on_conflict=["name"], update_fields=["space_id", "seen_at"])
         await ServingSpace.bulk_create([ServingSpace(id=1, space_id=row.id, since=now)], ignore_conflicts=True)
 
+    async def _close_former(self) -> None:
+        """Give back what served before, a model's memory above all, once calls that had it have ended."""
+        former, self._former = self._former, None
+        if former is not None and former not in {self.serving, self.configured}:
+            del self._opened[former.space]
+            with suppress(Exception):  # whatever it is, who follows goes on
+                await former.close()
+
     async def _follow(self) -> None:
         looks = 0
         while True:
@@ -191,4 +200,7 @@ class SpaceKeeper:
                     await self._stale.wait()
             self._stale.clear()
             looks += 1
-            await self._look(sign=looks % LOOKS_A_SIGN == 0)
+            sign = looks % LOOKS_A_SIGN == 0
+            await self._look(sign=sign)
+            if sign:
+                await self._close_former()

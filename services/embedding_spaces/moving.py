@@ -10,6 +10,7 @@ import structlog
 from models.embedding_spaces import EmbeddingProcess, EmbeddingSpace, ServingSpace
 from services.embedding_spaces.keeping import CHANNEL, LIVE, Unable
 from services.recommendations.catalogue import embed_items
+from services.recommendations.index import CHANNEL as ITEMS_EMBEDDED
 
 if TYPE_CHECKING:
     from adapters.embeddings import Embeddings
@@ -33,6 +34,11 @@ AND NOT EXISTS (
     SELECT 1 FROM item_vectors WHERE item_id = items.id AND model = $4 AND version = $5 AND dimension = $6
   )
 )
+"""
+_LACKS = """
+SELECT 1 FROM items WHERE retired_at IS NULL AND NOT EXISTS (
+  SELECT 1 FROM item_vectors WHERE item_id = items.id AND model = $1 AND version = $2 AND dimension = $3
+) LIMIT 1
 """
 _FORGET = """
 DELETE FROM item_vectors WHERE id IN (SELECT id FROM item_vectors WHERE model = $1 AND version = $2 LIMIT $3)
@@ -59,16 +65,30 @@ async def move(app: App, _: dict[str, Any]) -> None:
     What was made is kept, whatever stops it: the job of the next minute goes on. Raises Unavailable.
     """
     now = app.clock.now()
-    serving = await ServingSpace.get_or_none(id=1)
-    claimed = await EmbeddingSpace.filter(processes__seen_at__gt=now - LIVE).distinct().order_by("id")
-    for space in [space for space in claimed if serving and space.id != serving.space_id]:
+    serving = await ServingSpace.get_or_none(id=1).select_related("space")
+    if serving is None:
+        return
+    await _complete(app, serving.space)
+    claimed = EmbeddingSpace.filter(processes__seen_at__gt=now - LIVE).exclude(id=serving.space_id)
+    for space in await claimed.distinct().order_by("id"):
         await EmbeddingSpace.filter(id=space.id).update(used_at=now)
-        embeddings = app.spaces.embeddings_of(space)
-        if not isinstance(embeddings, Unable):  # else a worker does it that was told to
-            for make in MAKERS:
-                await make(app, embeddings)
-        if serving and await flip(app, serving.space_id, space):
+        await _make(app, space)
+        if await flip(app, serving.space_id, space):
             await app.bus.publish(CHANNEL, "")
+
+
+async def _complete(app: App, space: EmbeddingSpace) -> None:
+    """Make what the space that serves lacks: what the catalogue's own job had no time for."""
+    if await app.database.rows(_LACKS, [space.model, space.version, space.dimension]):
+        await _make(app, space)
+        await app.bus.publish(ITEMS_EMBEDDED, "")
+
+
+async def _make(app: App, space: EmbeddingSpace) -> None:
+    embeddings = app.spaces.embeddings_of(space)
+    if not isinstance(embeddings, Unable):  # else a worker does it that was told to
+        for make in MAKERS:
+            await make(app, embeddings)
 
 
 async def flip(app: App, old: int, space: EmbeddingSpace) -> bool:

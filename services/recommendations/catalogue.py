@@ -109,7 +109,7 @@ async def bring_in(app: App, entries: list[Entry]) -> None:
 async def embed_items(app: App, embeddings: Embeddings) -> None:
     """Embed what has no vector in the space of `embeddings`, or one of another text, a batch at a time.
 
-    What is not done within `WITHIN` seconds is left to the next call. Raises Unavailable.
+    What is not done within `WITHIN` seconds is left to the next call: `embeddings.move` makes it. Raises Unavailable.
     """
     space, now = embeddings.space, asyncio.get_running_loop().time
     end = now() + WITHIN
