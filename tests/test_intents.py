@@ -134,6 +134,9 @@ async def test_only_who_may_is_told_of_an_operation_for_staff(start: Start) -> N
     porchlight = await start()
     ada = await porchlight.register("ada@example.com")
     support = await staff(porchlight, Role.SUPPORT)
+    with porchlight.counting_queries() as statements:
+        await resolve(porchlight, "please extend my trial", ada)
+    assert len(statements) == 1  # who asks
     for person, operation in ((None, None), (ada, None), (support, "extendTrial")):
         found = await resolve(porchlight, "please extend my trial by 7 days", person)
         assert (found["name"], found["slots"], found["suggestedOperation"]) == ("extend-trial", {"days": 7}, operation)

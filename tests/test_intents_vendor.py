@@ -11,8 +11,8 @@ from adapters.intents import Choice, Intents, LocalIntents, Option, open_intents
 from adapters.intents.openai import OpenAIIntents
 from adapters.openai import OpenAI
 from core.errors import Unavailable
-from models import ModelSpend
-from services.budgets import spending
+from services import budgets
+from services.app import App
 from services.intents import asking
 from tests.conftest import Start
 from tests.porchlight import Person, Porchlight
@@ -57,21 +57,32 @@ def closed(porchlight: Porchlight) -> None:
     porchlight.app.ports.openai.breaker.succeeded()
 
 
-async def spent(porchlight: Porchlight) -> list[int]:
-    """Tokens of each user and day."""
-    with porchlight.app.database.bound():
-        found: Any = await ModelSpend.all().values_list("tokens", flat=True)
-    return list(found)
+@pytest.fixture
+def settled(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """What was counted for each question that was answered."""
+    found: list[int] = []
+    settle = budgets.settle
+
+    async def settling(app: App, reservation: Any, tokens: int, **more: Any) -> None:
+        found.append(tokens)
+        await settle(app, reservation, tokens, **more)
+
+    monkeypatch.setattr(budgets, "settle", settling)
+    return found
 
 
-async def test_it_is_asked_where_we_are_not_sure(porchlight: Porchlight, vendor: OpenAIService) -> None:
+async def nothing_left(*_: Any, **__: Any) -> None:
+    """A budget that is spent."""
+
+
+async def test_it_is_asked_where_we_are_not_sure(
+    porchlight: Porchlight, vendor: OpenAIService, settled: list[int]
+) -> None:
     """The choice and its slots are told, and who chose; what it did cost is counted. Who is sure does not ask."""
     ada = await porchlight.register("ada@example.com")
     sure = await resolve(porchlight, SURE, ada)
     assert (sure["name"], sure["resolvedBy"], vendor.asked) == ("delete-account", "local", [])
-    with porchlight.counting_queries() as statements:
-        found = await resolve(porchlight, UNSURE, ada)
-    assert len([each for each in statements if "model_spends" in each]) == 2
+    found = await resolve(porchlight, UNSURE, ada)
     assert found.pop("alternatives")
     assert found == {
         "name": "change-plan",
@@ -82,7 +93,7 @@ async def test_it_is_asked_where_we_are_not_sure(porchlight: Porchlight, vendor:
         "degraded": False,
         "degradedReason": None,
     }
-    assert await spent(porchlight) == [120]
+    assert settled == [120]
     [asked] = [each["body"] for each in vendor.asked]
     names = asked["text"]["format"]["schema"]["properties"]["intent"]["enum"]
     assert set(names) == {*porchlight.app.intents.intents.intents, "unknown"}
@@ -96,19 +107,20 @@ async def test_it_is_asked_where_we_are_not_sure(porchlight: Porchlight, vendor:
 
 
 async def test_who_does_not_pay_does_not_ask(
-    porchlight: Porchlight, vendor: OpenAIService, monkeypatch: pytest.MonkeyPatch
+    porchlight: Porchlight, vendor: OpenAIService, settled: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody in particular is never asked for; a spent budget and an open breaker leave ours, and say so."""
     ada = await porchlight.register("ada@example.com")
     ours = await resolve(porchlight, UNSURE, None)
     assert (ours["resolvedBy"], ours["degraded"], ours["degradedReason"]) == ("local", False, None)
     with monkeypatch.context() as patch:
-        patch.setattr(spending, "DAILY_TOKENS", 100)
+        patch.setattr(budgets, "reserve", nothing_left)
         assert await resolve(porchlight, UNSURE, ada) == {**ours, "degraded": True, "degradedReason": "budget"}
     assert porchlight.app.ports.openai is not None
     porchlight.app.ports.openai.breaker.failed(rest=60)
+    monkeypatch.setattr(budgets, "reserve", None)  # nothing is set aside for a question that is not asked
     assert await resolve(porchlight, UNSURE, ada) == {**ours, "degraded": True, "degradedReason": "unavailable"}
-    assert (vendor.asked, await spent(porchlight)) == ([], [])
+    assert (vendor.asked, settled) == ([], [])
 
 
 NO_CHOICES: list[Any] = [
@@ -153,7 +165,7 @@ async def test_orders_to_the_model_are_data(porchlight: Porchlight, vendor: Open
 
 
 async def test_every_failure_leaves_our_own_answer(
-    porchlight: Porchlight, vendor: OpenAIService, monkeypatch: pytest.MonkeyPatch
+    porchlight: Porchlight, vendor: OpenAIService, settled: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Within the deadline; what it may have cost stays counted."""
     ada = await porchlight.register("ada@example.com")
@@ -175,16 +187,20 @@ async def test_every_failure_leaves_our_own_answer(
     vendor.faults, vendor.answer = [], lambda _: None
     monkeypatch.setattr(asking, "DEADLINE", 30.0)
     assert await resolve(porchlight, UNSURE, ada) == {**ours, "degraded": True, "degradedReason": "refused"}
-    [tokens] = await spent(porchlight)
-    most = porchlight.app.ports.intents.most_tokens(asking.options_of(porchlight.app.intents.intents))
-    assert tokens == 120 + 6 * most
-    assert 2_000 < most < 5_000
+    assert settled == [120]
+    assert 2_000 < porchlight.app.ports.intents.most_tokens(asking.options_of(porchlight.app.intents.intents)) < 5_000
 
 
 async def test_both_variants_keep_the_port(vendor: OpenAIService) -> None:
     """The local one asks nobody; OpenAI's asks with the list alone, also one without slots."""
     local: Intents = LocalIntents()
-    assert (local.name, local.asks, local.ready, local.most_tokens(OPTIONS)) == ("local", False, False, 0)
+    assert (local.name, local.model, local.asks, local.ready, local.most_tokens(OPTIONS)) == (
+        "local",
+        "",
+        False,
+        False,
+        0,
+    )
     with pytest.raises(Unavailable):
         await local.choose("go", OPTIONS, caller="c", deadline=1)
     openai = OpenAI(key=KEY, base_url=vendor.url)
@@ -192,9 +208,9 @@ async def test_both_variants_keep_the_port(vendor: OpenAIService) -> None:
     assert isinstance(local, Intents)
     assert isinstance(asked, Intents)
     vendor.answer = lambda _: told("go", days="3")
-    assert await asked.choose("go", OPTIONS, caller="c", deadline=5) == Choice("go", {"days": "3"}, 120)
+    assert await asked.choose("go", OPTIONS, caller="c", deadline=5) == Choice("go", {"days": "3"}, 100, 20)
     vendor.answer = lambda _: told("go")
-    assert await asked.choose("go", [Option("go", ())], caller="c", deadline=5) == Choice("go", {}, 120)
+    assert await asked.choose("go", [Option("go", ())], caller="c", deadline=5) == Choice("go", {}, 100, 20)
     assert asked.most_tokens(OPTIONS) > 500
     await openai.close()
 

@@ -10,6 +10,7 @@ class LocalIntents:
     """Asks nobody, and is never to be asked."""
 
     name = "local"
+    model = ""
     asks = False
     ready = False
 

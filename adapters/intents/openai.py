@@ -61,7 +61,7 @@ class OpenAIIntents:
         )
         answer: Any = found.value
         told = {slot.name: slot.value for slot in answer.slots}
-        return Choice(answer.intent, told, found.input_tokens + found.output_tokens)
+        return Choice(answer.intent, told, found.input_tokens, found.output_tokens)
 
 
 def _instructions(options: Sequence[Option]) -> str:

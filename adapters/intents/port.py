@@ -16,14 +16,15 @@ class Option:
 
 @dataclass(frozen=True)
 class Choice:
-    """The name that was chosen, what the slots are said to hold, and the tokens that it cost.
+    """The name that was chosen, what the slots are said to hold, and the tokens of question and answer.
 
     The name is one of the options'. What stands in slots is whatever a model wrote: it is to be checked.
     """
 
     name: str
     slots: Mapping[str, str]
-    tokens: int
+    input_tokens: int
+    output_tokens: int
 
 
 @runtime_checkable
@@ -33,6 +34,11 @@ class Intents(Protocol):
     @property
     def name(self) -> str:
         """What it is called where an answer tells who resolved it."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """What is asked; empty when nobody is."""
         ...
 
     @property

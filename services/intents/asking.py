@@ -52,7 +52,7 @@ async def second(app: App, user_id: int | None, text: str) -> Opinion:
         return Opinion(reason=UNAVAILABLE)
     except Refused:
         return Opinion(reason=REFUSED)
-    await budgets.settle(app, reservation, choice.tokens)
+    await budgets.settle(app, reservation, choice.input_tokens + choice.output_tokens)
     return Opinion(choice)
 
 
