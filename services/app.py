@@ -186,8 +186,10 @@ async def opened(app: App) -> AsyncGenerator[None, None]:
     """
     async with AsyncExitStack() as stack:
         stack.callback(app.passwords.close)
-        for used in (app.limits, app.breaches, app.payments, app.images, *filter(None, [app.ports.openai])):
-            stack.push_async_callback(used.close)
+        for close in (app.limits.close, app.breaches.close, app.payments.close, app.images.close):
+            stack.push_async_callback(close)
+        if app.ports.openai:
+            stack.push_async_callback(app.ports.openai.close)
         await app.payments.open()
         with _naming("DATABASE_URL", app.settings.database_url):
             await bring_up_to_date(app.settings.database_url)
