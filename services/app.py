@@ -204,9 +204,10 @@ async def opened(app: App) -> AsyncGenerator[None, None]:
     """
     async with AsyncExitStack() as stack:
         stack.callback(app.passwords.close)
-        stack.push_async_callback(app.limits.close)
-        stack.push_async_callback(app.breaches.close)
-        stack.push_async_callback(app.payments.close)
+        for close in (app.limits.close, app.breaches.close, app.payments.close, app.images.close):
+            stack.push_async_callback(close)
+        if app.ports.openai:
+            stack.push_async_callback(app.ports.openai.close)
         await app.payments.open()
         with _naming("DATABASE_URL", app.settings.database_url):
             await bring_up_to_date(app.settings.database_url)
@@ -217,9 +218,6 @@ async def opened(app: App) -> AsyncGenerator[None, None]:
         with _naming("MAIL_URL", app.settings.mail_url):
             stack.push_async_callback(app.mail.close)
             await app.mail.open()
-        if app.ports.openai:
-            stack.push_async_callback(app.ports.openai.close)
-        stack.push_async_callback(app.images.close)
         # Embeddings make themselves ready at their first use: the server opens them once it listens.
         stack.push_async_callback(app.ports.embeddings.close)
         stack.push_async_callback(app.vectors.close)

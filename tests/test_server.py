@@ -469,7 +469,7 @@ async def test_secret_that_opens_no_key_is_a_wrong_setting(programs: Programs) -
 
 async def test_start_imports_no_vendor(programs: Programs) -> None:
     """What an empty environment does not use costs its start nothing."""
-    vendors = {"stripe", "openai", "weaviate", "redis", "asyncpg", "jinja2", "aiosmtplib", "hypothesis"}
+    vendors = {"stripe", "openai", "weaviate", "redis", "asyncpg", "jinja2", "aiosmtplib", "hypothesis", "PIL"}
     program = await programs.run("-X", "importtime", str(ROOT / "server.py"), PORT=str(free_port()), **SEEN).listening()
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in program.err.splitlines()}
     assert {"strawberry", "tortoise", "uvicorn"} <= imported
