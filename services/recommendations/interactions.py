@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from core.errors import BadUserInput, NotFound
 from models.recommendations import Interaction, InteractionKind, Item
 from services import onboarding
+from services.recommendations.profile.held import hold
+from services.recommendations.profile.learning import learn_from_deeds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,8 +75,11 @@ async def record(app: App, user_id: int, events: Sequence[Event]) -> Recorded:
         for event in events
     ]
     async with app.database.transaction():
+        await hold(user_id)
         await Interaction.bulk_create(rows, ignore_conflicts=True)
         accepted = await Interaction.filter(user_id=user_id, batch=batch).count()
+        if accepted:
+            await learn_from_deeds(app, user_id)
         if OPENED & {event.kind for event in events}:
             await onboarding.done(app, user_id, onboarding.OPEN_RECOMMENDATION)
     if accepted:
