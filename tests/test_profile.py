@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from structlog.contextvars import bound_contextvars
 
 from adapters.embeddings import Space
 from core.cursors import encode_id
@@ -305,9 +305,9 @@ async def test_strangers_and_the_gone_have_no_profile(porchlight: Porchlight) ->
 
 
 async def test_known_numbers_of_statements(porchlight: Porchlight) -> None:
-    """Each edit and each reading, whatever is held of the person; one for the session and one for the flags each."""
+    """Each edit and each reading, whatever is held of the person."""
     person, app = await porchlight.register(), porchlight.app
-    saved = await items_in(porchlight, "cooking", 4)
+    saved = await items_in(porchlight, "photography")
     counts: dict[str, int] = {}
 
     async def counted(name: str, query: str, **variables: Any) -> None:
@@ -323,13 +323,18 @@ async def test_known_numbers_of_statements(porchlight: Porchlight) -> None:
     await counted("deed", RECORD, e=[event(saved[1]), event(saved[2])])
     await counted("interests", ME)
     assert counts == {
-        "first statement": 0, "statement": 0, "weight": 0, "erasure": 0, "first deed": 0, "deed": 0, "interests": 0,
+        "first statement": 13, "statement": 10, "weight": 4, "erasure": 6, "first deed": 13, "deed": 11, "interests": 2,
     }  # fmt: skip
-    with app.database.bound(), porchlight.counting_queries() as statements:
+    with app.database.bound(), bound_contextvars(request_id="r"), porchlight.counting_queries() as statements:
         profile = await profile_of(app, person.user_id)
-    assert len(statements) == 0
-    assert [(signal.item_id, signal.kind) for signal in profile.history] == [
-        (item.id, InteractionKind.SAVE) for item in saved[2::-1]
+    assert len(statements) == 5
+    assert profile.personalized
+    assert [(each.topic, each.source) for each in profile.interests] == [
+        ("maps", "STATED"), ("cooking", "STATED"), ("photography", "BEHAVIOR"),
+    ]  # fmt: skip
+    assert [(signal.item_id, signal.kind, signal.at) for signal in profile.history] == [
+        (item.id, InteractionKind.SAVE, START) for item in saved[::-1]
     ]
-    assert profile.history[0].at == START
-    assert profile.history[0].at + timedelta(0) == START
+    assert [part for _, part in profile.medoids] == [1.0]
+    assert profile.medoids[0][0] in {item.id for item in saved}
+    assert (profile.met, profile.refused) == ({item.id for item in saved}, frozenset())
