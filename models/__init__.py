@@ -30,7 +30,15 @@ from models.measuring import AnswerOutcome, RequestMinute
 from models.mfa import Passkey, RecoveryCode, Totp
 from models.onboarding import OnboardingStep
 from models.one_time_tokens import OneTimeToken, Purpose
-from models.recommendations import Interaction, InteractionKind, Interest, InterestSource, Item, ItemVector
+from models.recommendations import (
+    Interaction,
+    InteractionKind,
+    Interest,
+    InterestSource,
+    InterestVector,
+    Item,
+    ItemVector,
+)
 from models.schedule import ScheduleRun
 from models.sessions import Session
 from models.trials import EndPolicy, Trial, TrialChange, TrialChangeKind, TrialClaim
@@ -63,6 +71,7 @@ __all__ = [
     "InteractionKind",
     "Interest",
     "InterestSource",
+    "InterestVector",
     "Invoice",
     "InvoiceStatus",
     "Item",

@@ -40,6 +40,8 @@ class User(Model):
     """When the account goes, once its owner has asked for it."""
     analytics_consent = fields.BooleanField(default=True, db_default=True)
     """Whether what the user's client tells of their doings is written down."""
+    personalization = fields.BooleanField(default=True, db_default=True)
+    """Whether what the user does is kept and used to find what suits them."""
     created_at = fields.DatetimeField()
 
     class Meta:

@@ -73,7 +73,11 @@ class ItemVector(Model):
 
 
 class Interest(Model):
-    """One topic of one user, with its vector in the space that `model` and `version` name."""
+    """One topic of one user. `evidence` is the number of items that speak for it, where such are counted.
+
+    `corrected_at` is set when the user has chosen the weight themselves. A row with `erased_at` is no interest: it
+    keeps the topic from being learnt again.
+    """
 
     id = fields.BigIntField(primary_key=True)
     user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField("models.User", related_name="interests")
@@ -83,14 +87,30 @@ class Interest(Model):
     category = fields.CharField(max_length=64, null=True)
     weight = fields.FloatField()
     source = fields.CharEnumField(InterestSource, max_length=16)
-    model = fields.CharField(max_length=100)
-    version = fields.CharField(max_length=64)
-    vector = fields.BinaryField()
+    evidence = fields.IntField(default=0, db_default=0)
     created_at = fields.DatetimeField()
+    corrected_at = fields.DatetimeField(null=True)
+    erased_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "interests"
         unique_together = (("user", "topic_key"),)
+
+
+class InterestVector(Model):
+    """An interest's topic in one space of vectors."""
+
+    id = fields.BigIntField(primary_key=True)
+    interest: fields.ForeignKeyRelation[Interest] = fields.ForeignKeyField("models.Interest", related_name="vectors")
+    interest_id: int
+    model = fields.CharField(max_length=100)
+    dimension = fields.IntField()
+    version = fields.CharField(max_length=64)
+    vector = fields.BinaryField()
+
+    class Meta:
+        table = "interest_vectors"
+        unique_together = (("interest", "model", "version"),)
 
 
 class Interaction(Model):

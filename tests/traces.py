@@ -22,6 +22,7 @@ from models import (
     InteractionKind,
     Interest,
     InterestSource,
+    InterestVector,
     Invoice,
     InvoiceStatus,
     Item,
@@ -88,10 +89,10 @@ async def filled(porchlight: Porchlight, email: str) -> Person:
             defaults={"position": 1, "category": "outdoors", "title": "A walk", "summary": "-", "tags": [],
                       "search": "-", "created_at": START},
         )  # fmt: skip
-        await Interest.create(
-            **mine, topic="walks", topic_key="walks", weight=1.0, source=InterestSource.STATED, model="m", version="1",
-            vector=b"", created_at=START,
-        )  # fmt: skip
+        interest = await Interest.create(
+            **mine, topic="walks", topic_key="walks", weight=1.0, source=InterestSource.STATED, created_at=START
+        )
+        await InterestVector.create(interest=interest, model="m", dimension=0, version="1", vector=b"")
         for number in range(3):
             await Interaction.create(
                 **mine, item=item, kind=InteractionKind.VIEW, idempotency_key=str(number), batch="b", occurred_at=START,

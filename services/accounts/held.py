@@ -22,7 +22,7 @@ from models.mail_preferences import MailPreference, MailSuppression
 from models.mfa import Passkey, RecoveryCode, Totp
 from models.onboarding import OnboardingStep
 from models.one_time_tokens import OneTimeToken
-from models.recommendations import Interaction, Interest
+from models.recommendations import Interaction, Interest, InterestVector
 from models.sessions import Session
 from models.trials import Trial, TrialChange, TrialClaim
 from models.usage import UsageCounter, UsageRecord, UsageReservation
@@ -150,7 +150,7 @@ CHANGES = table(
 SECTIONS: tuple[Section, ...] = (
     table(
         "account", User, "id", "email", "email_verified_at", "name", "locale", "timezone", "role", "created_at",
-        "suspended_at", "deletion_at", "analytics_consent", by="id",
+        "suspended_at", "deletion_at", "analytics_consent", "personalization", by="id",
     ),
     table(
         "sessions", Session, "id", "device_id", "created_at", "last_seen_at", "rotated_at", "expires_at", "revoked_at",
@@ -193,7 +193,14 @@ SECTIONS: tuple[Section, ...] = (
     table("checkouts", CheckoutAttempt, "provider_id", "url", "expires_at"),
     Section("paymentNews", (WebhookEvent,), payment_news),
     Section("signUpChecks", (FraudAssessment, FraudIdentifier, FraudCase), sign_up_checks),
-    table("interests", Interest, "topic", "category", "weight", "source", "model", "created_at"),
+    table(
+        "interests", Interest, "topic", "category", "weight", "source", "evidence", "created_at", "corrected_at",
+        "erased_at",
+    ),
+    table(
+        "interestVectors", InterestVector, "model", "dimension", "version", by="interest__user_id",
+        topic="interest__topic",
+    ),
     table(
         "interactions", Interaction, "kind", "occurred_at", "created_at", "idempotency_key", "recommendation",
         item="item__key", title="item__title",

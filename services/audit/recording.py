@@ -34,6 +34,7 @@ class Action(StrEnum):
     DELETION_CANCELED = "account.deletion_canceled"
     DELETED = "account.deleted"
     CONSENT_CHANGED = "account.consent_changed"
+    PERSONALIZATION_CHANGED = "account.personalization_changed"
     EMAIL_VERIFIED = "email.verified"
     EMAIL_CHANGE_REQUESTED = "email.change_requested"
     EMAIL_CHANGED = "email.changed"

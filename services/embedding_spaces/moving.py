@@ -11,6 +11,7 @@ from models.embedding_spaces import EmbeddingProcess, EmbeddingSpace, ServingSpa
 from services.embedding_spaces.keeping import CHANNEL, LIVE, Unable
 from services.recommendations.catalogue import embed_items
 from services.recommendations.index import CHANNEL as ITEMS_EMBEDDED
+from services.recommendations.profile import embed_interests
 
 if TYPE_CHECKING:
     from adapters.embeddings import Embeddings
@@ -41,8 +42,9 @@ SELECT 1 FROM items WHERE retired_at IS NULL AND NOT EXISTS (
 ) LIMIT 1
 """
 _FORGET = """
-DELETE FROM item_vectors WHERE id IN (SELECT id FROM item_vectors WHERE model = $1 AND version = $2 LIMIT $3)
+DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE model = $1 AND version = $2 LIMIT $3)
 """
+_VECTORS = ("item_vectors", "interest_vectors")
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +57,7 @@ class Maker(Protocol):
         ...
 
 
-MAKERS: tuple[Maker, ...] = (embed_items,)
+MAKERS: tuple[Maker, ...] = (embed_items, embed_interests)
 """Whatever has vectors. What a space lacks of the last ones when it begins to serve is made by its own readers."""
 
 
@@ -109,7 +111,9 @@ async def forget(app: App, _: dict[str, Any]) -> None:
     await EmbeddingProcess.filter(seen_at__lt=now - KEPT).delete()
     unused = EmbeddingSpace.filter(used_at__lt=now - KEPT, serving__id__isnull=True, processes__id__isnull=True)
     for space in await unused.order_by("id"):
-        while await app.database.execute(_FORGET, [space.model, space.version, FORGOTTEN_AT_ONCE]):
-            pass
+        for table in _VECTORS:
+            statement = _FORGET.format(table=table)
+            while await app.database.execute(statement, [space.model, space.version, FORGOTTEN_AT_ONCE]):
+                pass
         await space.delete()
         log.info("embeddings.forgotten", model=space.model, version=space.version)

@@ -14,8 +14,8 @@ from core.errors import BadUserInput, Refusal, Unavailable
 from models.recommendations import InterestSource
 from services import onboarding, usage
 from services.images import keeping
-from services.images.learning import learn
 from services.images.looking import look, was_asked
+from services.recommendations import learn
 
 if TYPE_CHECKING:
     from adapters.images import Picture

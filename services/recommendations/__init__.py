@@ -3,7 +3,15 @@
 from services.recommendations.browsing import item, items
 from services.recommendations.catalogue import PREPARE, announce, prepare
 from services.recommendations.interactions import Event, Recorded, record
-from services.recommendations.profile import interests_of, set_interests
+from services.recommendations.profile import (
+    embed_interests,
+    interests_of,
+    learn,
+    remove_interest,
+    set_interests,
+    set_personalization,
+    weigh_interest,
+)
 from services.recommendations.ranking import Filter, Recommendation, Slate, recommend
 
 __all__ = [
@@ -14,11 +22,16 @@ __all__ = [
     "Recorded",
     "Slate",
     "announce",
+    "embed_interests",
     "interests_of",
     "item",
     "items",
+    "learn",
     "prepare",
     "recommend",
     "record",
+    "remove_interest",
     "set_interests",
+    "set_personalization",
+    "weigh_interest",
 ]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.errors import BadUserInput
-from models.recommendations import Interaction, InteractionKind, Item
+from models.recommendations import Item
 from services.pages import Page, Rows, cut
-from services.recommendations.profile import interests_of
+from services.recommendations.profile import profile_of, vectors_of
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from core.cursors import Place
     from models.recommendations import Interest
     from services.app import App
@@ -22,7 +25,6 @@ SAME_CATEGORY = 0.25
 """Added to the similarity of an item in the very category that was stated, so that these come first."""
 PRECISION = 6
 """Decimals of a score: the cursor holds it, and must find its place again."""
-REFUSED = frozenset({InteractionKind.DISLIKE, InteractionKind.DISMISS})
 LONGEST_FILTER = 50
 
 
@@ -64,26 +66,26 @@ async def recommend(app: App, user_id: int, page: Page, wanted: Filter) -> Slate
 
     Without interests, or before the catalogue's vectors are there, it is a walk round the categories.
     """
-    space = app.embeddings.space
-    interests = [
-        each for each in await interests_of(user_id) if (each.model, each.version) == (space.model, space.version)
-    ]
-    without = await _excluded(user_id, seen=wanted.exclude_seen)
+    profile = await profile_of(app, user_id)
+    without = set(profile.met if wanted.exclude_seen else profile.refused)
+    vectors = await vectors_of(app, profile.interests)
+    interests = [each for each in profile.interests if each.id in vectors]
     if interests and app.items.ready:
-        return await _by_interests(app, interests, page, wanted, without)
+        queries = [vectors[each.id] for each in interests]
+        return await _by_interests(app, interests, queries, page, wanted, without)
     return await _by_catalogue(page, wanted, without)
 
 
-async def _excluded(user_id: int, *, seen: bool) -> set[int]:
-    met = Interaction.filter(user_id=user_id)
-    chosen = met if seen else met.filter(kind__in=list(REFUSED))
-    found: Any = await chosen.distinct().values_list("item_id", flat=True)
-    return set(found)
-
-
-async def _by_interests(app: App, interests: list[Interest], page: Page, wanted: Filter, without: set[int]) -> Slate:
+async def _by_interests(
+    app: App,
+    interests: list[Interest],
+    queries: list[NDArray[np.float32]],
+    page: Page,
+    wanted: Filter,
+    without: set[int],
+) -> Slate:
     among = await _matching(wanted)
-    ranked = await _ranked(app, interests, among, without)
+    ranked = await _ranked(app, interests, queries, among, without)
     chosen = _window([(-score, item_id) for item_id, (score, _) in ranked.items()], page)
     items = {item.id: item for item in await Item.filter(id__in=[item_id for _, item_id in chosen], retired_at=None)}
     rows = [
@@ -102,13 +104,18 @@ async def _by_interests(app: App, interests: list[Interest], page: Page, wanted:
 
 
 async def _ranked(
-    app: App, interests: list[Interest], among: set[int] | None, without: set[int]
+    app: App,
+    interests: list[Interest],
+    queries: list[NDArray[np.float32]],
+    among: set[int] | None,
+    without: set[int],
 ) -> dict[int, tuple[float, int]]:
     """Score and best interest of each candidate."""
     import numpy as np  # ruff: ignore[import-outside-top-level] -- start time
 
-    queries = np.stack([np.frombuffer(each.vector, dtype=np.float32) for each in interests])
-    found = await app.vectors.search(app.embeddings.space, queries, limit=CANDIDATES, among=among, without=without)
+    found = await app.vectors.search(
+        app.embeddings.space, np.stack(queries), limit=CANDIDATES, among=among, without=without
+    )
     categories = app.items.categories
     ranked: dict[int, tuple[float, int]] = {}
     for number, (interest, neighbours) in enumerate(zip(interests, found, strict=True)):

@@ -1,0 +1,46 @@
+"""Whether what a person does is kept and used to find what suits them: yes, until they say no."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from models.accounts import User
+from models.recommendations import Interaction, Interest, InterestSource
+from services import audit
+from services.audit import Action
+from services.recommendations.profile.held import hold
+from services.recommendations.profile.signals import DISLIKED
+
+if TYPE_CHECKING:
+    from services.access import Viewer
+    from services.app import App
+    from services.sessions import Client
+
+
+async def set_personalization(app: App, viewer: Viewer, client: Client, *, enabled: bool, erase: bool) -> User:
+    """Begin or stop to keep and use what the viewer does; with `erase`, forget what has been learnt until now.
+
+    What they have stated, refused and erased stays: it is what they want, not what was seen of them. Saying the same
+    again changes nothing. Raises Unauthenticated for who has been deleted meanwhile.
+    """
+    async with app.database.transaction():
+        user = await hold(viewer.user.id)
+        changed = user.personalization is not enabled
+        if changed:
+            user.personalization = enabled
+            await User.filter(id=user.id).update(personalization=enabled)
+        if changed or erase:
+            if erase:
+                await _forget(user.id)
+            action = Action.PERSONALIZATION_CHANGED
+            await audit.record(app, action, actor=viewer.user, client=client, enabled=enabled, erased=erase)
+    if changed or erase:
+        await app.recommendations_changed.publish(str(user.id))
+    return user
+
+
+async def _forget(user_id: int) -> None:
+    """Delete what was learnt of the user, inside the caller's transaction that holds them."""
+    learnt = Interest.filter(user_id=user_id, erased_at=None).exclude(source=InterestSource.STATED)
+    await learnt.delete()
+    await Interaction.filter(user_id=user_id).exclude(kind__in=list(DISLIKED)).delete()
