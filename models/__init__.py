@@ -28,7 +28,15 @@ from models.measuring import AnswerOutcome, RequestMinute
 from models.mfa import Passkey, RecoveryCode, Totp
 from models.onboarding import OnboardingStep
 from models.one_time_tokens import OneTimeToken, Purpose
-from models.recommendations import Interaction, InteractionKind, Interest, InterestSource, Item, ItemVector
+from models.recommendations import (
+    CatalogueRevision,
+    Interaction,
+    InteractionKind,
+    Interest,
+    InterestSource,
+    Item,
+    ItemVector,
+)
 from models.schedule import ScheduleRun
 from models.sessions import Session
 from models.trials import EndPolicy, Trial, TrialChange, TrialChangeKind, TrialClaim
@@ -39,6 +47,7 @@ __all__ = [
     "AnswerOutcome",
     "AuditEvent",
     "BillingCustomer",
+    "CatalogueRevision",
     "CheckoutAttempt",
     "ClockOffset",
     "DeliveryStatus",

@@ -9,7 +9,7 @@ from core.errors import BadUserInput
 from models.accounts import User
 from models.recommendations import Interest, InterestSource, Item
 from services import onboarding
-from services.recommendations.catalogue import normalised
+from services.recommendations.entries import normalised
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
