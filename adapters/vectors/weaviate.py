@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from functools import partial
+from itertools import starmap
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
@@ -88,15 +89,10 @@ class WeaviateVectors:
         self._lost.discard(space)
 
     async def remove(self, ids: Collection[int]) -> None:
-        if not ids:
-            return
-        for copies in self._copies.values():
+        for space, copies in list(self._copies.items()):
             for item in ids:
                 copies.pop(item, None)
-        names = await self.server.ask(lambda client: client.collections.list_all(simple=True), deadline=WRITE_WITHIN)
-        for name in names:
-            if name.startswith(f"{self._prefix}_"):
-                await self._delete(name, list(ids))
+            await self._delete(self._name(space), list(ids))
 
     async def retain(self, space: Space, ids: Collection[int]) -> None:
         kept, copies = set(ids), self._copies.get(space, {})
@@ -155,7 +151,7 @@ class WeaviateVectors:
             answers = [await self._asked(space, direction, limit, objects.none_of(left_out, self.server.version))]
         found = {item: score for answer in answers for item, score in answer if item not in left_out}
         ranked = sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
-        return [Neighbour(item, score) for item, score in ranked[:limit]]
+        return list(starmap(Neighbour, ranked[:limit]))
 
     async def _asked(
         self, space: Space, direction: NDArray[np.float32], limit: int, filters: Any
