@@ -176,10 +176,9 @@ class WeaviateVectors:
                 return []
             self._lost.add(space)
             raise Unavailable from missing
-        return [
-            (int(found.properties["item"]), min(1.0, max(-1.0, 1.0 - found.metadata.distance)))
-            for found in answer.objects
-        ]
+        copies = self._copies.get(space, {})  # what is deleted may be found for a while: the server's issue 3868
+        found = ((int(each.properties["item"]), each.metadata.distance) for each in answer.objects)
+        return [(item, min(1.0, max(-1.0, 1.0 - distance))) for item, distance in found if item in copies]
 
     async def _make(self, space: Space) -> None:
         """Make the collection where there is none."""

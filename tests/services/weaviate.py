@@ -71,11 +71,9 @@ class Weaviate:
 
     def reserve(self) -> None:
         """Take ports without listening yet."""
-        if not self.http_port:
-            self.http_port, self.grpc_port = _free_port(), _free_port()
+        self.http_port, self.grpc_port = _free_port(), _free_port()
 
     async def start(self) -> None:
-        self.reserve()
         await self.start_grpc()
         config = uvicorn.Config(
             _rest(self), host="127.0.0.1", port=self.http_port, log_level="critical", timeout_graceful_shutdown=0
@@ -109,11 +107,13 @@ class Weaviate:
 
 
 @asynccontextmanager
-async def weaviate_service() -> AsyncGenerator[Weaviate]:
-    """A server that runs until the end."""
-    service = Weaviate()
-    await service.start()
+async def weaviate_service(*, up: bool = True, version: str = "1.40.0") -> AsyncGenerator[Weaviate]:
+    """A server that is stopped at the end. Without `up` it has ports and does not listen yet."""
+    service = Weaviate(version)
+    service.reserve()
     try:
+        if up:
+            await service.start()
         yield service
     finally:
         await service.stop()
@@ -211,7 +211,7 @@ class _Servicer(weaviate_pb2_grpc.WeaviateServicer):
             service.searching.set()
             await asyncio.sleep(service.delay)
             found += [(str(UUID(int=item)), Stored(item, "", vector)) for item, vector in service.stale.items()]
-            rows = _ranked(found, _floats(request.near_vector.vectors[0].vector_bytes))
+            rows = _ranked(found, _query(request.near_vector))
         return search_get_pb2.SearchReply(took=0.001, results=list(starmap(_result, rows[: request.limit or 10])))
 
 
@@ -231,6 +231,14 @@ def _meeting(wanted: Any) -> Callable[[int], bool]:
             other = wanted.value_int
             return lambda item: bool(item != other)
     raise AssertionError(wanted)
+
+
+def _query(near: Any) -> NDArray[np.float32]:
+    """The vector that is searched for, where the SDK puts it for this version of the server."""
+    if near.vector_for_targets:
+        target = near.vector_for_targets[0]
+        return _floats(target.vector_bytes or target.vectors[0].vector_bytes)
+    return _floats(near.vector_bytes or near.vectors[0].vector_bytes)
 
 
 def _floats(raw: bytes) -> NDArray[np.float32]:
