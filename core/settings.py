@@ -77,7 +77,7 @@ class Settings:
             object.__setattr__(self, "public_url", f"http://localhost:{self.port}")
         if not self.log_format:
             object.__setattr__(self, "log_format", "json" if self.production else "console")
-        checks = (_processes, _production, _keys_of_vendors, _hashing, _not_built)
+        checks = (_processes, _production, _keys_of_vendors, _hashing)
         if problems := [problem for check in checks for problem in check(self)]:
             raise SettingsError(problems)
 
@@ -203,13 +203,3 @@ def _hashing(settings: Settings) -> list[str]:
             f"ARGON2_MEMORY_KIB: {least} or more would be right for ARGON2_PARALLELISM={settings.argon2_parallelism}"
         ]
     return []
-
-
-def _not_built(settings: Settings) -> list[str]:
-    """Refuse what is agreed and not built yet, so that nobody believes it works."""
-    refused = {
-        "VECTORS_URL: weaviate://… is not built yet; only embedded:// is accepted": (
-            settings.vectors_url.startswith("weaviate")
-        ),
-    }
-    return [problem for problem, wrong in refused.items() if wrong]

@@ -6,7 +6,7 @@ from tortoise.fields.data import JSON_DUMPS
 from tortoise import fields
 
 class Migration(migrations.Migration):
-    dependencies = [('models', '0021_spaces_and_budgets')]
+    dependencies = [('models', '0022_items')]
 
     initial = False
 

@@ -31,6 +31,7 @@ from models.mfa import Passkey, RecoveryCode, Totp
 from models.onboarding import OnboardingStep
 from models.one_time_tokens import OneTimeToken, Purpose
 from models.recommendations import (
+    CatalogueRevision,
     Interaction,
     InteractionKind,
     Interest,
@@ -49,6 +50,7 @@ __all__ = [
     "AnswerOutcome",
     "AuditEvent",
     "BillingCustomer",
+    "CatalogueRevision",
     "CheckoutAttempt",
     "ClockOffset",
     "DeliveryStatus",

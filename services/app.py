@@ -37,8 +37,8 @@ from services.intents import IntentKeeper, read_intents
 from services.keys import KeyKeeper
 from services.measuring import Measuring
 from services.ports import Ports, choose_ports
-from services.recommendations.index import CHANNEL as ITEMS_EMBEDDED
 from services.recommendations.index import ItemIndex
+from services.recommendations.revisions import CHANNEL as ITEMS_EMBEDDED
 from services.sessions import CHANGED
 from services.signals import Signals
 from services.trials.countdown import Countdown

@@ -27,7 +27,7 @@ FORMS = {
     "REDIS_URL": "redis://user:password@host:port/number or rediss://…",
     "EMBEDDINGS_URL": "local:// or openai://MODEL?dimensions=512",
     "INTENTS_URL": "local:// or openai://MODEL",
-    "VECTORS_URL": "embedded://",
+    "VECTORS_URL": "embedded:// or weaviate://host:port?grpc=port&secure=true",
     "VISION_URL": "local:// or openai://MODEL",
     "BREACHES_URL": "https://host/range",
     "PAYMENTS_URL": "simulated://, simulated://FILE or stripe://",
@@ -70,7 +70,7 @@ def choose_ports(settings: Settings, clock: Clock | None = None) -> Ports:
         bus=_chosen("REDIS_URL", open_bus, shared),
         mail=_chosen("MAIL_URL", open_mail, settings.mail_url),
         embeddings=_chosen("EMBEDDINGS_URL", partial(open_embeddings, openai=openai), settings.embeddings_url),
-        vectors=_chosen("VECTORS_URL", open_vectors, settings.vectors_url),
+        vectors=_chosen("VECTORS_URL", partial(open_vectors, key=settings.weaviate_api_key), settings.vectors_url),
         vision=_chosen("VISION_URL", partial(open_vision, openai=openai), settings.vision_url),
         breaches=_chosen("BREACHES_URL", open_breaches, settings.breaches_url),
         payments=_chosen(

@@ -63,6 +63,7 @@ async def test_ready_tells_each_part(porchlight: Porchlight) -> None:
         "breaches": "ok",
         "payments": "ok",
         "recommendations": "preparing",
+        "vectors": "ok",
     }
     assert await ready(porchlight) == (200, {"status": "ready", "parts": parts})
 
@@ -103,6 +104,7 @@ async def test_lost_redis_is_told_and_leaves_the_process_in_rotation(
             "breaches": "ok",
             "payments": "ok",
             "recommendations": "preparing",
+            "vectors": "ok",
         }
         await restartable_valkey.kill()
         await until(lambda: porchlight.app.bus.degraded)

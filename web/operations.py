@@ -52,6 +52,7 @@ class Operations:
             "breaches": "degraded" if app.breaches.degraded else "ok",
             "payments": "degraded" if app.payments.degraded else "ok",
             "recommendations": "ok" if app.items.ready else "preparing",
+            "vectors": "degraded" if app.vectors.degraded else "ok",
         }
         if app.ports.openai:
             parts["openai"] = "ok" if app.ports.openai.breaker.state == "closed" else "degraded"
@@ -69,6 +70,8 @@ class Operations:
         app.metrics.degraded.labels("embeddings").set(not app.spaces.able)
         if app.ports.openai:
             app.metrics.breaker.labels("openai").set(BREAKER[app.ports.openai.breaker.state])
+        app.metrics.degraded.labels("vectors").set(app.vectors.degraded)
+        app.metrics.items_age.set(app.items.age)
         app.metrics.countdowns.set(app.countdown.subscribers)
         app.metrics.tasks.set(len(asyncio.all_tasks()))
         app.metrics.blocks.set(sys.getallocatedblocks())

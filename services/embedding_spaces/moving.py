@@ -10,8 +10,8 @@ import structlog
 from models.embedding_spaces import EmbeddingProcess, EmbeddingSpace, ServingSpace
 from services.embedding_spaces.keeping import CHANNEL, LIVE, Unable
 from services.recommendations.catalogue import embed_items
-from services.recommendations.index import CHANNEL as ITEMS_EMBEDDED
 from services.recommendations.profile import embed_interests
+from services.recommendations.revisions import CHANNEL as ITEMS_EMBEDDED
 
 if TYPE_CHECKING:
     from adapters.embeddings import Embeddings
