@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from services.recommendations.blending import weights
-from services.recommendations.collaborative.fitting import EASE_ITEMS, RIDGE, Met, fitted
+from services.recommendations.collaborative.fitting import EASE_ITEMS, POPULARITY_HALF_LIFE, RIDGE, Met, fitted
 from services.recommendations.fusing import fused
 from services.recommendations.recency import recency
 
@@ -94,7 +94,8 @@ def rankers(ratings: Ratings, split: Split) -> dict[str, Ranker]:
         found["ItemKNN"] = Linear(_item_knn(together))
         if ratings.item_count <= EASE_ITEMS:
             found["EASE"] = Linear(_ease(together))
-    model = fitted(Met(people, items, ratings.times[split.fitted]), half_life=None)
+    half_life = POPULARITY_HALF_LIFE if split.dated else None
+    model = fitted(Met(people, items, ratings.times[split.fitted]), half_life=half_life)
     return {**found, "Porchlight": Served(model, split.ordered)}
 
 

@@ -3,7 +3,7 @@
 Each ratings file is cut into what the model is fitted to, what a person is known by, and what they chose besides. A
 protocol whose hidden part is later than the known one is `ordered`: there the person's history has a newest item, as
 it has when we serve. Where the hidden part is drawn at random there is no such moment, and all of a history counts
-alike.
+alike. Only where the hidden part is later than all that the model knows is it `dated`, and old popularity fades.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class Split:
 
     name: str
     ordered: bool
+    dated: bool
     fitted: NDArray[np.bool_]
     known: dict[int, list[int]]
     hidden: dict[int, list[int]]
@@ -61,7 +62,14 @@ def random_split(ratings: Ratings, seed: int, *, validation: bool = False) -> Sp
     test[order] = place < tenth
     second[order] = (place >= tenth) & (place < 2 * tenth)
     known, hidden = (~test & ~second, second) if validation else (~test, test)
-    return Split("random 80/10/10", ordered=False, fitted=known, known=_of(ratings, known), hidden=_of(ratings, hidden))
+    return Split(
+        "random 80/10/10",
+        ordered=False,
+        dated=False,
+        fitted=known,
+        known=_of(ratings, known),
+        hidden=_of(ratings, hidden),
+    )
 
 
 def time_split(ratings: Ratings, *, validation: bool = False) -> Split:
@@ -70,7 +78,9 @@ def time_split(ratings: Ratings, *, validation: bool = False) -> Split:
     begins = int(len(ratings.times) * (1 - 2 * HIDDEN)) if validation else ends
     place = np.arange(len(ratings.times))
     known, hidden = place < begins, (place >= begins) & (place < (ends if validation else len(place)))
-    return Split("time-ordered", ordered=True, fitted=known, known=_of(ratings, known), hidden=_of(ratings, hidden))
+    return Split(
+        "time-ordered", ordered=True, dated=True, fitted=known, known=_of(ratings, known), hidden=_of(ratings, hidden)
+    )
 
 
 def last_one(ratings: Ratings, *, validation: bool = False) -> Split:
@@ -82,7 +92,14 @@ def last_one(ratings: Ratings, *, validation: bool = False) -> Split:
     known, hidden = np.zeros(len(order), np.bool_), np.zeros(len(order), np.bool_)
     known[order] = left > wanted
     hidden[order] = left == wanted
-    return Split("leave-last-out", ordered=True, fitted=known, known=_of(ratings, known), hidden=_of(ratings, hidden))
+    return Split(
+        "leave-last-out",
+        ordered=True,
+        dated=False,
+        fitted=known,
+        known=_of(ratings, known),
+        hidden=_of(ratings, hidden),
+    )
 
 
 def cold(ratings: Ratings, seed: int) -> list[Split]:
@@ -95,7 +112,9 @@ def cold(ratings: Ratings, seed: int) -> list[Split]:
         long = {person: walk for person, walk in walks.items() if len(walk) >= count + FEWEST_NEXT}
         known = {person: walk[:count] for person, walk in long.items()}
         hidden = {person: walk[count : count + NEXT] for person, walk in long.items()}
-        found.append(Split(f"cold, {count} known", ordered=True, fitted=~unseen, known=known, hidden=hidden))
+        found.append(
+            Split(f"cold, {count} known", ordered=True, dated=False, fitted=~unseen, known=known, hidden=hidden)
+        )
     return found
 
 

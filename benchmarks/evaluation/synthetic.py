@@ -46,9 +46,7 @@ def write(path: Path, *, seed: int = SEED) -> Path:
     return path
 
 
-def _choices(
-    rng: np.random.Generator, taste: np.ndarray, cluster: np.ndarray, appeal: np.ndarray
-) -> list[int]:
+def _choices(rng: np.random.Generator, taste: np.ndarray, cluster: np.ndarray, appeal: np.ndarray) -> list[int]:
     """What one person chooses, one thing after another, each once."""
     left = appeal.copy()
     found: list[int] = []

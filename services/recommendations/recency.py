@@ -2,7 +2,7 @@
 
 HALF_LIFE = 5.0
 """Items met since by which the part that fades has lost half of its weight."""
-LASTING = 0.1
+LASTING = 0.05
 """The part that does not fade: tastes outlast moods."""
 
 
