@@ -113,7 +113,7 @@ def test_too_many_items_are_left_to_the_likeness_of_two(monkeypatch: pytest.Monk
 
 
 def test_nobody_is_read_from_the_neighbours() -> None:
-    """Two people who alone met two items: neither item leads to the other, and neither is popular; with a third, they do."""
+    """Two people who alone met two items: neither leads to the other, and neither is popular; with a third, they do."""
     seen = crowd(people=20)
     rows = list(zip(seen.people, seen.items, seen.times, strict=True))
     rare = [(100 + n, item, 5.0) for n in range(2) for item in (1, 2, 10)]
