@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.recommendations.blending import Weights, weights
+from services.recommendations.blending import Weights, alike, weights
 from services.recommendations.collaborative import fitting
 from services.recommendations.collaborative.fitting import Met, fitted
-from services.recommendations.collaborative.model import Model, UnreadableModel, decoded
+from services.recommendations.collaborative.model import Model, Neighbours, UnreadableModel, decoded
 from services.recommendations.recency import recency
 
 
@@ -20,6 +20,14 @@ class Seen:
 
     item_id: int
     weight: float = 1.0
+
+
+TABLE = Neighbours(
+    np.array([0, 3, 5, 5, 5]),
+    np.array([1, 2, 3, 2, 3], np.uint32),
+    np.array([0.5, 0.25, -0.5, 0.5, 0.25], np.float16),
+)
+EMPTY = Neighbours(np.zeros(5, np.int64), np.empty(0, np.uint32), np.empty(0, np.float16))
 
 
 def met(*rows: tuple[int, int, float]) -> Met:
@@ -42,30 +50,25 @@ def together(seen: Met) -> np.ndarray[Any, Any]:
     return table.T @ table
 
 
-def matrix(model: Model) -> np.ndarray[Any, Any]:
-    """All weights of a model, in a square."""
-    square = np.zeros((len(model.items), len(model.items)))
-    rows = np.repeat(np.arange(len(model.items)), np.diff(model.starts))
-    square[rows, model.neighbours] = model.weights
+def matrix(table: Neighbours) -> np.ndarray[Any, Any]:
+    """All weights of a table, in a square."""
+    count = len(table.starts) - 1
+    square = np.zeros((count, count))
+    square[np.repeat(np.arange(count), np.diff(table.starts)), table.numbers] = table.weights
     return square
 
 
 def test_a_ranking_names_its_evidence() -> None:
     """Each item with the one of the history that speaks loudest for it; what was met or is unwanted is not there."""
-    model = Model(
-        "ease",
-        np.array([10, 20, 30, 40]),
-        np.array([0, 3, 5, 5, 5]),
-        np.array([1, 2, 3, 2, 3], np.uint32),
-        np.array([0.5, 0.25, -0.5, 0.5, 0.25], np.float16),
-        np.array([3, 5, 5, 0], np.float32),
-    )
-    assert model.rank([Seen(10)], limit=9) == [(20, 0.5, 10), (30, 0.25, 10)]
-    assert model.rank([Seen(10), Seen(20, 0.25), Seen(99)], limit=9) == [(30, 0.375, 10)]
-    assert model.rank([Seen(10, 0.25), Seen(20)], limit=9) == [(30, 0.5625, 20), (40, 0.125, 20)]
-    assert model.rank([Seen(10, 0.25), Seen(20)], limit=1) == [(30, 0.5625, 20)]
-    assert model.rank([Seen(20)], limit=9, without={30, 77}) == [(40, 0.25, 20)]
-    assert model.rank([Seen(20, 0.5), Seen(20), Seen(20, 0.25)], limit=1) == [(30, 0.5, 20)]
+    model = Model("itemknn", np.array([10, 20, 30, 40]), np.array([3, 5, 5, 0], np.float32), TABLE, EMPTY)
+    assert model.rank([Seen(10)], limit=9) == [(20, 1.0, 10), (30, 0.5, 10)]
+    assert model.rank([Seen(10), Seen(20, 0.25), Seen(99)], limit=9) == [(30, 0.75, 10)]
+    assert model.rank([Seen(10, 0.25), Seen(20)], limit=9) == [(30, 1.0, 20), (40, 0.125 / 0.5625, 20)]
+    assert model.rank([Seen(10, 0.25), Seen(20)], limit=1) == [(30, 1.0, 20)]
+    assert model.rank([Seen(20)], limit=9, without={30, 77}) == [(40, 0.5, 20)]
+    assert model.rank([Seen(20, 0.5), Seen(20), Seen(20, 0.25)], limit=1) == [(30, 1.0, 20)]
+    both = replace(model, alike=TABLE).rank([Seen(20)], limit=9)
+    assert [(item, round(score, 6), why) for item, score, why in both] == [(30, 1.95, 20), (40, 0.975, 20)]
     assert model.rank([], limit=9) == model.rank([Seen(99)], limit=9) == model.rank([Seen(10)], limit=0) == []
     assert model.rank([Seen(10, 0.0)], limit=9) == []
     assert model.popular(2) == [(20, 5.0), (30, 5.0)]
@@ -84,7 +87,7 @@ def test_ease_is_what_its_paper_says(monkeypatch: pytest.MonkeyPatch, block: int
     expected[pairs < fitting.FEWEST_PEOPLE] = 0.0
     model = fitted(seen)
     assert model.kind == "ease"
-    np.testing.assert_allclose(matrix(model), expected, atol=1e-4)
+    np.testing.assert_allclose(matrix(model.leading), expected, atol=1e-4)
     shuffled = np.random.default_rng(1).permutation(len(seen.people))
     again = fitted(Met(seen.people[shuffled], seen.items[shuffled], seen.times[shuffled]))
     assert again.encoded() == model.encoded()
@@ -105,11 +108,11 @@ def test_too_many_items_are_left_to_the_likeness_of_two(monkeypatch: pytest.Monk
     expected[pairs < fitting.FEWEST_PEOPLE] = 0.0
     model = fitted(seen)
     assert model.kind == "itemknn"
-    np.testing.assert_allclose(matrix(model), expected, atol=1e-3)
+    np.testing.assert_allclose(matrix(model.leading), expected, atol=1e-3)
     monkeypatch.setattr(fitting, "KNN_NEIGHBOURS", 4)
     near = fitted(seen)
-    assert np.diff(near.starts).max() == 4
-    assert matrix(near)[3].max() == matrix(model)[3].max()
+    assert np.diff(near.leading.starts).max() == 4
+    assert matrix(near.leading)[3].max() == matrix(model.leading)[3].max()
 
 
 def test_nobody_is_read_from_the_neighbours() -> None:
@@ -156,7 +159,7 @@ def test_a_model_survives_its_bytes() -> None:
 def test_what_is_no_model_is_refused() -> None:
     """Cut short, of other arrays, with numbers that lead nowhere, or with objects, which are never unpacked."""
     model = fitted(crowd())
-    whole = model.encoded()
+    whole, table = model.encoded(), model.leading
     objects = io.BytesIO()
     np.savez(objects, kind=np.array([print], dtype=object))
     damaged = [
@@ -165,11 +168,11 @@ def test_what_is_no_model_is_refused() -> None:
         whole[:-40],
         whole[: len(whole) // 2],
         objects.getvalue(),
-        replace(model, neighbours=model.neighbours + np.uint32(len(model.items))).encoded(),
+        replace(model, leading=replace(table, numbers=table.numbers + np.uint32(99))).encoded(),
+        replace(model, alike=replace(table, starts=table.starts[:-1])).encoded(),
+        replace(model, alike=replace(table, weights=np.full_like(table.weights, np.nan))).encoded(),
         replace(model, items=model.items[::-1].copy()).encoded(),
-        replace(model, starts=model.starts[:-1]).encoded(),
         replace(model, popularity=model.popularity.astype(np.float64)).encoded(),
-        replace(model, weights=np.full_like(model.weights, np.nan)).encoded(),
     ]
     for content in damaged:
         with pytest.raises(UnreadableModel):
@@ -180,8 +183,9 @@ def test_the_weights_follow_the_evidence() -> None:
     """Interests lead while they are all there is; what others did leads from the first item on; popularity fades."""
     assert weights(0, 0) == Weights(interests=0.0, medoids=0.0, collaborative=0.0, popular=1.0, fresh=0.05)
     assert weights(0, 3) == Weights(interests=1.0, medoids=0.0, collaborative=0.0, popular=0.25, fresh=0.05)
-    assert weights(1, 3) == Weights(interests=0.1, medoids=0.1, collaborative=1.0, popular=0.98, fresh=0.05)
-    assert weights(4, 0) == Weights(interests=0.0, medoids=0.1, collaborative=1.0, popular=0.23, fresh=0.05)
+    assert weights(1, 3) == Weights(interests=0.1, medoids=0.1, collaborative=1.0, popular=0.735, fresh=0.05)
+    assert weights(10, 0) == Weights(interests=0.0, medoids=0.1, collaborative=1.0, popular=0.75 * 0.08, fresh=0.05)
+    assert [alike(0), alike(10), alike(20), alike(99)] == [1.0, 0.5, 0.0, 0.0]
     assert weights(50, 0).popular == weights(500, 0).popular == 0.0
 
 

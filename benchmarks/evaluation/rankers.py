@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from scipy import sparse
@@ -100,16 +100,16 @@ def rankers(ratings: Ratings, split: Split) -> dict[str, Ranker]:
 
 
 def _ease(together: NDArray[np.float64]) -> NDArray[np.float64]:
-    inverse: NDArray[np.float64] = np.linalg.inv(together + RIDGE * np.eye(len(together)))
-    found = -inverse / np.diag(inverse)
+    inverse: NDArray[Any] = np.linalg.inv(together + RIDGE * np.eye(len(together)))
+    found: NDArray[np.float64] = -inverse / np.diag(inverse)
     np.fill_diagonal(found, 0.0)
     return found
 
 
-def _item_knn(together: NDArray[np.float64]) -> NDArray[np.float64]:
+def _item_knn(together: NDArray[np.float64]) -> NDArray[Any]:
     """Cosines of the nearest. In a column, as in a row, since a neighbourhood belongs to the item that is ranked."""
-    norms = np.sqrt(np.diag(together)).clip(min=1e-9)
-    likeness = together / norms[:, None] / norms
+    norms: NDArray[Any] = np.sqrt(np.diag(together)).clip(min=1e-9)
+    likeness: NDArray[Any] = together / norms[:, None] / norms
     np.fill_diagonal(likeness, 0.0)
     if len(likeness) > NEIGHBOURS:
         least = np.partition(likeness, -NEIGHBOURS, axis=0)[-NEIGHBOURS]
@@ -119,4 +119,5 @@ def _item_knn(together: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _best(scores: NDArray[np.float64], known: Sequence[int], limit: int) -> list[int]:
     scores[list(known)] = -np.inf
-    return np.argsort(-scores, kind="stable")[:limit].tolist()
+    best: list[int] = np.argsort(-scores, kind="stable")[:limit].tolist()
+    return best

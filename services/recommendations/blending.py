@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 POPULAR_UNTIL = 50
-"""Items met from which on popularity adds nothing; beside one item it counts as much as what others did."""
+"""Items met from which on popularity adds nothing."""
+ALIKE_UNTIL = 20
+"""Items met from which on EASE ranks alone; before, likeness of two items, which needs less to go by, helps it."""
+POPULAR = 0.75
+"""What popularity counts, by one item that was met, beside what others did."""
 CONTENT = 0.1
 """What likeness of contents counts beside the crowd's evidence, which finds far more (docs/evaluation.md)."""
 
@@ -36,6 +40,11 @@ def weights(events: int, interests: int) -> Weights:
         return Weights(interests=1.0, medoids=0.0, collaborative=0.0, popular=POPULAR_BESIDE_INTERESTS, fresh=FRESH)
     if events < 1:
         return Weights(interests=0.0, medoids=0.0, collaborative=0.0, popular=1.0, fresh=FRESH)
-    popular = max(0.0, 1 / events - 1 / POPULAR_UNTIL)
+    popular = POPULAR * max(0.0, 1 / events - 1 / POPULAR_UNTIL)
     content = CONTENT if interests else 0.0
     return Weights(interests=content, medoids=CONTENT, collaborative=1.0, popular=popular, fresh=FRESH)
+
+
+def alike(events: int) -> float:
+    """What likeness of two items counts beside EASE, which counts 1, with so many items in a history."""
+    return max(0.0, 1 - events / ALIKE_UNTIL)

@@ -51,7 +51,7 @@ class Fitted:
 
 
 async def fit(app: App, _: dict[str, Any]) -> None:
-    """Fit a model to all that may be learnt from, and tell every process. The first one waits for something to learn."""
+    """Fit a model to all that may be learnt from, and tell every process. Where nothing ever was, there is none."""
     rows, newest = await _read()
     if not newest and not await CollaborativeModel.exists():
         return
