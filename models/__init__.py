@@ -15,6 +15,7 @@ from models.billing import (
 )
 from models.budgets import ModelReservation, ModelSpend, PlanSpend
 from models.clock import ClockOffset
+from models.collaborative import CollaborativeModel
 from models.devices import Device
 from models.embedding_spaces import EmbeddingProcess, EmbeddingSpace, ServingSpace
 from models.feedback import Feedback
@@ -53,6 +54,7 @@ __all__ = [
     "CatalogueRevision",
     "CheckoutAttempt",
     "ClockOffset",
+    "CollaborativeModel",
     "DeliveryStatus",
     "DepartedTrial",
     "Device",

@@ -37,6 +37,7 @@ from services.intents import IntentKeeper, read_intents
 from services.keys import KeyKeeper
 from services.measuring import Measuring
 from services.ports import Ports, choose_ports
+from services.recommendations.collaborative import Collaborative
 from services.recommendations.index import ItemIndex
 from services.recommendations.revisions import CHANNEL as ITEMS_EMBEDDED
 from services.sessions import CHANGED
@@ -72,6 +73,7 @@ class App:
     spaces: SpaceKeeper
     items: ItemIndex
     intents: IntentKeeper
+    collaborative: Collaborative
     recommendations_changed: Signals
     sessions_changed: Signals
     trials_changed: Signals
@@ -165,6 +167,7 @@ def assemble(settings: Settings, ports: Ports | None = None, clock: Clock | None
         spaces=spaces,
         items=ItemIndex(spaces, ports.vectors, ports.database, ports.bus),
         intents=IntentKeeper(read_intents()),
+        collaborative=Collaborative(ports.database, ports.bus),
         recommendations_changed=Signals(ports.bus, "recommendations.changed"),
         sessions_changed=Signals(ports.bus, CHANGED),
         trials_changed=Signals(ports.bus, "trials.changed"),
@@ -237,8 +240,9 @@ async def opened(app: App) -> AsyncGenerator[None, None]:
         ):
             signals.open()
             stack.callback(signals.close)
-        stack.push_async_callback(app.items.close)
-        await app.items.open()
+        for followed in (app.items, app.collaborative):
+            stack.push_async_callback(followed.close)
+            await followed.open()
         yield
 
 

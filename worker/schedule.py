@@ -15,6 +15,7 @@ from services.app import App
 from services.billing import forgetting, reconciling
 from services.embedding_spaces import moving
 from services.mfa import half_sessions
+from services.recommendations import collaborative
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ SCHEDULE = (
     Recurring(moving.MOVE, timedelta(minutes=1)),
     Recurring(moving.FORGET, timedelta(hours=1)),
     Recurring(half_sessions.EXPIRE, timedelta(minutes=15)),
+    Recurring(collaborative.FIT, timedelta(hours=1)),
+    Recurring(collaborative.LOOK, timedelta(minutes=1)),
 )
 """An event is chained within a minute: half of it is for the job to be taken and done."""
 

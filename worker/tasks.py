@@ -18,6 +18,7 @@ from services.analytics.figures import freezing, retention
 from services.billing import cards, following, forgetting, inbox, leaving, reconciling, working
 from services.embedding_spaces import moving
 from services.mfa import half_sessions
+from services.recommendations import collaborative
 from worker.letters import LETTERS
 from worker.loop import Task
 
@@ -25,6 +26,8 @@ TASKS: dict[str, Task] = {
     accounts.DELETION: accounts.delete,
     audit.CHAIN: audit.chain,
     budgets.LAPSE: budgets.lapse,
+    collaborative.FIT: collaborative.fit,
+    collaborative.LOOK: collaborative.fit_when_worth_it,
     freezing.FREEZE: freezing.freeze,
     retention.RETAIN: retention.retain,
     keeping.PRUNE: keeping.prune,
