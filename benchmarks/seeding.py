@@ -15,7 +15,7 @@ from models.sessions import Session
 from models.trials import Trial
 from services import recommendations, sessions
 from services.app import App
-from services.recommendations.catalogue import normalised
+from services.recommendations.entries import normalised
 
 BATCH = 200
 CATEGORIES = ("baking", "climbing", "drawing", "first-aid", "gardening", "guitar", "history", "knots", "maps", "stars")

@@ -29,6 +29,7 @@ from models.mfa import Passkey, RecoveryCode, Totp
 from models.onboarding import OnboardingStep
 from models.one_time_tokens import OneTimeToken, Purpose
 from models.recommendations import (
+    CatalogueRevision,
     Interaction,
     InteractionKind,
     Interest,
@@ -47,6 +48,7 @@ __all__ = [
     "AnswerOutcome",
     "AuditEvent",
     "BillingCustomer",
+    "CatalogueRevision",
     "CheckoutAttempt",
     "ClockOffset",
     "DeliveryStatus",

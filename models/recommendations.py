@@ -34,7 +34,9 @@ class Item(Model):
 
     `position` is its place in a walk through the catalogue that goes round the categories. `search` is a normalised
     copy of its words, since SQLite's LIKE knows ASCII only. `retired_at` is set when it leaves the catalogue: its row
-    stays, for what refers to it.
+    stays, for what refers to it. `requires` is the key of the feature that a plan must include for it. It can be had
+    from `available_from` until just before `available_until`, where these are set. `revision` is the number of the
+    last change to this row: see `CatalogueRevision`.
     """
 
     id = fields.IntField(primary_key=True)
@@ -47,16 +49,20 @@ class Item(Model):
     url = fields.CharField(max_length=500, null=True)
     image_url = fields.CharField(max_length=500, null=True)
     search = fields.TextField()
+    requires = fields.CharField(max_length=64, null=True)
+    available_from = fields.DatetimeField(null=True)
+    available_until = fields.DatetimeField(null=True)
     created_at = fields.DatetimeField()
     retired_at = fields.DatetimeField(null=True)
+    revision = fields.BigIntField(db_default=0)
 
     class Meta:
         table = "items"
-        indexes = (("category",),)
+        indexes = (("category",), ("revision", "id"))
 
 
 class ItemVector(Model):
-    """An item in one space of vectors. `content` is the hash of the text that was embedded."""
+    """An item in one space of vectors. `content` is the hash of the text that was embedded, `revision` as an item's."""
 
     id = fields.BigIntField(primary_key=True)
     item: fields.ForeignKeyRelation[Item] = fields.ForeignKeyField("models.Item", related_name="vectors")
@@ -66,10 +72,26 @@ class ItemVector(Model):
     version = fields.CharField(max_length=64)
     content = fields.CharField(max_length=64)
     vector = fields.BinaryField()
+    revision = fields.BigIntField(db_default=0)
 
     class Meta:
         table = "item_vectors"
         unique_together = (("item", "model", "version"),)
+        indexes = (("model", "version", "revision", "id"),)
+
+
+class CatalogueRevision(Model):
+    """One row: how many transactions have changed items or their vectors.
+
+    Each of them raises it by its first statement and marks what it changes with the new number. Since the row is
+    locked until the end of the transaction, whoever reads a number can read all that has a smaller one.
+    """
+
+    id = fields.IntField(primary_key=True)
+    number = fields.BigIntField()
+
+    class Meta:
+        table = "catalogue_revisions"
 
 
 class Interest(Model):

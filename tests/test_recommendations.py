@@ -8,7 +8,8 @@ import pytest
 from core.cursors import decode_cursor, encode_cursor, encode_id
 from core.settings import Settings
 from models import Interaction, Interest, Item
-from services.recommendations.catalogue import bring_in, prepare, read_entries
+from services.recommendations.catalogue import bring_in, prepare
+from services.recommendations.entries import read_entries
 from tests.conftest import Start
 from tests.porchlight import Person, Porchlight
 from tests.services.valkey import until

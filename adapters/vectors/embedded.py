@@ -1,7 +1,7 @@
 """Vectors in the memory of this process, searched exactly. They last as long as the process."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from adapters.embeddings import Space
 from adapters.vectors.port import Neighbour
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from adapters.vectors.matrix import Matrix
@@ -36,12 +37,22 @@ class EmbeddedVectors:
 
     async def put(self, space: Space, vectors: "Mapping[int, NDArray[Any]]") -> None:
         if vectors:
-            write = partial(self._put, space, list(vectors), list(vectors.values()))
-            await asyncio.get_running_loop().run_in_executor(self._writer, write)
+            await self._write(partial(self._put, space, list(vectors), list(vectors.values())))
 
     async def remove(self, ids: Collection[int]) -> None:
         if ids:
-            await asyncio.get_running_loop().run_in_executor(self._writer, self._remove, tuple(ids))
+            await self._write(partial(self._remove, tuple(ids)))
+
+    async def retain(self, space: Space, ids: Collection[int]) -> None:
+        if found := self._matrices.get(space):
+            await self._write(partial(found.retain, tuple(ids)))
+
+    async def drop(self, space: Space) -> None:
+        await self._write(lambda: self._matrices.pop(space, None))
+
+    def held(self, space: Space, ids: Collection[int]) -> "dict[int, NDArray[np.float32]]":
+        found = self._matrices.get(space)
+        return found.rows.of(ids) if found else {}
 
     async def search(
         self,
@@ -64,6 +75,9 @@ class EmbeddedVectors:
         if found.rows.size * directions.size <= AT_ONCE:
             return answer()
         return await asyncio.to_thread(answer)
+
+    async def _write(self, write: Callable[[], object]) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._writer, write)
 
     def _put(self, space: Space, ids: list[int], vectors: "list[NDArray[Any]]") -> None:
         from adapters.vectors.matrix import Matrix  # ruff: ignore[import-outside-top-level] -- see search

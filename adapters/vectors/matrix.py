@@ -42,6 +42,11 @@ class Rows:
         products = self._products(rows, directions)
         return [self._best(rows, *each, limit) for each in zip(products, directions, strict=True)]
 
+    def of(self, wanted: Collection[int]) -> dict[int, Floats]:
+        """The vectors of those ids that are here, not copied."""
+        rows = self._find(set(wanted))
+        return dict(zip(self.ids[rows].tolist(), (self.vectors[row] for row in rows), strict=True))
+
     def _allowed(self, among: Collection[int] | None, without: Collection[int]) -> Places:
         if among is not None:
             return self._find(set(among).difference(without))
@@ -138,6 +143,10 @@ class Matrix:
         self.rows = replace(self.rows, alive=alive)
         if len(self._row_by_id) * 2 < self.rows.size:
             self._move(0)
+
+    def retain(self, ids: Collection[int]) -> None:
+        """Forget all ids but these."""
+        self.remove(self._row_by_id.keys() - set(ids))
 
     def _forget(self, ids: Collection[int]) -> list[int]:
         """The rows that these ids had."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from adapters.embeddings import Space
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -43,6 +44,21 @@ class Vectors(Protocol):
 
     async def remove(self, ids: Collection[int]) -> None:
         """Forget these ids in every space; those that are unknown are no error."""
+        ...
+
+    async def retain(self, space: Space, ids: Collection[int]) -> None:
+        """Forget every id of this space but these, whoever put it: what was removed while nobody was there."""
+        ...
+
+    async def drop(self, space: Space) -> None:
+        """Forget a whole space. One that is unknown is no error."""
+        ...
+
+    def held(self, space: Space, ids: Collection[int]) -> "dict[int, NDArray[np.float32]]":
+        """The vectors that this process has put for these ids, at unit length, from memory; those unknown are left out.
+
+        They are not to be changed.
+        """
         ...
 
     async def search(

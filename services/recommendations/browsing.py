@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from core.errors import BadUserInput
 from models.recommendations import Item
 from services.pages import Page, Rows, cut
-from services.recommendations.catalogue import normalised
+from services.recommendations.entries import normalised
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import unicodedata
-from dataclasses import dataclass
-from itertools import zip_longest
-from pathlib import Path
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -14,34 +11,20 @@ import structlog
 from models.jobs import Job
 from models.recommendations import Item, ItemVector
 from services import jobs
-from services.recommendations.index import CHANNEL
+from services.recommendations import revisions
+from services.recommendations.entries import CATALOGUE_FILE, Entry, normalised, read_entries
 
 if TYPE_CHECKING:
     from services.app import App
 
-CATALOGUE_FILE = Path(__file__).resolve().parent.parent.parent / "catalogue.yaml"
+__all__ = ["CATALOGUE_FILE", "PREPARE", "announce", "bring_in", "embed_items", "normalised", "prepare", "read_entries"]
+
 PREPARE = "items.prepare"
 BATCH = 64
 """Items that are embedded at once."""
+_COLUMNS = [*(field.name for field in fields(Entry) if field.name != "key"), "search"]
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One item as the file has it."""
-
-    key: str
-    position: int
-    category: str
-    title: str
-    summary: str
-    tags: list[str]
-
-    @property
-    def words(self) -> str:
-        """What is searched in."""
-        return normalised(" ".join([self.title, self.summary, self.category, *self.tags]))
 
 
 async def announce(app: App) -> None:
@@ -57,49 +40,43 @@ async def announce(app: App) -> None:
 
 
 async def prepare(app: App, _: dict[str, Any]) -> None:
-    """Bring the file into rows, and every row that lacks a vector into the present space. Raises Unavailable."""
-    await bring_in(app, read_entries())
+    """Bring the file into rows, and every row that lacks a vector into the present space.
+
+    Raises Unavailable, ItemsError.
+    """
+    features = {feature.key for plan in app.catalogue.plans.values() for feature in plan.features}
+    await bring_in(app, read_entries(CATALOGUE_FILE, features=features))
     await embed_items(app)
-    await app.bus.publish(CHANNEL, "")
-
-
-def read_entries(path: Path = CATALOGUE_FILE) -> list[Entry]:
-    """The entries of the file, placed so that a walk through them goes round the categories."""
-    import yaml  # ruff: ignore[import-outside-top-level] -- only this job reads the file
-
-    document = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # ruff: ignore[unsafe-yaml-load] -- both are safe loaders
-    shelves: dict[str, list[dict[str, Any]]] = {category["key"]: [] for category in document["categories"]}
-    for item in document["items"]:
-        shelves[item["category"]].append(item)
-    rounds = [item for shelf in zip_longest(*shelves.values()) for item in shelf if item is not None]
-    return [
-        Entry(item["key"], position, item["category"], item["title"], item["summary"], list(item["tags"]))
-        for position, item in enumerate(rounds, start=1)
-    ]
+    await app.bus.publish(revisions.CHANNEL, "")
 
 
 async def bring_in(app: App, entries: list[Entry]) -> None:
-    """Make, change and retire rows until they are the entries."""
+    """Make, change and retire rows until they are the entries. What is so already is left alone."""
     now = app.clock.now()
-    rows = [
-        Item(
-            key=entry.key,
-            position=entry.position,
-            category=entry.category,
-            title=entry.title,
-            summary=entry.summary,
-            tags=entry.tags,
-            search=entry.words,
-            created_at=now,
-            retired_at=None,
-        )
-        for entry in entries
-    ]
-    changing = ["position", "category", "title", "summary", "tags", "search", "retired_at"]
     async with app.database.transaction():
-        await Item.filter(key__not_in=[entry.key for entry in entries], retired_at=None).update(retired_at=now)
+        revision = await revisions.raised(app.database)
+        present = {row.key: row for row in await Item.filter(retired_at=None)}
+        wanted = {entry.key for entry in entries}
+        gone = [row.id for key, row in present.items() if key not in wanted]
+        for start in range(0, len(gone), BATCH):
+            retired = Item.filter(id__in=gone[start : start + BATCH])
+            await retired.update(retired_at=now, revision=revision)
+        rows = [
+            Item(**_columns(entry), created_at=now, retired_at=None, revision=revision)
+            for entry in entries
+            if entry.key not in present or _differs(present[entry.key], entry)
+        ]
+        changing = [*_COLUMNS, "retired_at", "revision"]
         for start in range(0, len(rows), BATCH):
             await Item.bulk_create(rows[start : start + BATCH], on_conflict=["key"], update_fields=changing)
+
+
+def _columns(entry: Entry) -> dict[str, Any]:
+    return {field.name: getattr(entry, field.name) for field in fields(entry)} | {"search": entry.words}
+
+
+def _differs(row: Item, entry: Entry) -> bool:
+    return any(getattr(row, name) != value for name, value in _columns(entry).items())
 
 
 async def embed_items(app: App) -> None:
@@ -123,9 +100,11 @@ async def embed_items(app: App) -> None:
             for item, vector in zip(batch, vectors, strict=True)
         ]
         async with app.database.transaction():
-            await ItemVector.bulk_create(
-                rows, on_conflict=["item_id", "model", "version"], update_fields=["content", "dimension", "vector"]
-            )
+            revision = await revisions.raised(app.database)
+            for row in rows:
+                row.revision = revision
+            changing = ["content", "dimension", "vector", "revision"]
+            await ItemVector.bulk_create(rows, on_conflict=["item_id", "model", "version"], update_fields=changing)
         log.info("catalogue.embedded", done=start + len(batch), total=len(missing))
 
 
@@ -137,8 +116,3 @@ def text_of(item: Item) -> str:
 def content_of(item: Item) -> str:
     """The hash of an item's text."""
     return hashlib.sha256(text_of(item).encode()).hexdigest()
-
-
-def normalised(text: str) -> str:
-    """One spelling for searching: NFKC, without case."""
-    return unicodedata.normalize("NFKC", text).casefold()

@@ -1,87 +1,181 @@
-"""The items' vectors in this process: rebuilt from rows at start and whenever another process made new ones."""
+"""The items in this process: facts and vectors, read from rows at start and, by the changes alone, ever after."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import structlog
 
-from models.recommendations import ItemVector
+from services.recommendations import revisions
+from services.recommendations.reading import Facts, Known, SpaceRows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from adapters.bus import Bus
     from adapters.database import Database
-    from adapters.embeddings import Embeddings
+    from adapters.embeddings import Embeddings, Space
     from adapters.vectors import Vectors
 
-CHANNEL = "items.embedded"
-RETRY = 5.0
-"""Seconds until rows are asked for again when the database did not answer."""
+LOOK_EVERY = 2.0
+"""Real seconds between two looks at the number of changes: so late is a process that no message has reached.
+
+Five seconds are promised. What is left of them is for reading what has changed, and for a machine that is busy.
+"""
+LOOK_WITHIN = 5.0
+"""Real seconds in which the number of changes is read, or the database is taken as lost."""
+SWEEP_EVERY = 3600.0
+"""Real seconds between two readings of all facts, for rows that somebody has changed by hand."""
+DROP_AFTER = 60.0
+"""Real seconds that a space which serves no more is kept, for processes that have not seen the change yet."""
 
 log = structlog.get_logger(__name__)
 
 
 class ItemIndex:
-    """Keeps `vectors` in step with the rows of the present space. `ready` once it holds some.
+    """Keeps facts, and vectors of the space that serves, in step with the rows.
 
-    `categories` holds the category of each item that it knows.
+    `ready` once that space can be searched. While another space is being loaded the one before it serves on; `space`
+    says which it is, and changes when the last vector is there.
     """
 
     def __init__(self, embeddings: Embeddings, vectors: Vectors, database: Database, bus: Bus) -> None:
-        self.ready = False
-        self.categories: dict[int, str] = {}
+        self.known: Mapping[int, Known] = {}
+        self.space: Space | None = None
         self._embeddings = embeddings
         self._vectors = vectors
         self._database = database
         self._bus = bus
-        self._held: set[int] = set()
+        self._facts = Facts()
+        self._gone: set[int] = set()
+        self._spaces: dict[Space, SpaceRows] = {}
+        self._unused: dict[Space, float] = {}
+        self._seen = -1
+        self._sweep_at = monotonic() + SWEEP_EVERY
+        self._looked_at = monotonic()
+        self._lost = False
+        self._turn = asyncio.Lock()
         self._stale = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._unsubscribe: Callable[[], None] | None = None
+        self._unsubscribe: Callable[[], None] = lambda: None
+
+    @property
+    def ready(self) -> bool:
+        """Whether the space that serves can be searched."""
+        return self.space is not None and self.space == self._embeddings.space
+
+    @property
+    def age(self) -> float:
+        """Real seconds since all that had changed was known here."""
+        return monotonic() - self._looked_at
+
+    @property
+    def categories(self) -> dict[int, str]:
+        """The category of each item that is known."""
+        return {item_id: known.category for item_id, known in self.known.items()}
+
+    def vector_of(self, item_ids: Collection[int]) -> dict[int, NDArray[np.float32]]:
+        """The vectors of these items in `space`, of unit length and not to be changed; without those unknown."""
+        return self._vectors.held(self.space, item_ids) if self.space else {}
 
     async def open(self) -> None:
         """Begin to follow the rows."""
-        self._unsubscribe = self._bus.subscribe(CHANNEL, lambda _: self._stale.set(), resync=self._stale.set)
-        self._stale.set()
+        self._unsubscribe = self._bus.subscribe(revisions.CHANNEL, lambda _: self._stale.set(), resync=self._stale.set)
         self._task = asyncio.create_task(self._follow())
 
     async def close(self) -> None:
         """Stop following."""
-        if self._unsubscribe:
-            self._unsubscribe()
+        self._unsubscribe()
         if self._task:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
 
+    async def prepare(self, space: Space) -> None:
+        """Load another space beside the one that serves; when this returns, it can be searched.
+
+        Who calls it before `embeddings.space` changes serves without a gap. Raises Unavailable, and what the database
+        raises.
+        """
+        with self._database.bound():
+            async with self._turn:
+                await self._read_facts(await revisions.present())
+                await self._read_vectors(space)
+
+    async def look(self) -> None:
+        """Bring in what has changed since the last look, if anything. Raises what database and vectors raise."""
+        async with self._turn:
+            async with asyncio.timeout(LOOK_WITHIN):
+                number = await revisions.present()
+            space = self._embeddings.space
+            if number != self._seen or space != self.space or monotonic() >= self._sweep_at:
+                await self._read_facts(number)
+                await self._read_vectors(space)
+                self._serve(space)
+                self._seen = number
+            await self._drop_unused()
+            self._looked_at = monotonic()
+
     async def _follow(self) -> None:
         with self._database.bound():
             while True:
-                await self._stale.wait()
                 self._stale.clear()
                 try:
-                    await self._load()
-                except Exception as error:
-                    log.warning("items.index_not_loaded", exc_info=error)
-                    await asyncio.sleep(RETRY)
-                    self._stale.set()
+                    await self.look()
+                except Exception as error:  # ruff: ignore[blind-except] -- what is known serves on
+                    self._tell(error)
+                else:
+                    self._tell(None)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_EVERY):  # `wait_for` may swallow the cancellation that ends this
+                        await self._stale.wait()
 
-    async def _load(self) -> None:
-        import numpy as np  # ruff: ignore[import-outside-top-level] -- start time
+    async def _read_facts(self, number: int) -> None:
+        """The facts of what has changed; of everything when a sweep is due, or the database is another one."""
+        anew = number < self._seen or monotonic() >= self._sweep_at
+        if number < self._seen:
+            self._spaces.clear()
+        facts, known = (Facts(), {}) if anew else (self._facts, dict(self.known))
+        come, gone = await facts.read(known)
+        if anew:
+            come, gone = known.keys() - self.known.keys(), self.known.keys() - known.keys()
+            self._sweep_at = monotonic() + SWEEP_EVERY
+        self._facts, self.known = facts, known
+        self._gone = (self._gone - come) | gone
+        for rows in self._spaces.values():
+            rows.come(come)
 
-        space = self._embeddings.space
-        rows = await ItemVector.filter(
-            model=space.model, version=space.version, dimension=space.dimension, item__retired_at=None
-        ).values_list("item_id", "vector", "item__category")
-        found = {item_id: np.frombuffer(vector, dtype=np.float32) for item_id, vector, _ in rows}
-        self.categories = {item_id: category for item_id, _, category in rows}
-        await self._vectors.remove(self._held - found.keys())
-        await self._vectors.put(space, found)
-        self._held = set(found)
-        self.ready = bool(found)
-        if found:
-            log.info("items.indexed", items=len(found))
+    async def _read_vectors(self, space: Space) -> None:
+        await self._vectors.remove(self._gone)
+        self._gone.clear()
+        rows = self._spaces.setdefault(space, SpaceRows(space, self._vectors))
+        self._unused.pop(space, None)
+        await rows.read(self.known)
+
+    def _serve(self, space: Space) -> None:
+        """From here on this space serves, if there is anything in it."""
+        if self._spaces[space].found and space != self.space:
+            if self.space:
+                self._unused[self.space] = monotonic() + DROP_AFTER
+            self.space = space
+            log.info("items.indexed", items=len(self.known), model=space.model, version=space.version)
+
+    async def _drop_unused(self) -> None:
+        for space in [space for space, due in self._unused.items() if monotonic() >= due]:
+            self._spaces.pop(space, None)
+            await self._vectors.drop(space)
+            del self._unused[space]
+
+    def _tell(self, error: Exception | None) -> None:
+        """Log the first look that fails, and the first that succeeds again."""
+        if error is not None and not self._lost:
+            log.warning("items.not_read", reason=str(error) or type(error).__name__)
+        elif error is None and self._lost:
+            log.info("items.read_again")
+        self._lost = error is not None
