@@ -15,6 +15,7 @@ from models.billing import (
 )
 from models.budgets import ModelSpend
 from models.clock import ClockOffset
+from models.collaborative import CollaborativeModel
 from models.devices import Device
 from models.feedback import Feedback
 from models.figures import ActiveWeek, DepartedTrial, KpiDay, RetentionWeek
@@ -51,6 +52,7 @@ __all__ = [
     "CatalogueRevision",
     "CheckoutAttempt",
     "ClockOffset",
+    "CollaborativeModel",
     "DeliveryStatus",
     "DepartedTrial",
     "Device",

@@ -31,6 +31,7 @@ from services.fraud.rules import Rules, RulesError, read_rules
 from services.keys import KeyKeeper
 from services.measuring import Measuring
 from services.ports import Ports, choose_ports
+from services.recommendations.collaborative import Collaborative
 from services.recommendations.index import ItemIndex
 from services.sessions import CHANGED
 from services.signals import Signals
@@ -62,6 +63,7 @@ class App:
     countdown: Countdown
     measuring: Measuring
     items: ItemIndex
+    collaborative: Collaborative
     recommendations_changed: Signals
     sessions_changed: Signals
     trials_changed: Signals
@@ -145,6 +147,7 @@ def assemble(settings: Settings, ports: Ports | None = None, clock: Clock | None
         countdown=Countdown(clock, ports.database, ports.bus),
         measuring=Measuring(clock, ports.database),
         items=ItemIndex(ports.embeddings, ports.vectors, ports.database, ports.bus),
+        collaborative=Collaborative(ports.database, ports.bus),
         recommendations_changed=Signals(ports.bus, "recommendations.changed"),
         sessions_changed=Signals(ports.bus, CHANGED),
         trials_changed=Signals(ports.bus, "trials.changed"),
@@ -210,8 +213,9 @@ async def opened(app: App) -> AsyncGenerator[None, None]:
         ):
             signals.open()
             stack.callback(signals.close)
-        stack.push_async_callback(app.items.close)
-        await app.items.open()
+        for followed in (app.items, app.collaborative):
+            stack.push_async_callback(followed.close)
+            await followed.open()
         yield
 
 

@@ -14,6 +14,7 @@ from services.analytics.figures import freezing, retention
 from services.app import App
 from services.billing import forgetting, reconciling
 from services.mfa import half_sessions
+from services.recommendations import collaborative
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ SCHEDULE = (
     Recurring(retention.RETAIN, timedelta(hours=1)),
     Recurring(usage.EXPIRE, timedelta(minutes=1)),
     Recurring(half_sessions.EXPIRE, timedelta(minutes=15)),
+    Recurring(collaborative.FIT, timedelta(hours=1)),
+    Recurring(collaborative.LOOK, timedelta(minutes=1)),
 )
 """An event is chained within a minute: half of it is for the job to be taken and done."""
 

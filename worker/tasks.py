@@ -5,12 +5,15 @@ from services.analytics import keeping
 from services.analytics.figures import freezing, retention
 from services.billing import cards, following, forgetting, inbox, leaving, reconciling, working
 from services.mfa import half_sessions
+from services.recommendations import collaborative
 from worker.letters import LETTERS
 from worker.loop import Task
 
 TASKS: dict[str, Task] = {
     accounts.DELETION: accounts.delete,
     audit.CHAIN: audit.chain,
+    collaborative.FIT: collaborative.fit,
+    collaborative.LOOK: collaborative.fit_when_worth_it,
     freezing.FREEZE: freezing.freeze,
     retention.RETAIN: retention.retain,
     keeping.PRUNE: keeping.prune,
