@@ -18,7 +18,7 @@ async def give_empty_vectors(apps, editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [('models', '0020_budgets')]
+    dependencies = [('models', '0022_items')]
 
     initial = False
 
