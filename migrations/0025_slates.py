@@ -6,7 +6,7 @@ from tortoise.fields.data import JSON_DUMPS
 from tortoise import fields
 
 class Migration(migrations.Migration):
-    dependencies = [('models', '0026_collaborative')]
+    dependencies = [('models', '0024_profile')]
 
     initial = False
 
@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
             name='RecommendationDay',
             fields=[
                 ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
-                ('day', fields.DateField()),
+                ('day', fields.CharField(max_length=10)),
                 ('strategy', fields.CharField(max_length=16)),
                 ('slot', fields.IntField()),
                 ('impressions', fields.IntField()),

@@ -33,7 +33,7 @@ class RecommendationDay(Model):
     """How often an item in one slot of lists of one strategy was seen and opened on one day, in UTC, by anybody."""
 
     id = fields.BigIntField(primary_key=True)
-    day = fields.DateField()
+    day = fields.CharField(max_length=10)
     strategy = fields.CharField(max_length=16)
     slot = fields.IntField()
     """The place in the list, from 1."""
