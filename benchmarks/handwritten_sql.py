@@ -20,8 +20,8 @@ WHERE s.key = $1 AND s.user_id = $2
 """
 TRIAL = "SELECT ends_at FROM trials WHERE user_id = $1"
 INTERESTS = """
-SELECT topic, category, weight, vector FROM interests WHERE user_id = $1 AND model = $2 AND version = $3
-ORDER BY weight DESC, id
+SELECT topic, category, weight, vector FROM interests JOIN interest_vectors ON interest_id = interests.id
+WHERE user_id = $1 AND model = $2 AND version = $3 AND erased_at IS NULL ORDER BY weight DESC, interests.id
 """
 REFUSED = "SELECT DISTINCT item_id FROM interactions WHERE user_id = $1 AND kind IN ('DISLIKE', 'DISMISS')"
 ITEMS_POSTGRES = "SELECT id, title, summary, category, tags FROM items WHERE id = ANY($1::int[])"

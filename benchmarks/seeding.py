@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 from benchmarks.operations import PASSWORD, SEED
 from models.accounts import Role, User
 from models.jobs import Job
-from models.recommendations import Interaction, InteractionKind, Interest, InterestSource, Item, ItemVector
+from models.recommendations import (
+    Interaction,
+    InteractionKind,
+    Interest,
+    InterestSource,
+    InterestVector,
+    Item,
+    ItemVector,
+)
 from models.sessions import Session
 from models.trials import Trial
 from services import recommendations, sessions
@@ -129,15 +137,23 @@ async def _interests(
             category=topic if topic in CATEGORIES else None,
             weight=1.0,
             source=InterestSource.STATED,
-            model=space.model,
-            version=space.version,
-            vector=_near(directions[topic], random),
             created_at=now,
         )
         for user in users
         for topic in (*random.choice(CATEGORIES, STATED - 1, replace=False).tolist(), str(random.choice(TOPICS)))
     ]
     await Interest.bulk_create(rows, batch_size=BATCH)
+    vectors = [
+        InterestVector(
+            interest_id=row.id,
+            model=space.model,
+            dimension=space.dimension,
+            version=space.version,
+            vector=_near(directions[row.topic], random),
+        )
+        for row in await Interest.all().order_by("id")
+    ]
+    await InterestVector.bulk_create(vectors, batch_size=BATCH)
 
 
 async def _refusals(app: App, random: np.random.Generator, users: list[User], items: int) -> None:

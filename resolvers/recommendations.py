@@ -5,9 +5,10 @@ from typing import Annotated
 
 import strawberry
 
+from schema.accounts import User
 from schema.connections import After, Before, First, Last
 from schema.context import Info
-from schema.directives import Auth, Entitled, Public, RateLimit, guards
+from schema.directives import Auth, Entitled, Public, RateLimit, RateLimitKey, guards
 from schema.recommendations import (
     InteractionInput,
     Interest,
@@ -44,7 +45,7 @@ class RecommendationsMutation:
 
     @strawberry.mutation(
         extensions=guards(Auth(), RateLimit(max=60, window=60)),
-        description="Replace the viewer's stated interests.",
+        description="Replace the viewer's stated interests, and those alone. What was erased is an interest again.",
     )
     async def set_interests(
         self,
@@ -54,6 +55,46 @@ class RecommendationsMutation:
         viewer = info.context.signed_in
         found = await recommendations.set_interests(info.context.app, viewer.user.id, topics)
         return [Interest.of(row) for row in found]
+
+    @strawberry.mutation(
+        extensions=guards(Auth(), RateLimit(max=60, window=60)),
+        description="Let one of the viewer's interests count as much as they say, whatever is learnt later.",
+    )
+    async def weigh_interest(
+        self,
+        info: Info,
+        topic: Annotated[str, strawberry.argument(description="Its topic.")],
+        weight: Annotated[float, strawberry.argument(description="Above 0 and at most 1.")],
+    ) -> list[Interest] | None:
+        user_id = info.context.signed_in.user.id
+        found = await recommendations.weigh_interest(info.context.app, user_id, topic, weight)
+        return [Interest.of(row) for row in found]
+
+    @strawberry.mutation(
+        extensions=guards(Auth(), RateLimit(max=60, window=60)),
+        description="Erase a topic, wherever it came from. It is not learnt again until the viewer states it.",
+    )
+    async def remove_interest(
+        self, info: Info, topic: Annotated[str, strawberry.argument(description="The topic.")]
+    ) -> list[Interest] | None:
+        found = await recommendations.remove_interest(info.context.app, info.context.signed_in.user.id, topic)
+        return [Interest.of(row) for row in found]
+
+    @strawberry.mutation(
+        extensions=guards(Auth(), RateLimit(max=30, window=60, by=RateLimitKey.VIEWER)),
+        description="Say whether what the viewer does may be kept and used to find what suits them.",
+    )
+    async def set_personalization(
+        self,
+        info: Info,
+        enabled: Annotated[bool, strawberry.argument(description="Yes or no.")],
+        erase: Annotated[
+            bool | None, strawberry.argument(description="Forget as well what has been learnt until now.")
+        ] = None,
+    ) -> User | None:
+        app, viewer, client = info.context.app, info.context.signed_in, info.context.client
+        changed = recommendations.set_personalization(app, viewer, client, enabled=enabled, erase=bool(erase))
+        return User.of(await changed)
 
     @strawberry.mutation(
         extensions=guards(Auth(), RateLimit(max=120, window=60)),
@@ -66,7 +107,7 @@ class RecommendationsMutation:
     ) -> RecordInteractionsPayload | None:
         events = [interaction.event() for interaction in interactions]
         done = await recommendations.record(info.context.app, info.context.signed_in.user.id, events)
-        return RecordInteractionsPayload(accepted=done.accepted, duplicates=done.duplicates)
+        return RecordInteractionsPayload(accepted=done.accepted, duplicates=done.duplicates, ignored=done.ignored)
 
 
 @strawberry.type

@@ -97,11 +97,19 @@ class Interest:
     topic: str = strawberry.field(description="A category of the catalogue, or any words.")
     weight: float = strawberry.field(description="How much it counts; 1 is a plain statement.")
     source: InterestSource = strawberry.field(description="How we know.")  # type: ignore[valid-type]
+    evidence: int = strawberry.field(description="Items that speak for it, where such are counted; 0 elsewhere.")
+    corrected: bool = strawberry.field(description="Whether the person has chosen the weight.")
 
     @classmethod
     def of(cls, row: rows.Interest) -> "Interest":
         """The row as the API tells it."""
-        return cls(topic=row.topic, weight=row.weight, source=row.source)
+        return cls(
+            topic=row.topic,
+            weight=row.weight,
+            source=row.source,
+            evidence=row.evidence,
+            corrected=row.corrected_at is not None,
+        )
 
 
 @strawberry.type(description="A recommended item, with its reason.")
@@ -185,3 +193,4 @@ class RecordInteractionsPayload:
 
     accepted: int = strawberry.field(description="New ones.")
     duplicates: int = strawberry.field(description="Told before, and counted then.")
+    ignored: int = strawberry.field(description="Not kept: who has opted out of personalization leaves refusals alone.")

@@ -321,7 +321,7 @@ async def test_strangers_see_nothing_of_it(porchlight: Porchlight) -> None:
 
 
 async def test_the_feed_costs_seven_queries(porchlight: Porchlight) -> None:
-    """Session and user, trial, deeds, whether they may be used, interests, their vectors, items: whatever was stated."""
+    """Session and user, trial, deeds, whether they may be used, interests, their vectors, items: however many."""
     person = await newcomer(porchlight, "sea kayaks")
     query = "{ me { trial { status } recommendations(first: 50) { edges { score reason node { title summary } } } } }"
     with porchlight.counting_queries() as statements:

@@ -39,7 +39,7 @@ Role = described(
 )
 
 
-@strawberry.type(description="Somebody who has an account.")
+@strawberry.type(description="Somebody who has an account.")  # ruff: ignore[too-many-public-methods] -- its fields
 class User(Node):
     """An account as its owner, or who may see it, sees it."""
 
@@ -83,6 +83,11 @@ class User(Node):
     def analytics_consent(self, info: Info) -> bool | None:
         info.context.require_sight_of(self.pk)
         return self.row.analytics_consent
+
+    @strawberry.field(description="Whether what the user does is kept and used to find what suits them.")
+    def personalization(self, info: Info) -> bool | None:
+        info.context.require_sight_of(self.pk)
+        return self.row.personalization
 
     @strawberry.field(description="The user's free trial; null when there never was one.")
     async def trial(self, info: Info) -> Trial | None:
