@@ -23,6 +23,7 @@ from models.onboarding import OnboardingStep
 from models.one_time_tokens import OneTimeToken
 from models.recommendations import Interaction, Interest, InterestVector
 from models.sessions import Session
+from models.slates import RecommendationSlate
 from models.trials import Trial, TrialChange, TrialClaim
 from models.usage import UsageCounter, UsageRecord, UsageReservation
 from services import jobs
@@ -203,6 +204,10 @@ SECTIONS: tuple[Section, ...] = (
     table(
         "interactions", Interaction, "kind", "occurred_at", "created_at", "idempotency_key", "recommendation",
         item="item__key", title="item__title",
+    ),
+    table(
+        "recommendationLists", RecommendationSlate, "strategy", "degraded_reason", "created_at", "expires_at", "items",
+        "grounds",
     ),
     table("modelSpends", ModelSpend, "day", "tokens", "micros"),
     table("onboarding", OnboardingStep, "step", "done_at"),

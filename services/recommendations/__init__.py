@@ -16,7 +16,7 @@ from services.recommendations.profile import (
 )
 from services.recommendations.recommending import recommend
 from services.recommendations.serving import Recommendation, Slate
-from services.recommendations.slates import PRUNE
+from services.recommendations.slates import PRUNE, prune
 
 __all__ = [
     "PREPARE",
@@ -34,6 +34,7 @@ __all__ = [
     "items",
     "learn",
     "prepare",
+    "prune",
     "recommend",
     "record",
     "remove_interest",

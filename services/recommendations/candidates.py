@@ -175,13 +175,12 @@ def _best(near: Near, category: str | None, shelf: Shelf) -> list[int]:
     """The ids in the order of likeness, those of the category before others that are not much nearer."""
     import numpy as np  # ruff: ignore[import-outside-top-level] -- start time
 
-    code = shelf.codes.get(category or "")
-    if code is None:
-        ids: list[int] = near.ids.tolist()
-        return ids
-    scores = near.scores + SAME_CATEGORY * (shelf.categories[shelf.rows(near.ids)] == code)
-    ids = near.ids[np.lexsort((near.ids, -scores))].tolist()
-    return ids
+    ids, code = near.ids, shelf.codes.get(category or "")
+    if code is not None:
+        scores = near.scores + SAME_CATEGORY * (shelf.categories[shelf.rows(ids)] == code)
+        ids = ids[np.lexsort((ids, -scores))]
+    found: list[int] = ids.tolist()
+    return found
 
 
 def _by_the_crowd(

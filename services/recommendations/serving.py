@@ -82,9 +82,7 @@ def _within(frozen: Frozen, page: Page) -> list[tuple[int, Ranked]]:
     return within if page.forward else within[::-1]
 
 
-async def _standing(
-    app: App, reader: Reader, frozen: Frozen, some: list[tuple[int, Ranked]]
-) -> list[Recommendation]:
+async def _standing(app: App, reader: Reader, frozen: Frozen, some: list[tuple[int, Ranked]]) -> list[Recommendation]:
     """Those of these that may be shown now, with their rows and those of their evidence."""
     ids = {each.item_id for _, each in some} | {each.ground.item_id for _, each in some if each.ground.item_id}
     items = {row.id: row for row in await Item.filter(id__in=list(ids))}

@@ -86,18 +86,19 @@ class Shelves:
 
     async def of(self, known: Mapping[int, Known]) -> Shelf:
         """The shelf of what is known; of a large catalogue that has just changed, the one before, for a moment."""
-        if self._shelf and self._shelf.source is known:
-            return self._shelf
+        present = self._shelf
+        if present and present.source is known:
+            return present
         if len(known) <= AT_ONCE:
-            self._shelf = built(known)
-            return self._shelf
+            self._shelf = made = built(known)
+            return made
         if self._making is None or self._making.done():
             self._making = asyncio.create_task(self._make(known))
-        return self._shelf or await asyncio.shield(self._making)
+        return present or await asyncio.shield(self._making)
 
     async def _make(self, known: Mapping[int, Known]) -> Shelf:
-        self._shelf = await asyncio.to_thread(built, known)
-        return self._shelf
+        self._shelf = made = await asyncio.to_thread(built, known)
+        return made
 
 
 def built(known: Mapping[int, Known]) -> Shelf:

@@ -69,19 +69,12 @@ async def thawed(app: App, user_id: int, page: Page) -> Frozen:
     named = {place[1] for place in (page.after, page.before) if place}
     if len(named) > 1:
         raise BadUserInput("after and before are of two lists.")
-    row = await RecommendationSlate.get_or_none(
-        user_id=user_id, number=min(named), expires_at__gt=app.clock.now()
-    )
+    row = await RecommendationSlate.get_or_none(user_id=user_id, number=min(named), expires_at__gt=app.clock.now())
     if row is None:
         raise BadUserInput("This list is over: ask for its first page again.")
     grounds = [Ground(GroundKind(kind), topic, item_id) for kind, topic, item_id in row.grounds]
     items = [Ranked(item_id, score, grounds[number]) for item_id, score, number in row.items]
     return Frozen(row.number, Strategy(row.strategy), row.degraded_reason, items)
-
-
-async def forget(user_id: int) -> None:
-    """Delete the lists of a user."""
-    await RecommendationSlate.filter(user_id=user_id).delete()
 
 
 async def prune(app: App, _: dict[str, Any]) -> None:
