@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from services.recommendations import blending
@@ -71,7 +72,9 @@ async def made(
     if strategy is not Strategy.CATALOGUE:
         order = _spread(app, order, sums)
     grounds = _loudest(found.rankings)
-    items = [Ranked(item_id, round(sums[item_id], PRECISION), grounds[item_id]) for item_id in order]
+    # What stands lower for the sake of variety counts no more than what stands before it: scores fall with the ranks.
+    scores = accumulate((round(sums[item_id], PRECISION) for item_id in order), min)
+    items = [Ranked(item_id, score, grounds[item_id]) for item_id, score in zip(order, scores, strict=True)]
     return Made(items, strategy, found.degraded_reason)
 
 

@@ -82,23 +82,25 @@ class Shelves:
 
     def __init__(self) -> None:
         self._shelf: Shelf | None = None
-        self._making: asyncio.Task[Shelf] | None = None
+        self._making: asyncio.Task[None] | None = None
 
     async def of(self, known: Mapping[int, Known]) -> Shelf:
         """The shelf of what is known; of a large catalogue that has just changed, the one before, for a moment."""
         present = self._shelf
-        if present and present.source is known:
+        if present is not None and present.source is known:
             return present
         if len(known) <= AT_ONCE:
-            self._shelf = made = built(known)
-            return made
+            self._shelf = built(known)
+            return self._shelf
         if self._making is None or self._making.done():
             self._making = asyncio.create_task(self._make(known))
-        return present or await asyncio.shield(self._making)
+        if present is not None:
+            return present
+        await asyncio.shield(self._making)
+        return self._shelf or built(known)
 
-    async def _make(self, known: Mapping[int, Known]) -> Shelf:
-        self._shelf = made = await asyncio.to_thread(built, known)
-        return made
+    async def _make(self, known: Mapping[int, Known]) -> None:
+        self._shelf = await asyncio.to_thread(built, known)
 
 
 def built(known: Mapping[int, Known]) -> Shelf:
