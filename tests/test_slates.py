@@ -109,7 +109,7 @@ async def test_a_later_page_passes_over_what_fell_out(porchlight: Porchlight) ->
     assert (len(seen), len(set(seen))) == (194, 194)
     fresh = await feed(porchlight, token, first=100)
     assert {order[10], order[11], order[16]}.isdisjoint(keys(fresh))
-    assert fresh["edges"][0]["node"]["category"] == "security"
+    assert "security" in {edge["node"]["category"] for edge in fresh["edges"][:3]}
 
 
 async def test_more_items_fall_out_than_are_read_beyond(porchlight: Porchlight) -> None:

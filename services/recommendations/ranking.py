@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from services.recommendations.profile import Profile
     from services.recommendations.shelf import Shelf
 
-SPREAD = 60
+SPREAD = 20
 """Places that are chosen with an eye to what stands before them."""
-SPREAD_AMONG = 100
-"""Items among which these are chosen."""
+SPREAD_AMONG = 40
+"""Items among which these are chosen. Among 100, what suits nobody in particular came in for being like nothing."""
 PRECISION = 6
 """Decimals of a score."""
 
