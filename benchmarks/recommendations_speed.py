@@ -59,8 +59,9 @@ class Load:
         cuts, probes = quantiles(self.answers, n=100), quantiles(self.probes, n=100)
         return (
             f"  {self.name:<22} p50 {cuts[49]:6.1f} ms  p95 {cuts[94]:6.1f}  p99 {cuts[98]:6.1f}   probe p50 "
-            f"{probes[49]:5.1f}  p99 {probes[98]:5.1f}   {len(self.answers) / seconds:5.1f}/s  {cpu / seconds:.2f} cores  "
-            f"{'/'.join(sorted(self.strategies))}  {self.degraded} degraded  {self.errors} errors"
+            f"{probes[49]:5.1f}  p99 {probes[98]:5.1f}   {len(self.answers) / seconds:5.1f}/s  "
+            f"{cpu / seconds:.2f} cores  {', '.join(sorted(self.strategies))}  "
+            f"{self.degraded} degraded  {self.errors} errors"
         )
 
 

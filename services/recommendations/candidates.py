@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from itertools import islice
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,7 @@ class Found:
 
 @dataclass(frozen=True)
 class _Query:
-    """One vector that is searched for."""
+    """One vector that is searched for, and its weight among those of its kind."""
 
     vector: NDArray[np.float32]
     weight: float
@@ -129,12 +130,43 @@ async def _by_contents(
         log.warning("recommendations.degraded", reason=str(error) or type(error).__name__)
         found.degraded_reason = VECTORS_LATE
         return queries
-    for query, each in zip(queries, near, strict=True):
-        ids = _best(each, query.category, shelf)
-        found.rankings.append(Ranking(query.weight, ids, [query.ground] * len(ids)))
-        found.by_contents |= bool(ids)
-        found.by_deeds |= bool(ids) and query.ground.item_id is not None
+    for weight, of in ((TOWARD, _of_request), (weights.interests, _of_interests), (weights.medoids, _of_deeds)):
+        voices = [
+            (query, _best(each, query.category, shelf)) for query, each in zip(queries, near, strict=True) if of(query)
+        ]
+        if ids := _seated(voices):
+            found.rankings.append(Ranking(weight, list(ids), list(ids.values())))
+            found.by_contents = True
+            found.by_deeds |= of is _of_deeds
     return queries
+
+
+def _of_request(query: _Query) -> bool:
+    return query.ground.kind is GroundKind.REQUEST
+
+
+def _of_interests(query: _Query) -> bool:
+    return query.ground.kind is GroundKind.INTEREST
+
+
+def _of_deeds(query: _Query) -> bool:
+    return query.ground.item_id is not None
+
+
+def _seated(voices: Sequence[tuple[_Query, list[int]]]) -> dict[int, Ground]:
+    """One ranking of several, in which each has seats by its weight (D'Hondt), with the ground of who brought an item.
+
+    Interests are alternatives: what is a little like each of them suits none of them, so their ranks do not add up.
+    """
+    quotients = [
+        (-query.weight / rank, number, item_id)
+        for number, (query, ids) in enumerate(voices)
+        for rank, item_id in enumerate(ids, start=1)
+    ]
+    seats: dict[int, Ground] = {}
+    for _, number, item_id in sorted(quotients):
+        seats.setdefault(item_id, voices[number][0].ground)
+    return dict(islice(seats.items(), CANDIDATES))
 
 
 async def _queries(
@@ -142,27 +174,27 @@ async def _queries(
 ) -> list[_Query]:
     queries = []
     if toward is not None:
-        queries += [_Query(vector, TOWARD / len(toward), Ground(GroundKind.REQUEST)) for vector in toward]
+        queries += [_Query(vector, 1.0, Ground(GroundKind.REQUEST)) for vector in toward]
     kinds = {signal.item_id: DONE[signal.kind] for signal in profile.history}
     if weights.interests > 0 and profile.interests:
         strongest = profile.interests[:MOST_INTERESTS]
         vectors = await vectors_of(app, strongest, deadline=EMBED_WITHIN)
-        queries += [_of_interest(each, vectors[each.id], weights.interests) for each in strongest if each.id in vectors]
+        queries += [_of_interest(each, vectors[each.id]) for each in strongest if each.id in vectors]
         if len(vectors) < len(strongest):
             found.degraded_reason = NO_VECTORS
     if weights.medoids > 0:
         vectors = app.items.vector_of([item_id for item_id, _ in profile.medoids])
         queries += [
-            _Query(vectors[item_id], weights.medoids * importance, Ground(kinds[item_id], item_id=item_id))
+            _Query(vectors[item_id], importance, Ground(kinds[item_id], item_id=item_id))
             for item_id, importance in profile.medoids
             if item_id in vectors and item_id in kinds
         ]
     return queries
 
 
-def _of_interest(interest: Interest, vector: NDArray[np.float32], weight: float) -> _Query:
+def _of_interest(interest: Interest, vector: NDArray[np.float32]) -> _Query:
     ground = Ground(GroundKind.INTEREST, topic=interest.topic)
-    return _Query(vector, weight * interest.weight, ground, interest.category)
+    return _Query(vector, interest.weight, ground, interest.category)
 
 
 def _stacked(queries: Sequence[_Query]) -> NDArray[np.float32]:
