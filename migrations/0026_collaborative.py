@@ -3,7 +3,7 @@ from tortoise.migrations import operations as ops
 from tortoise import fields
 
 class Migration(migrations.Migration):
-    dependencies = [('models', '0024_profile')]
+    dependencies = [('models', '0025_slates')]
 
     initial = False
 

@@ -43,6 +43,7 @@ from models.recommendations import (
 )
 from models.schedule import ScheduleRun
 from models.sessions import Session
+from models.slates import RecommendationDay, RecommendationSlate
 from models.trials import EndPolicy, Trial, TrialChange, TrialChangeKind, TrialClaim
 from models.usage import UsageCounter, UsageRecord, UsageReservation
 
@@ -96,6 +97,8 @@ __all__ = [
     "PlanSubscription",
     "PlanSubscriptionStatus",
     "Purpose",
+    "RecommendationDay",
+    "RecommendationSlate",
     "RecoveryCode",
     "RequestMinute",
     "RetentionWeek",

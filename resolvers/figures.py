@@ -8,7 +8,9 @@ from models.accounts import Role
 from schema.context import Info
 from schema.directives import STAFF_READS, Auth, RateLimit, guards
 from schema.figures import Funnel, Kpi, RetentionCohort, Since, Until
+from schema.recommendation_figures import RecommendationFigure
 from services.analytics.figures import funnels, kpis, retention
+from services.recommendations import outcomes
 
 
 @strawberry.type
@@ -41,3 +43,12 @@ class FiguresQuery:
     )
     async def retention(self, info: Info, since: Since = None, until: Until = None) -> list[RetentionCohort] | None:
         return [RetentionCohort.of(cohort) for cohort in await retention.retention(info.context.app, since, until)]
+
+    @strawberry.field(
+        extensions=guards(Auth(Role.ANALYST, assurance=2, max_age=STAFF_READS), RateLimit(max=30, window=60)),
+        description="How often what was recommended was seen and opened, by strategy and slot.",
+    )
+    async def recommendation_figures(
+        self, info: Info, since: Since = None, until: Until = None
+    ) -> list[RecommendationFigure] | None:
+        return [RecommendationFigure.of(each) for each in await outcomes.figures(info.context.app, since, until)]

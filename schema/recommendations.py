@@ -118,26 +118,55 @@ class Interest:
         )
 
 
+GroundKind = described(
+    recommendations.GroundKind,
+    "What speaks for a recommendation.",
+    {
+        "INTEREST": "An interest of the person: `topic`.",
+        "SAVED": "They saved `item`, and this is like it or liked by others who did.",
+        "COMPLETED": "They finished `item`, likewise.",
+        "OPENED": "They opened `item`, likewise.",
+        "SEEN": "They looked at `item`, likewise.",
+        "REQUEST": "It is near to what they asked for or showed just now.",
+        "POPULAR": "Many people met it of late.",
+        "NEW": "It has come in the last two weeks.",
+        "START": "Nothing yet: it is the next one on a walk round the catalogue.",
+    },
+    name="RecommendationGround",
+)
+
+
+@strawberry.type(description="What a recommendation's reason is computed from.")
+class RecommendationEvidence:
+    """The ground of a recommendation."""
+
+    kind: GroundKind = strawberry.field(description="What speaks for it.")  # type: ignore[valid-type]
+    topic: str | None = strawberry.field(description="The interest, where it is one.")
+    item: Item | None = strawberry.field(description="The item that the person has met, where it is one.")
+
+
 @strawberry.type(description="A recommended item, with its reason.")
 class RecommendationEdge:
     """An edge of `recommendations`."""
 
-    cursor: str = strawberry.field(description="The recommendation's place.")
+    cursor: str = strawberry.field(description="The recommendation's place, in a list that stands for an hour.")
     node: Item = strawberry.field(description="The item.")
     recommendation_id: strawberry.ID = strawberry.field(description="Give it back with what the person did.")
     score: float = strawberry.field(description="How well it suits; comparable within one answer.")
     reason: str = strawberry.field(description="Why it is here, from evidence.")
+    evidence: RecommendationEvidence = strawberry.field(description="The same for programs.")
 
     @classmethod
     def of(cls, found: recommendations.Recommendation) -> "RecommendationEdge":
         """The recommendation as the API tells it."""
-        name = f"{found.strategy}.{found.rank}.{found.item.id}"
+        evidence = Item.of(found.evidence) if found.evidence else None
         return cls(
             cursor=encode_cursor(found.place),
             node=Item.of(found.item),
-            recommendation_id=strawberry.ID(encode_id("Recommendation", name)),
+            recommendation_id=strawberry.ID(found.key),
             score=found.score,
             reason=found.reason,
+            evidence=RecommendationEvidence(kind=found.ground.kind, topic=found.ground.topic, item=evidence),
         )
 
 
@@ -147,7 +176,12 @@ class RecommendationConnection:
 
     edges: list[RecommendationEdge] = strawberry.field(description="The recommendations.")
     page_info: PageInfo = strawberry.field(description="What lies beyond.")
-    strategy: str = strawberry.field(description="What served them: `interests`, or `catalogue` for a newcomer.")
+    strategy: str = strawberry.field(
+        description="What the list was made of: `hybrid` counts what the person did too, `interests` what they care "
+        "for, `popular` what many like, and `catalogue` is a walk for whom nothing is known of."
+    )
+    degraded: bool = strawberry.field(description="Whether something that the list is made of could not be asked.")
+    degraded_reason: str | None = strawberry.field(description="What that was.")
 
     @classmethod
     def of(cls, slate: recommendations.Slate) -> "RecommendationConnection":
@@ -157,6 +191,8 @@ class RecommendationConnection:
             edges=[RecommendationEdge.of(found) for found in slate.page.rows],
             page_info=PageInfo.of(slate.page, places),
             strategy=slate.strategy,
+            degraded=slate.degraded_reason is not None,
+            degraded_reason=slate.degraded_reason,
         )
 
 

@@ -39,7 +39,9 @@ from services.measuring import Measuring
 from services.ports import Ports, choose_ports
 from services.recommendations.collaborative import Collaborative
 from services.recommendations.index import ItemIndex
+from services.recommendations.nearby import Nearby
 from services.recommendations.revisions import CHANNEL as ITEMS_EMBEDDED
+from services.recommendations.shelf import Shelves
 from services.sessions import CHANGED
 from services.signals import Signals
 from services.trials.countdown import Countdown
@@ -86,6 +88,10 @@ class App:
     """Who asks the provider about one object waits for each other: the second one often need not ask any more."""
     sign_ups: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SIGN_UPS_AT_ONCE))
     """Who registers waits for a turn and not, holding a connection, for who shares a key with them."""
+    shelves: Shelves = field(default_factory=Shelves)
+    """The catalogue as arrays."""
+    nearby: Nearby = field(default_factory=Nearby)
+    """What was near to which vector a moment ago."""
     openings: Turns = field(default_factory=Turns)
     """Sockets that sign in, operations that find their viewer, and subscriptions that open."""
     images: ImageDecoder = field(default_factory=ImageDecoder)

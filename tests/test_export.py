@@ -34,6 +34,7 @@ NOT_EXPORTED = {
     "keys": "ours",
     "request_minutes": "how many answers there were, about nobody",
     "clock": "one number, about nobody",
+    "recommendation_days": "how often slots of lists were seen and opened, by anybody",
     "event_days": "counts of a day, of which none names anybody",
     "kpi_days": "counts of days, about nobody",
     "schedule_runs": "how recurring work went, about nobody",

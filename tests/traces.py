@@ -36,6 +36,7 @@ from models import (
     PlanSubscription,
     PlanSubscriptionStatus,
     Purpose,
+    RecommendationSlate,
     RecoveryCode,
     Session,
     SuppressionReason,
@@ -98,6 +99,10 @@ async def filled(porchlight: Porchlight, email: str) -> Person:
                 **mine, item=item, kind=InteractionKind.VIEW, idempotency_key=str(number), batch="b", occurred_at=START,
                 created_at=START,
             )  # fmt: skip
+        await RecommendationSlate.create(
+            **mine, number=1, strategy="catalogue", items=[[item.id, 0.0, 0]], grounds=[["START", None, None]],
+            created_at=START, expires_at=START,
+        )  # fmt: skip
         await OnboardingStep.create(**mine, step="take-tour", done_at=START)
         spent: Any = {**mine, "day": "2026-03-01", "tokens": 100, "micros": 40}
         await ModelSpend.create(**spent)

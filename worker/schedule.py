@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services import audit, budgets, images, measuring, pruning, schedule, trials, usage
+from services import audit, budgets, images, measuring, pruning, recommendations, schedule, trials, usage
 from services.analytics import keeping
 from services.analytics.figures import freezing, retention
 from services.app import App
@@ -30,6 +30,7 @@ SCHEDULE = (
     Recurring(audit.CHAIN, timedelta(seconds=30)),
     Recurring(pruning.JOBS, timedelta(hours=1)),
     Recurring(pruning.TOKENS, timedelta(hours=1)),
+    Recurring(recommendations.PRUNE, timedelta(minutes=15)),
     Recurring(pruning.FRAUD, timedelta(days=1)),
     Recurring(pruning.MAIL, timedelta(days=1)),
     Recurring(pruning.SESSIONS, timedelta(days=1)),

@@ -56,6 +56,7 @@ TASKS: dict[str, Task] = {
     pruning.TOKENS: pruning.prune_one_time_tokens,
     pruning.USAGE: pruning.prune_usage,
     recommendations.PREPARE: recommendations.prepare,
+    recommendations.PRUNE: recommendations.prune,
     trials.END: trials.end_all,
     usage.EXPIRE: usage.expire,
 }

@@ -24,6 +24,7 @@ from models.onboarding import OnboardingStep
 from models.one_time_tokens import OneTimeToken
 from models.recommendations import Interaction, Interest, InterestVector
 from models.sessions import Session
+from models.slates import RecommendationSlate
 from models.trials import Trial, TrialChange, TrialClaim
 from models.usage import UsageCounter, UsageRecord, UsageReservation
 from services import jobs
@@ -206,6 +207,10 @@ SECTIONS: tuple[Section, ...] = (
         item="item__key", title="item__title",
     ),
     table("imageAnalyses", ImageAnalysis, "model", "prompt_version", "tags", "confidence", "created_at"),
+    table(
+        "recommendationLists", RecommendationSlate, "strategy", "degraded_reason", "created_at", "expires_at", "items",
+        "grounds",
+    ),
     table("modelSpends", ModelSpend, "day", "tokens", "micros"),
     table("modelReservations", ModelReservation, "plan", "day", "model", "tokens", "micros", "expires_at"),
     table("onboarding", OnboardingStep, "step", "done_at"),

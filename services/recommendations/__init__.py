@@ -2,6 +2,8 @@
 
 from services.recommendations.browsing import item, items
 from services.recommendations.catalogue import PREPARE, announce, prepare
+from services.recommendations.filters import Filter
+from services.recommendations.grounds import GroundKind
 from services.recommendations.interactions import Event, Recorded, record
 from services.recommendations.profile import (
     embed_interests,
@@ -12,12 +14,16 @@ from services.recommendations.profile import (
     set_personalization,
     weigh_interest,
 )
-from services.recommendations.ranking import Filter, Recommendation, Slate, recommend
+from services.recommendations.recommending import recommend
+from services.recommendations.serving import Recommendation, Slate
+from services.recommendations.slates import PRUNE, prune
 
 __all__ = [
     "PREPARE",
+    "PRUNE",
     "Event",
     "Filter",
+    "GroundKind",
     "Recommendation",
     "Recorded",
     "Slate",
@@ -28,6 +34,7 @@ __all__ = [
     "items",
     "learn",
     "prepare",
+    "prune",
     "recommend",
     "record",
     "remove_interest",

@@ -71,6 +71,11 @@ class ItemIndex:
         return self.space is not None and self.space == self._embeddings.space
 
     @property
+    def version(self) -> int:
+        """Changes whenever anything has been brought in."""
+        return self._seen
+
+    @property
     def age(self) -> float:
         """Real seconds since all that had changed was known here."""
         return monotonic() - self._looked_at

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from core.errors import BadUserInput, NotFound
 from models.recommendations import Interaction, InteractionKind, Item
 from services import onboarding
+from services.recommendations import outcomes
 from services.recommendations.profile.held import hold
 from services.recommendations.profile.learning import learn_from_deeds
 
@@ -62,31 +63,38 @@ async def record(app: App, user_id: int, events: Sequence[Event]) -> Recorded:
     """Record all events or none. The next answer, on every process, knows of them.
 
     They may be told late, again and in any order: what follows from them depends on when they happened alone.
-    Raises NotFound for an item that does not exist, BadUserInput, Unauthenticated for who has gone.
+    Raises NotFound for an item that does not exist, BadUserInput, also for the id of a recommendation that was another
+    person's or of another item, and Unauthenticated for who has gone.
     """
     if not 1 <= len(events) <= LARGEST_BATCH:
         raise BadUserInput(f"There are from 1 to {LARGEST_BATCH} interactions.")
+    for event in events:
+        if event.recommendation is not None:
+            outcomes.require_own(app, user_id, event.recommendation, event.item_id)
     wanted = {event.item_id for event in events}
     if await Item.filter(id__in=wanted).count() != len(wanted):
         raise NotFound
     async with app.database.transaction():
         user = await hold(user_id)
         kept = [event for event in events if user.personalization or event.kind in REFUSALS]
-        accepted = await _insert(app, user_id, kept)
+        batch = secrets.token_hex(16)
+        accepted = await _insert(app, user_id, kept, batch)
         if accepted and user.personalization:
             await learn_from_deeds(app, user_id)
         if OPENED & {event.kind for event in events}:
             await onboarding.done(app, user_id, onboarding.OPEN_RECOMMENDATION)
+        if accepted and any(event.recommendation for event in kept):
+            await outcomes.count(app, user_id, batch)
     if accepted:
         await app.recommendations_changed.publish(str(user_id))
     return Recorded(accepted, len(kept) - accepted, len(events) - len(kept))
 
 
-async def _insert(app: App, user_id: int, events: Sequence[Event]) -> int:
+async def _insert(app: App, user_id: int, events: Sequence[Event], batch: str) -> int:
     """Write what has not been told before, inside the caller's transaction; how many that were."""
     if not events:
         return 0
-    now, batch = app.clock.now(), secrets.token_hex(16)
+    now = app.clock.now()
     rows = [
         Interaction(
             user_id=user_id,

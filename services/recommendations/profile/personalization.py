@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from models.accounts import User
 from models.recommendations import Interaction, Interest, InterestSource
+from models.slates import RecommendationSlate
 from services import audit
 from services.audit import Action
 from services.recommendations.profile.held import hold
@@ -30,6 +31,7 @@ async def set_personalization(app: App, viewer: Viewer, client: Client, *, enabl
             user.personalization = enabled
             await User.filter(id=user.id).update(personalization=enabled)
         if changed or erase:
+            await RecommendationSlate.filter(user_id=user.id).delete()  # made of what may not be used any more
             if erase:
                 await _forget(user.id)
             action = Action.PERSONALIZATION_CHANGED

@@ -29,7 +29,8 @@ class Profile:
 
     `personalized` is false for who has opted out: all but `refused` is empty then. `interests` has the strongest first,
     `history` the newest, `medoids` the most important: up to three items of the history with their parts of its weight.
-    `met` are all items that the person has met in any way, `refused` those that they are never shown again.
+    `met` are all items that the person has met in any way, `refused` those that they are never shown again,
+    `finished` those that they have completed.
     """
 
     personalized: bool
@@ -38,6 +39,7 @@ class Profile:
     medoids: tuple[tuple[int, float], ...]
     met: frozenset[int]
     refused: frozenset[int]
+    finished: frozenset[int] = frozenset()
 
 
 async def profile_of(app: App, user_id: int) -> Profile:
@@ -55,6 +57,7 @@ async def profile_of(app: App, user_id: int) -> Profile:
         medoids=medoids([(signal.item_id, signal.weight) for signal in history], vectors),
         met=story.met,
         refused=story.refused,
+        finished=story.finished,
     )
 
 

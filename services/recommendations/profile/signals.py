@@ -62,6 +62,7 @@ class Story:
     refusals: tuple[Signal, ...]
     met: frozenset[int]
     refused: frozenset[int]
+    finished: frozenset[int]
 
 
 def told(deeds: Iterable[Deed]) -> Story:
@@ -80,7 +81,11 @@ def told(deeds: Iterable[Deed]) -> Story:
             disliked.append(_signal(item_id, against))
         else:
             liked.append(_signal(item_id, [deed for deed in of_item if deed.kind in LIKED]))
-    return Story(_faded(liked), _faded(disliked), frozenset(items), frozenset(signal.item_id for signal in disliked))
+    refused = frozenset(signal.item_id for signal in disliked)
+    finished = frozenset(
+        item_id for item_id, of_item in items.items() if any(deed.kind is InteractionKind.COMPLETE for deed in of_item)
+    )
+    return Story(_faded(liked), _faded(disliked), frozenset(items), refused, finished)
 
 
 def _signal(item_id: int, deeds: list[Deed]) -> Signal:

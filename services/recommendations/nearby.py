@@ -1,0 +1,124 @@
+"""What is near to a vector, as the store told it a moment ago: people share topics, and come again.
+
+A search among 100,000 items reads 200 MB. Each vector is looked up once in a while for everybody, without anybody's
+filters, deep enough that they seldom leave too little; where they do, the store is asked again with the filter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from adapters.embeddings import Space
+    from adapters.vectors import Neighbour, Vectors
+    from services.recommendations.shelf import Shelf
+
+CANDIDATES = 200
+"""Items that are ranked for one vector: the longest list that a person may page through."""
+DEPTH = 400
+"""Neighbours that are kept of one vector."""
+KEPT = 2_000
+"""Vectors whose neighbours are kept: 10 MB."""
+KEPT_FOR = 60.0
+"""Real seconds."""
+
+
+@dataclass(frozen=True)
+class Near:
+    """Items near to one vector, the nearest first, with their cosines."""
+
+    ids: NDArray[np.int64]
+    scores: NDArray[np.float64]
+
+
+class Nearby:
+    """The neighbours of vectors in one space, as long as the catalogue's version stays."""
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[bytes, tuple[float, Near]] = OrderedDict()
+        self._state: object = None
+
+    async def of(
+        self,
+        vectors: Vectors,
+        space: Space,
+        version: int,
+        queries: NDArray[np.float32],
+        shelf: Shelf,
+        allowed: NDArray[np.bool_],
+    ) -> list[Near]:
+        """For each query at most `CANDIDATES` items that are allowed. At most two calls of the store.
+
+        Raises Unavailable. The caller sets the deadline.
+        """
+        found = await self._unfiltered(vectors, space, version, queries)
+        near = [_kept(each, shelf, allowed) for each in found]
+        enough = min(CANDIDATES, int(allowed.sum()))
+        short = [number for number, each in enumerate(near) if len(each.ids) < enough]
+        if short and all(len(each.ids) >= DEPTH for each in (found[number] for number in short)):
+            told = await _filtered(vectors, space, queries[short], shelf, allowed)
+            for number, each in zip(short, told, strict=True):
+                near[number] = each
+        return near
+
+    async def _unfiltered(
+        self, vectors: Vectors, space: Space, version: int, queries: NDArray[np.float32]
+    ) -> list[Near]:
+        if self._state != (space, version):
+            self._held.clear()
+            self._state = (space, version)
+        names = [hashlib.blake2b(query.tobytes(), digest_size=16).digest() for query in queries]
+        now = monotonic()
+        found = {name: self._held[name][1] for name in names if name in self._held and now < self._held[name][0]}
+        missing = [number for number, name in enumerate(names) if name not in found]
+        if missing:
+            told = await vectors.search(space, queries[missing], limit=DEPTH)
+            for number, neighbours in zip(missing, told, strict=True):
+                found[names[number]] = _near(neighbours)
+            if self._state == (space, version):
+                self._keep({names[number]: found[names[number]] for number in missing}, now + KEPT_FOR)
+        return [found[name] for name in names]
+
+    def _keep(self, found: dict[bytes, Near], until: float) -> None:
+        for name, near in found.items():
+            self._held[name] = (until, near)
+            self._held.move_to_end(name)
+        while len(self._held) > KEPT:
+            self._held.popitem(last=False)
+
+
+async def _filtered(
+    vectors: Vectors, space: Space, queries: NDArray[np.float32], shelf: Shelf, allowed: NDArray[np.bool_]
+) -> list[Near]:
+    """Ask the store with whichever is shorter: what is allowed, or what is not."""
+    count = int(allowed.sum())
+    if count * 2 <= len(allowed):
+        told = await vectors.search(space, queries, limit=CANDIDATES, among=shelf.ids[allowed].tolist())
+    else:
+        told = await vectors.search(space, queries, limit=CANDIDATES, without=shelf.ids[~allowed].tolist())
+    return [_kept(_near(each), shelf, allowed) for each in told]
+
+
+def _kept(near: Near, shelf: Shelf, allowed: NDArray[np.bool_]) -> Near:
+    """What is here and allowed: what the store still has of an item that is gone is dropped."""
+    kept = shelf.kept(near.ids, allowed)
+    return Near(near.ids[kept][:CANDIDATES], near.scores[kept][:CANDIDATES])
+
+
+def _near(neighbours: Sequence[Neighbour]) -> Near:
+    import numpy as np  # ruff: ignore[import-outside-top-level] -- start time
+
+    count = len(neighbours)
+    return Near(
+        np.fromiter((each.id for each in neighbours), np.int64, count),
+        np.fromiter((each.score for each in neighbours), np.float64, count),
+    )

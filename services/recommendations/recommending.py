@@ -1,0 +1,90 @@
+"""The one question: what suits this person now? A first page makes a list and freezes it, later pages read it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from core.errors import BadUserInput
+from models.recommendations import Item
+from services.recommendations import slates
+from services.recommendations.filters import Deeds, Entitlement, Filter, Rules
+from services.recommendations.nearby import CANDIDATES
+from services.recommendations.profile import Profile, profile_of
+from services.recommendations.profile.reading import deeds_of
+from services.recommendations.profile.signals import told
+from services.recommendations.ranking import made
+from services.recommendations.reading import Known
+from services.recommendations.serving import Reader, Slate, served
+from services.recommendations.shelf import built
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from services.app import App
+    from services.pages import Page
+    from services.recommendations.shelf import Shelf
+
+STRANGER = Profile(
+    personalized=False, interests=(), history=(), medoids=(), met=frozenset(), refused=frozenset(), finished=frozenset()
+)
+"""The profile of nobody."""
+
+
+async def recommend(
+    app: App, user_id: int | None, page: Page, wanted: Filter, *, toward: NDArray[np.float32] | None = None
+) -> Slate:
+    """A page of what suits the user; of what is popular, or of the catalogue, where nothing is known of them.
+
+    `toward`, of shape (vectors, dimension) in the space that serves, leads the ranking of a first page. Without a user
+    there is a first page alone. Raises BadUserInput for cursors that are none of this user's.
+    """
+    if not (page.after or page.before):
+        return await _first_page(app, user_id, page, wanted, toward)
+    if user_id is None:
+        raise BadUserInput("This list has one page.")
+    return await _later_page(app, user_id, page, wanted)
+
+
+async def _first_page(
+    app: App, user_id: int | None, page: Page, wanted: Filter, toward: NDArray[np.float32] | None
+) -> Slate:
+    profile = STRANGER if user_id is None else await profile_of(app, user_id)
+    shelf, entitlement = await _shelf(app), Entitlement(app, user_id)
+    hidden = Deeds(profile.met, profile.refused, profile.finished).hidden(wanted)
+    rules = Rules(wanted, hidden, await entitlement.lacking(shelf.features), app.clock.now())
+    found = await made(app, profile, shelf, rules, toward)
+    reader = Reader(user_id, wanted, hidden, entitlement)
+    if user_id is not None:
+        return await served(app, reader, await slates.freeze(app, user_id, found), page)
+    slate = await served(app, reader, slates.unkept(found), page)
+    return replace(slate, page=replace(slate.page, has_next=False, has_previous=False))
+
+
+async def _later_page(app: App, user_id: int, page: Page, wanted: Filter) -> Slate:
+    frozen = await slates.thawed(app, user_id, page)
+    story = told(await deeds_of(user_id))
+    hidden = Deeds(story.met, story.refused, story.finished).hidden(wanted)
+    return await served(app, Reader(user_id, wanted, hidden, Entitlement(app, user_id)), frozen, page)
+
+
+async def _shelf(app: App) -> Shelf:
+    """The catalogue as arrays; its beginning from rows, where this process has just started and not read it yet."""
+    if app.items.known:
+        return await app.shelves.of(app.items.known)
+    rows = await Item.filter(retired_at=None).order_by("position").limit(CANDIDATES * 5)
+    return built(
+        {
+            row.id: Known(
+                category=row.category,
+                tags=frozenset(row.tags),
+                requires=row.requires,
+                available_from=row.available_from,
+                available_until=row.available_until,
+                created_at=row.created_at,
+                position=row.position,
+            )
+            for row in rows
+        }
+    )

@@ -1,0 +1,87 @@
+"""Frozen lists: what was recommended once stays in its order while somebody pages through it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from core.errors import BadUserInput
+from models.slates import RecommendationSlate
+from services.recommendations.grounds import Ground, GroundKind
+from services.recommendations.ranking import Made, Ranked, Strategy
+
+if TYPE_CHECKING:
+    from services.app import App
+    from services.pages import Page
+
+PRUNE = "recommendations.prune"
+LIFETIME = timedelta(hours=1)
+"""How long somebody may page through a list. A list that is made again lives on."""
+NUMBERS = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A list in its order; the item at index 0 has rank 1. Its number and a rank make a cursor."""
+
+    number: int
+    strategy: Strategy
+    degraded_reason: str | None
+    items: list[Ranked]
+
+
+async def freeze(app: App, user_id: int, made: Made) -> Frozen:
+    """Keep a list for its user. The same list made again is the same: two requests at once get one. One statement."""
+    grounds = list(dict.fromkeys(each.ground for each in made.items))
+    numbers = {ground: number for number, ground in enumerate(grounds)}
+    items = orjson.dumps([(each.item_id, each.score, numbers[each.ground]) for each in made.items])
+    told = orjson.dumps([(ground.kind, ground.topic, ground.item_id) for ground in grounds])
+    number = _number(made.strategy.value.encode(), (made.degraded_reason or "").encode(), items, told)
+    now = app.clock.now()
+    row = RecommendationSlate(
+        user_id=user_id,
+        number=number,
+        strategy=made.strategy.value,
+        degraded_reason=made.degraded_reason,
+        items=orjson.loads(items),
+        grounds=orjson.loads(told),
+        created_at=now,
+        expires_at=now + LIFETIME,
+    )
+    await RecommendationSlate.bulk_create([row], on_conflict=["user_id", "number"], update_fields=["expires_at"])
+    return Frozen(number, made.strategy, made.degraded_reason, made.items)
+
+
+def unkept(made: Made) -> Frozen:
+    """A list that nobody can come back to."""
+    return Frozen(0, made.strategy, made.degraded_reason, made.items)
+
+
+async def thawed(app: App, user_id: int, page: Page) -> Frozen:
+    """The list that the page's cursors name. One statement.
+
+    Raises BadUserInput for cursors of two lists, of a list that is over, and of none that was this user's.
+    """
+    named = {place[1] for place in (page.after, page.before) if place}
+    if len(named) > 1:
+        raise BadUserInput("after and before are of two lists.")
+    row = await RecommendationSlate.get_or_none(user_id=user_id, number=min(named), expires_at__gt=app.clock.now())
+    if row is None:
+        raise BadUserInput("This list is over: ask for its first page again.")
+    grounds = [Ground(GroundKind(kind), topic, item_id) for kind, topic, item_id in row.grounds]
+    items = [Ranked(item_id, score, grounds[number]) for item_id, score, number in row.items]
+    return Frozen(row.number, Strategy(row.strategy), row.degraded_reason, items)
+
+
+async def prune(app: App, _: dict[str, Any]) -> None:
+    """Delete the lists that are over."""
+    await RecommendationSlate.filter(expires_at__lte=app.clock.now()).delete()
+
+
+def _number(*parts: bytes) -> int:
+    digest = hashlib.sha256(b"\0".join(parts)).digest()
+    return 1 + int.from_bytes(digest[:8], "big") % NUMBERS
