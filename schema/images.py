@@ -31,7 +31,10 @@ class ImageAnalysis:
 
     @strawberry.field(description="What the image tells of the person, the surest first; interests of theirs now.")
     def topics(self) -> list[Interest]:
-        return [Interest(topic=topic, weight=weight, source=InterestSource.IMAGE) for topic, weight in self.seen]
+        return [
+            Interest(topic=topic, weight=weight, source=InterestSource.IMAGE, evidence=0, corrected=False)
+            for topic, weight in self.seen
+        ]
 
     @strawberry.field(
         extensions=guards(Entitled("recommendations")), description="What suits the person and the image, best first."

@@ -26,6 +26,7 @@ query($text: String!) {
   }
 }
 """
+DEGRADED = "query($text: String!) { resolveIntent(text: $text) { name items { strategy degraded } } }"
 ITEMS = """
 query($text: String!, $first: Int, $after: String, $last: Int, $before: String) {
   resolveIntent(text: $text) { name items(first: $first, after: $after, last: $last, before: $before) {
@@ -188,17 +189,16 @@ class Away:
 async def test_without_near_vectors_the_intent_is_told_all_the_same(
     porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When they cannot be had, the items are unavailable and nothing else; before there are any, there are no items."""
+    """When they cannot be had, items come without them, and say so; before there are any, there are no items."""
     await until(lambda: porchlight.app.items.ready)
     with monkeypatch.context() as patch:
         patch.setitem(porchlight.app.ports.__dict__, "vectors", Away())
-        answer = (await porchlight.post(ITEMS, {"text": "teach me how to bake"})).json()
-        assert answer["data"] == {"resolveIntent": {"name": "find-items", "items": None}}
-        assert answer["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+        found = (await porchlight.ask(DEGRADED, {"text": "teach me how to bake"}))["resolveIntent"]
+        assert found == {"name": "find-items", "items": {"strategy": "catalogue", "degraded": True}}
         assert (await resolve(porchlight, "teach me how to bake"))["slots"] == {"topic": "bake"}
     assert (await resolve(porchlight, "teach me how to bake"))["slots"] == {"topic": "bake", "category": "cooking"}
-    porchlight.app.items.ready = False
-    porchlight.app.items.categories = {}
+    monkeypatch.setattr(porchlight.app.items, "space", None)
+    monkeypatch.setattr(porchlight.app.items, "known", {})
     found = (await porchlight.ask(RESOLVE, {"text": "teach me cooking"}))["resolveIntent"]
     assert (found["name"], found["slots"]) == ("find-items", {"topic": "cooking"})
     assert await near(porchlight, "teach me cooking") is None

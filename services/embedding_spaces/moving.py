@@ -52,7 +52,7 @@ log = structlog.get_logger(__name__)
 class Maker(Protocol):
     """Makes the vectors that one kind of row lacks in a space, and stores them batch by batch."""
 
-    async def __call__(self, app: App, embeddings: Embeddings) -> None:
+    async def __call__(self, app: App, embeddings: Embeddings, /) -> None:
         """Raises Unavailable, with what was made until then kept."""
         ...
 

@@ -173,7 +173,7 @@ async def _queries(
     app: App, profile: Profile, weights: Weights, toward: NDArray[np.float32] | None, found: Found
 ) -> list[_Query]:
     queries = []
-    if toward is not None:
+    if toward is not None and toward.shape[1] == app.embeddings.space.dimension:  # it may just have changed
         queries += [_Query(vector, 1.0, Ground(GroundKind.REQUEST)) for vector in toward]
     kinds = {signal.item_id: DONE[signal.kind] for signal in profile.history}
     if weights.interests > 0 and profile.interests:
