@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -18,9 +18,11 @@ from adapters.vectors import EmbeddedVectors, Vectors, WeaviateVectors, open_vec
 from core.errors import Unavailable
 from core.settings import Settings
 from models import CatalogueRevision, Item, ItemVector
+from schema.recommendations import Item as ItemType
 from services.app import App, opened
+from services.pages import Page
+from services.recommendations import browsing, reading, revisions
 from services.recommendations import index as indexing
-from services.recommendations import reading, revisions
 from services.recommendations.catalogue import bring_in
 from services.recommendations.entries import Entry, ItemsError, read_entries
 from services.recommendations.index import ItemIndex
@@ -317,6 +319,22 @@ async def test_weaviate_is_filled_from_rows(shelf: Shelf) -> None:
         await items.look()
         assert (service.items(), list(items.vector_of([a, b]))) == ([{a}], [a])
         await vectors.close()
+
+
+@pytest.mark.parametrize(("ahead", "shown"), [(-1, False), (0, True), (3599, True), (3600, False)])
+async def test_items_are_shown_while_they_can_be_had(shelf: Shelf, ahead: int, shown: bool) -> None:  # ruff: ignore[boolean-type-hint-positional-argument] -- a parameter of the test
+    """From the beginning of their time until just before its end, in lists and by id; what they require is told."""
+    since = shelf.app.clock.now() - timedelta(seconds=ahead)
+    window: dict[str, Any] = {"available_from": since, "available_until": since + timedelta(hours=1)}
+    await shelf.entries(entry("a", requires="api-calls", **window), entry("b", 2))
+    (a,) = await ids_of("a")
+    listed = await browsing.items(shelf.app, Page(size=9, forward=True), search=None, categories=None)
+    assert [row.key for row in listed.rows] == (["a", "b"] if shown else ["b"])
+    found = await browsing.item(shelf.app, a)
+    assert (found is not None) is shown
+    if found:
+        told = ItemType.of(found)
+        assert (told.requires, told.available_from, told.available_until) == ("api-calls", *window.values())
 
 
 def read(tmp_path: Path, fields: str) -> Entry:

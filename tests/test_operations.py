@@ -110,7 +110,7 @@ async def test_lost_redis_is_told_and_leaves_the_process_in_rotation(
         await until(lambda: porchlight.app.bus.degraded)
         await porchlight.register()
         parts = {"database": "ok", "limits": "degraded", "bus": "degraded", "breaches": "ok", "payments": "ok"}
-        parts["recommendations"] = "preparing"
+        parts |= {"recommendations": "preparing", "vectors": "ok"}
         assert await ready(porchlight) == (200, {"status": "ready", "parts": parts})
         assert (await samples(porchlight))["porchlight_degraded"] == {
             ("limits",): 1.0,
@@ -118,6 +118,7 @@ async def test_lost_redis_is_told_and_leaves_the_process_in_rotation(
             ("breaches",): 0.0,
             ("payments",): 0.0,
             ("embeddings",): 0.0,
+            ("vectors",): 0.0,
         }
 
 

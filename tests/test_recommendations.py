@@ -1,7 +1,6 @@
 """Interests, recommendations and what people do with them, over the catalogue that ships."""
 
 import asyncio
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -362,22 +361,3 @@ def test_cursors_are_ours_or_nothing() -> None:
         assert decode_cursor(encode_cursor(place)) == place
     for wrong in ("", "W10", "WzFd", "WzEsMiwzXQ", "WyJhIiwxXQ", "WzEsLTFd", "W251bGwsMV0", "x" * 200, "[", "é"):
         assert decode_cursor(wrong) is None
-
-
-async def test_items_are_shown_while_they_can_be_had(porchlight: Porchlight) -> None:
-    """From the beginning of their time until just before its end, in lists and by id; what they require is told."""
-    row = await Item.all().order_by("position").first()
-    assert row is not None
-    now = porchlight.clock.now()
-    await Item.filter(id=row.id).update(requires="api-calls")
-    query = "query($id: ID!) { node(id: $id) { ... on Item { key requires availableFrom availableUntil } } }"
-    seen = []
-    for ahead in (-1, 1, 3599, 3600):
-        await Item.filter(id=row.id).update(
-            available_from=now - timedelta(seconds=ahead), available_until=now + timedelta(seconds=3600 - ahead)
-        )
-        listed = (await porchlight.ask(ITEMS, {"first": 1}))["items"]["edges"][0]["node"]["key"] == row.key
-        found = (await porchlight.ask(query, {"id": encode_id("Item", row.id)}))["node"]
-        seen.append((listed, found is not None and (found["key"], found["requires"])))
-    there = (True, (row.key, "api-calls"))
-    assert seen == [(False, False), there, there, (False, False)]
