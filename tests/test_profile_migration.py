@@ -11,7 +11,6 @@ from adapters.database.migrating import downgrade, migrate
 from models import Interest, InterestSource, InterestVector, User
 from tests.clock import START
 from tests.services.schemas import opened, shapes_of
-from tests.test_migrations import seed
 
 VECTOR = np.arange(4, dtype=np.float32).tobytes()
 OLD = "SELECT topic, topic_key, weight, model, version, vector FROM interests ORDER BY id"
@@ -34,7 +33,14 @@ async def put(database: Database, user_id: int, *topics: str) -> None:
         )
 
 
-async def ids(database: Database) -> list[int]:
+async def users(database: Database) -> list[int]:
+    """Two people."""
+    for name in ("ada", "grace"):
+        at = START if database.dialect == "postgres" else START.isoformat(" ")
+        await database.execute(
+            "INSERT INTO users (email, email_key, password_hash, role, created_at) VALUES ($1, $1, '-', 'USER', $2)",
+            [name, at],
+        )
     return [row["id"] for row in await database.rows("SELECT id FROM users ORDER BY id")]
 
 
@@ -44,9 +50,8 @@ async def test_up_down_up_over_rows(empty_database_url: str) -> None:
     target = await before(url)
     await migrate(url, target)
     old = await shapes_of(url)
-    await seed(url)
     async with opened(url) as database:
-        ada, grace = await ids(database)
+        ada, grace = await users(database)
         await put(database, ada, "Personal-Finance", "personal finance", "tea")
         await put(database, grace, "personal finance")
     await migrate(url, "0024_profile")
