@@ -39,16 +39,11 @@ def main() -> int:
         "seed": asked.seed,
         "part": "validation" if asked.validation else "test",
     }
-    if not asked.json:
-        print(", ".join(f"{key} {value}" for key, value in about.items()), HEADER, sep="\n", flush=True)
-    found = []
-    for split in splits(ratings, asked.seed, validation=asked.validation):
-        figures = measured(ratings, split, asked.seed)
-        found += figures
-        if not asked.json:
-            print(*figures, sep="\n", flush=True)
+    found = measured(ratings, splits(ratings, asked.seed, validation=asked.validation), asked.seed)
     if asked.json:
         print(json.dumps({**about, "figures": [each.plain() for each in found]}, indent=1))
+    else:
+        print(", ".join(f"{key} {value}" for key, value in about.items()), HEADER, *found, sep="\n")
     return 0
 
 

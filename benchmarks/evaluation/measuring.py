@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +10,8 @@ import numpy as np
 from benchmarks.evaluation.rankers import rankers
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from benchmarks.evaluation.rankers import Ranker
@@ -45,26 +47,42 @@ class Figures:
 HEADER = f"{'protocol':16} {'ranker':11} people  recall  NDCG@{TOP}        HR@{TOP}   coverage"
 
 
-def measured(ratings: Ratings, split: Split, seed: int) -> list[Figures]:
-    """The figures of each ranker under one protocol."""
-    return [_figures(ratings, split, name, each, seed) for name, each in rankers(ratings, split).items()]
+@dataclass(frozen=True)
+class _Found:
+    """Recall, NDCG and whether anything was hit, of each person; and all items that were shown."""
+
+    rows: list[tuple[float, float, float]] = field(default_factory=list)
+    shown: set[int] = field(default_factory=set)
 
 
-def _figures(ratings: Ratings, split: Split, name: str, ranker: Ranker, seed: int) -> Figures:
+def measured(ratings: Ratings, splits: Sequence[Split], seed: int) -> list[Figures]:
+    """The figures of each ranker under each protocol."""
+    found: dict[tuple[str, str], _Found] = {}
+    fitted: dict[str, Ranker] = {}
+    last: Split | None = None
+    for split in splits:
+        if last is None or last.fitted is not split.fitted:
+            fitted, last = rankers(ratings, split), split
+        for name, ranker in fitted.items():
+            _find(split, ranker, found.setdefault((split.name, name), _Found()))
+    return [_figures(ratings, *names, each, seed) for names, each in found.items()]
+
+
+def _find(split: Split, ranker: Ranker, found: _Found) -> None:
     discounts = 1 / np.log2(np.arange(2, TOP + 2))
-    found: list[tuple[float, float, float]] = []
-    shown: set[int] = set()
     for person, hidden in sorted(split.hidden.items()):
-        ranked = ranker.ranked(split.known.get(person, ()), TOP)
-        shown.update(ranked)
-        wanted = set(hidden)
+        ranked, wanted = ranker.ranked(split.known.get(person, ()), TOP), set(hidden)
+        found.shown.update(ranked)
         hits = np.array([item in wanted for item in ranked], np.float64)
         gain = float((hits * discounts[: len(hits)]).sum() / discounts[: len(wanted)].sum())
-        found.append((float(hits.sum()) / len(wanted), gain, float(hits.any())))
-    table = np.array(found).reshape(-1, 3)
+        found.rows.append((float(hits.sum()) / len(wanted), gain, float(hits.any())))
+
+
+def _figures(ratings: Ratings, protocol: str, name: str, found: _Found, seed: int) -> Figures:
+    table = np.array(found.rows).reshape(-1, 3)
     recall, ndcg, hit_rate = table.mean(axis=0).tolist() if len(table) else (0.0, 0.0, 0.0)
-    coverage = len(shown) / ratings.item_count
-    return Figures(split.name, name, len(table), recall, ndcg, hit_rate, coverage, _spread(table[:, 1], seed))
+    coverage = len(found.shown) / ratings.item_count
+    return Figures(protocol, name, len(table), recall, ndcg, hit_rate, coverage, _spread(table[:, 1], seed))
 
 
 def _spread(gains: NDArray[np.float64], seed: int) -> float:

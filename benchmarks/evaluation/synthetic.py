@@ -12,9 +12,9 @@ import numpy as np
 if TYPE_CHECKING:
     from pathlib import Path
 
-PEOPLE, ITEMS, CLUSTERS = 300, 240, 12
+PEOPLE, ITEMS, CLUSTERS = 500, 240, 12
 SEED = 8
-SKEW = 0.8
+SKEW = 1.1
 """How steeply popularity falls with an item's place in its cluster."""
 TASTES = 0.35
 """How much of a cluster a person has: the smaller, the fewer clusters one likes."""
@@ -24,7 +24,7 @@ MOOD_ENDS = 0.12
 """How likely a mood is over after a choice."""
 EXPLORING = 0.1
 """How often somebody takes anything that is popular."""
-FEWEST, MEAN = 12, 18
+FEWEST, MEAN = 20, 20
 SECONDS = 3_600
 
 
