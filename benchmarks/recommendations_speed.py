@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import orjson
 
 from benchmarks import processes, report
 from benchmarks.processes import Process, Profile
@@ -22,7 +23,7 @@ from benchmarks.seeding import BATCH, seed
 from core.logging import configure_logging
 from models.accounts import User
 from models.collaborative import CollaborativeModel
-from models.recommendations import Interaction, InteractionKind, Item
+from models.recommendations import Interaction, InteractionKind, Item, ItemVector
 from services.app import App, assemble, opened
 from services.recommendations.collaborative.model import FORMAT, Model
 
@@ -35,6 +36,16 @@ NEIGHBOURS = 20
 """Of each item in the model of the crowd."""
 PROBE_EVERY = 0.02
 """Seconds between two small requests, which wait for nothing but the event loop."""
+SEEDED = 1_000
+"""Items that are seeded as for other benchmarks. The others are like these."""
+CHUNK = 5_000
+_ITEM = """
+INSERT INTO items (key, position, category, title, summary, tags, search, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+"""
+_VECTOR = """
+INSERT INTO item_vectors (item_id, model, dimension, version, content, vector) VALUES ($1, $2, $3, $4, $5, $6)
+"""
 QUERY = """
 query($first: Int, $after: String) { me { recommendations(first: $first, after: $after) {
   strategy degraded pageInfo { hasNextPage endCursor }
@@ -70,10 +81,30 @@ async def prepare(profile: Profile, items: int, people: int) -> list[str]:
     app = assemble(profile.settings)
     async with opened(app):
         with app.database.bound():
-            seeded = await seed(app, people=people, items=items)
+            seeded = await seed(app, people=people, items=SEEDED)
+            await _more_items(app, items)
             await _met(app, items)
             await _crowd(app)
     return seeded.tokens
+
+
+async def _more_items(app: App, items: int) -> None:
+    """Items like those that are there, each with a vector of its own, many rows a statement."""
+    random, now, space = np.random.default_rng(3), app.clock.now(), app.embeddings.space
+    kinds = await Item.all().order_by("id").limit(SEEDED)
+    rows = dict(await ItemVector.filter(item_id__in=[kind.id for kind in kinds]).values_list("item_id", "vector"))
+    near = [np.frombuffer(rows[kind.id], np.float32) for kind in kinds]
+    for start in range(SEEDED, items, CHUNK):
+        numbers = range(start, min(start + CHUNK, items))
+        async with app.database.transaction():
+            for number in numbers:
+                kind = kinds[number % SEEDED]
+                vector = near[number % SEEDED] + random.standard_normal(space.dimension, np.float32)
+                tags = orjson.dumps(kind.tags).decode()
+                words = [f"item-{number + 1}", number + 1, kind.category, kind.title, kind.summary, tags, kind.search]
+                await app.database.execute(_ITEM, [*words, now])
+                values = [number + 1, space.model, space.dimension, space.version, "", vector.tobytes()]
+                await app.database.execute(_VECTOR, values)
 
 
 async def _met(app: App, items: int) -> None:

@@ -38,6 +38,8 @@ SAME_CATEGORY = 0.25
 """Added to the cosine of an item in the very category of an interest, so that these come first."""
 TOWARD = 4.0
 """The weight of what is asked for now, together: it leads whatever is known besides."""
+LAST = 1e-9
+"""The weight of the walk round the catalogue, which fills what is left of a list."""
 NEW_FOR = 14 * 86_400.0
 """Seconds that an item is new."""
 NEW_PART = 0.2
@@ -97,8 +99,9 @@ async def candidates(
     queries = await _by_contents(app, profile, weights, shelf, allowed, toward, found)
     _by_the_crowd(app, profile, weights, shelf, allowed, found)
     _by_age(app, weights, shelf, allowed, queries, found)
-    walk = shelf.ids[allowed][:CANDIDATES].tolist()
-    found.rankings.append(Ranking(1e-9, walk, [Ground(GroundKind.START)] * len(walk)))
+    if len({item_id for ranking in found.rankings for item_id in ranking.ids}) < CANDIDATES:
+        walk = shelf.ids[allowed][:CANDIDATES].tolist()
+        found.rankings.append(Ranking(LAST, walk, [Ground(GroundKind.START)] * len(walk)))
     return found
 
 

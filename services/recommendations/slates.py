@@ -23,6 +23,12 @@ LIFETIME = timedelta(hours=1)
 """How long somebody may page through a list. A list that is made again lives on."""
 NUMBERS = 2**31 - 1
 
+_FREEZE = """
+INSERT INTO recommendation_slates (user_id, number, strategy, degraded_reason, items, grounds, created_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (user_id, number) DO UPDATE SET expires_at = excluded.expires_at
+"""
+
 
 @dataclass(frozen=True)
 class Frozen:
@@ -42,17 +48,8 @@ async def freeze(app: App, user_id: int, made: Made) -> Frozen:
     told = orjson.dumps([(ground.kind, ground.topic, ground.item_id) for ground in grounds])
     number = _number(made.strategy.value.encode(), (made.degraded_reason or "").encode(), items, told)
     now = app.clock.now()
-    row = RecommendationSlate(
-        user_id=user_id,
-        number=number,
-        strategy=made.strategy.value,
-        degraded_reason=made.degraded_reason,
-        items=orjson.loads(items),
-        grounds=orjson.loads(told),
-        created_at=now,
-        expires_at=now + LIFETIME,
-    )
-    await RecommendationSlate.bulk_create([row], on_conflict=["user_id", "number"], update_fields=["expires_at"])
+    content = [made.strategy.value, made.degraded_reason, items.decode(), told.decode()]
+    await app.database.rows(_FREEZE, [user_id, number, *content, now, now + LIFETIME])
     return Frozen(number, made.strategy, made.degraded_reason, made.items)
 
 
