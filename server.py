@@ -83,6 +83,8 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         print(self._screen, end="", flush=True)
         await self._app.spaces.warm()
+        if self._app.ports.openai:  # its import would take a part of the first question's deadline
+            await self._app.ports.openai.open()
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 LONGEST = 500
 """Characters of an utterance."""
 DEADLINE = 2.0
-"""Seconds for its vector, and for what is to be learnt before the first one."""
+"""Seconds for its vector."""
+LEARNT_WITHIN = 8.0
+"""Seconds that the first question in a space may wait for what is to be learnt: about one, longer on a busy machine."""
 KNOWN = 0.4
 """How sure an answer is at least: below, it is `unknown`. Left out one by one, 88 % of the phrasings get there, 84 % of
 them right, and 10 % of what is outside (docs/intents.md has the command)."""
@@ -97,8 +99,9 @@ async def _resolved(app: App, said: str, user: User | None) -> Resolved:
 async def _guess(app: App, said: str) -> tuple[NDArray[np.float32], Guess]:
     embeddings = app.embeddings
     try:
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(LEARNT_WITHIN):
             classifier = await app.intents.classifier(embeddings)
+        async with asyncio.timeout(DEADLINE):
             vectors = await embeddings.embed([said], deadline=DEADLINE)
     except TimeoutError as fault:
         raise Unavailable from fault
