@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from core.errors import NotFound
 from core.settings import Settings
-from models import ImageAnalysis, ModelSpend
+from models import ImageAnalysis, Interest, InterestSource, ModelSpend
 from services.budgets import spending
+from services.images.learning import learn
 from tests.conftest import Start
 from tests.pictures import GREEN, plain
 from tests.porchlight import Person, Porchlight
@@ -127,6 +129,19 @@ async def test_where_the_budget_ends_the_local_one_looks(
     analysis = (await show(porchlight, person, plain()))["analysis"]
     assert (analysis["model"], analysis["confidence"]) == ("local-palette", 0.3)
     assert (vendor.asked, await used(porchlight, person), await spent(porchlight)) == ([], (0, 0), [])
+
+
+async def test_nothing_may_be_seen(porchlight: Porchlight, vendor: OpenAIService) -> None:
+    """A picture of nothing that we know is no error, and teaches nothing; nor does anything of who has left."""
+    vendor.answer = lambda _: {"tags": [], "confidence": 0.9}
+    person = await porchlight.register()
+    analysis = (await show(porchlight, person, plain()))["analysis"]
+    assert analysis["caption"] == "Nothing that we know of can be told of this picture."
+    assert (analysis["topics"], analysis["confidence"], analysis["items"]["strategy"]) == ([], 0.0, "catalogue")
+    with porchlight.app.database.bound():
+        with pytest.raises(NotFound):
+            await learn(porchlight.app, 999, [("walks", 0.5)], InterestSource.IMAGE)
+        assert await Interest.all().count() == 0
 
 
 async def test_a_double_tap_counts_once(porchlight: Porchlight) -> None:
