@@ -105,8 +105,8 @@ def test_the_recommender_is_ahead_within_noise(synthetic: Ratings) -> None:
         assert served.recall >= 0.9 * other.recall, other
     assert figures["cold, 1 known", "Porchlight"].ndcg > 1.03 * figures["cold, 1 known", "EASE"].ndcg
     assert figures["random 80/10/10", "Porchlight"].ndcg > 1.9 * figures["random 80/10/10", "popularity"].ndcg
-    served = {protocol: each.ndcg for (protocol, ranker), each in figures.items() if ranker == "Porchlight"}
-    assert served == pytest.approx(SERVED, abs=0.01)
+    found = {protocol: each.ndcg for (protocol, ranker), each in figures.items() if ranker == "Porchlight"}
+    assert found == pytest.approx(SERVED, abs=0.01)
 
 
 def test_the_command_prints_a_table_or_json(
