@@ -11,7 +11,7 @@ from core.errors import Unavailable
 from core.settings import Settings
 from models import Interest, Item
 from models.accounts import Role
-from services.intents import IntentKeeper, read_intents, resolving
+from services.intents import IntentKeeper, read_intents, resolving, slots
 from services.intents.resolving import cleaned
 from tests.conftest import Start
 from tests.porchlight import Person, Porchlight
@@ -204,7 +204,7 @@ async def test_without_near_vectors_the_intent_is_told_all_the_same(
         assert (await resolve(porchlight, "teach me how to bake"))["slots"] == {"topic": "bake"}
     assert (await resolve(porchlight, "teach me how to bake"))["slots"] == {"topic": "bake", "category": "cooking"}
     porchlight.app.items.ready = False
-    porchlight.app.items.categories = {}
+    monkeypatch.setattr(slots, "categories", lambda _: frozenset())
     found = (await porchlight.ask(RESOLVE, {"text": "teach me cooking"}))["resolveIntent"]
     assert (found["name"], found["slots"]) == ("find-items", {"topic": "cooking"})
     assert await near(porchlight, "teach me cooking") is None
