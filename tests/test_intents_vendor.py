@@ -11,17 +11,25 @@ from adapters.intents import Choice, Intents, LocalIntents, Option, open_intents
 from adapters.intents.openai import OpenAIIntents
 from adapters.openai import OpenAI
 from core.errors import Unavailable
+from core.settings import Settings
 from services import budgets
 from services.app import App
 from services.intents import asking
 from tests.conftest import Start
 from tests.porchlight import Person, Porchlight
+from tests.services.intents import knowing
 from tests.services.openai import KEY, Fault, OpenAIService, failing, openai_service
 from tests.test_intents import RESOLVE
 
 UNSURE = "move me up a tier"
 SURE = "delete my account"
 OPTIONS = [Option("go", ("off we go",), {"days": "a number"}), Option("unknown", ("no idea",))]
+
+
+@pytest.fixture(name="settings")
+def stocked(stocked_settings: Settings) -> Settings:
+    """The tests of this file run over the catalogue."""
+    return stocked_settings
 
 
 @pytest.fixture
@@ -36,7 +44,8 @@ async def vendor() -> AsyncGenerator[OpenAIService]:
 async def porchlight(start: Start, vendor: OpenAIService, monkeypatch: pytest.MonkeyPatch) -> Porchlight:
     """A server that asks it, and has the time to import what asks."""
     monkeypatch.setattr(asking, "DEADLINE", 30.0)
-    return await start(intents_url="openai://gpt-of-this-test", openai_api_key=KEY, openai_base_url=vendor.url)
+    chosen = {"intents_url": "openai://gpt-of-this-test", "openai_api_key": KEY, "openai_base_url": vendor.url}
+    return await knowing(start, monkeypatch, **chosen)
 
 
 def told(intent: str, **slots: str) -> dict[str, Any]:
@@ -183,7 +192,7 @@ async def test_every_failure_leaves_our_own_answer(
         closed(porchlight)
         begun = asyncio.get_running_loop().time()
         assert await resolve(porchlight, UNSURE, ada) == {**ours, "degraded": True, "degradedReason": "unavailable"}
-        assert asyncio.get_running_loop().time() - begun < 3
+        assert asyncio.get_running_loop().time() - begun < 10
     vendor.faults, vendor.answer = [], lambda _: None
     monkeypatch.setattr(asking, "DEADLINE", 30.0)
     assert await resolve(porchlight, UNSURE, ada) == {**ours, "degraded": True, "degradedReason": "refused"}

@@ -65,7 +65,7 @@ def keys(found: dict[str, Any]) -> list[str]:
 
 
 async def test_a_picture_becomes_a_list_that_listens(porchlight: Porchlight) -> None:
-    """Image, interests, recommendations with their reason, dislike, and gone in the next answer and on the next page."""
+    """Image, interests, recommendations with their reason, dislike, and gone in the next answer and on page two."""
     person = await porchlight.register()
     told = await show(porchlight, person, plain(), "Cooking for friends")
     assert "cooking" in [each["topic"] for each in told["analysis"]["topics"]]
