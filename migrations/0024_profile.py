@@ -67,6 +67,14 @@ class Migration(migrations.Migration):
             name='vector',
             field=fields.BinaryField(null=True),
         ),
+        # One spelling for what a category's key and its name say: of two that become one the older row stays.
+        ops.RunSQL(
+            "DELETE FROM interests WHERE EXISTS (SELECT 1 FROM interests AS older WHERE older.user_id = interests.user_id"
+            " AND older.id < interests.id"
+            " AND replace(older.topic_key, '-', ' ') = replace(interests.topic_key, '-', ' '))",
+            ops.RunSQL.noop,
+        ),
+        ops.RunSQL("UPDATE interests SET topic_key = replace(topic_key, '-', ' ')", ops.RunSQL.noop),
         ops.RunPython(nothing, give_empty_vectors),
         ops.RunSQL(
             "INSERT INTO interest_vectors (interest_id, model, dimension, version, vector)"
@@ -78,14 +86,6 @@ class Migration(migrations.Migration):
                 " ORDER BY id DESC LIMIT 1)",
             ],
         ),
-        # One spelling for what a category's key and its name say: of two that become one the older row stays.
-        ops.RunSQL(
-            "DELETE FROM interests WHERE EXISTS (SELECT 1 FROM interests AS older WHERE older.user_id = interests.user_id"
-            " AND older.id < interests.id"
-            " AND replace(older.topic_key, '-', ' ') = replace(interests.topic_key, '-', ' '))",
-            ops.RunSQL.noop,
-        ),
-        ops.RunSQL("UPDATE interests SET topic_key = replace(topic_key, '-', ' ')", ops.RunSQL.noop),
         ops.RemoveField(model_name='Interest', name='model'),
         ops.RemoveField(model_name='Interest', name='vector'),
         ops.RemoveField(model_name='Interest', name='version'),

@@ -5,7 +5,7 @@ from typing import Any
 
 from adapters.database import pending
 from adapters.database.migrating import migrate
-from models import AnswerOutcome, Feedback, Interaction, Interest, Item, OnboardingStep, RequestMinute, User
+from models import AnswerOutcome, Feedback, Interaction, Item, OnboardingStep, RequestMinute
 from tests.coming_and_going import come_and_go
 from tests.services.schemas import opened
 
@@ -36,13 +36,12 @@ async def test_who_has_come_far_has_come_so_far(empty_database_url: str) -> None
     before = names[next(number for number, name in enumerate(names) if name.endswith("_measures")) - 1]
     await migrate(empty_database_url, before)
     async with opened(empty_database_url) as database, database.transaction():
+        now = NOW if database.dialect == "postgres" else NOW.isoformat(" ")
         for name in ("ada", "bob"):
-            await User.create(
-                email=name,
-                email_key=name,
-                password_hash="-",
-                created_at=NOW,
-                email_verified_at=NOW if name == "ada" else None,
+            await database.execute(
+                "INSERT INTO users (email, email_key, password_hash, role, created_at, email_verified_at)"
+                " VALUES ($1, $1, '-', 'USER', $2, $3)",
+                [name, now, now if name == "ada" else None],
             )
         [ada, bob] = [row["id"] for row in await database.rows("SELECT id FROM users ORDER BY id")]
         item = await Item.create(
@@ -52,15 +51,10 @@ async def test_who_has_come_far_has_come_so_far(empty_database_url: str) -> None
             [(ada, "STATED", "SAVE"), (ada, "STATED", "CLICK"), (bob, "BEHAVIOR", "VIEW"), (bob, "IMAGE", "DISLIKE")]
         ):
             at: Any = {"user_id": user_id, "created_at": NOW - timedelta(days=number)}
-            await Interest.create(
-                **at,
-                topic=f"{number}",
-                topic_key=f"{number}",
-                weight=1,
-                source=source,
-                model="m",
-                version="1",
-                vector=b"",
+            await database.execute(
+                "INSERT INTO interests (user_id, topic, topic_key, weight, source, model, version, vector, created_at)"
+                " VALUES ($1, $2, $2, 1.0, $3, 'm', '1', $4, $5)",
+                [user_id, f"{number}", source, b"", at["created_at"] if now is NOW else str(at["created_at"])],
             )
             await Interaction.create(
                 **at, item=item, kind=kind, idempotency_key=f"{number}", batch="b", occurred_at=NOW
