@@ -205,8 +205,5 @@ def _not_built(settings: Settings) -> list[str]:
         "EMBEDDINGS_URL: openai://… is not built yet; only local:// is accepted": (
             settings.embeddings_url.startswith("openai")
         ),
-        "VECTORS_URL: weaviate://… is not built yet; only embedded:// is accepted": (
-            settings.vectors_url.startswith("weaviate")
-        ),
     }
     return [problem for problem, wrong in refused.items() if wrong]

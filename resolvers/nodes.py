@@ -113,9 +113,9 @@ async def _invoice(context: Context, key: str) -> Node | None:
     return Invoice.of(row)
 
 
-async def _item(_: Context, key: str) -> Node | None:
+async def _item(context: Context, key: str) -> Node | None:
     number = int_key(key)
-    row = await recommendations.item(number) if number else None
+    row = await recommendations.item(context.app, number) if number else None
     return Item.of(row) if row else None
 
 

@@ -36,7 +36,9 @@ class RecommendationsQuery:
         categories: Annotated[list[str] | None, strawberry.argument(description="Keys of categories.")] = None,
     ) -> ItemConnection | None:
         page = page_of(first, after, last, before)
-        return ItemConnection.of(await recommendations.items(page, search=search, categories=categories))
+        return ItemConnection.of(
+            await recommendations.items(info.context.app, page, search=search, categories=categories)
+        )
 
 
 @strawberry.type

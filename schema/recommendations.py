@@ -48,6 +48,9 @@ class Item(Node):
     tags: list[str] = strawberry.field(description="What else it is about.")
     url: str | None = strawberry.field(description="Where it is to be had.")
     image_url: str | None = strawberry.field(description="A picture of it.")
+    requires: str | None = strawberry.field(description="Key of the feature that a plan must include for it.")
+    available_from: datetime | None = strawberry.field(description="It cannot be had before.")
+    available_until: datetime | None = strawberry.field(description="It cannot be had from then on.")
 
     @classmethod
     def of(cls, row: rows.Item) -> "Item":
@@ -61,6 +64,9 @@ class Item(Node):
             tags=row.tags,
             url=row.url,
             image_url=row.image_url,
+            requires=row.requires,
+            available_from=row.available_from,
+            available_until=row.available_until,
         )
 
 

@@ -22,7 +22,7 @@ FORMS = {
     "DATABASE_URL": "sqlite://folder/file?busy_timeout=5000 or postgres://user:password@host:port/name?sslmode=require",
     "REDIS_URL": "redis://user:password@host:port/number or rediss://…",
     "EMBEDDINGS_URL": "local://",
-    "VECTORS_URL": "embedded://",
+    "VECTORS_URL": "embedded:// or weaviate://host:port?grpc=port&secure=true",
     "BREACHES_URL": "https://host/range",
     "PAYMENTS_URL": "simulated://, simulated://FILE or stripe://",
     "MAIL_URL": "outbox://folder or smtp://user:password@host:port?tls=starttls (implicit, none)",
@@ -56,7 +56,7 @@ def choose_ports(settings: Settings, clock: Clock | None = None) -> Ports:
         bus=_chosen("REDIS_URL", open_bus, shared),
         mail=_chosen("MAIL_URL", open_mail, settings.mail_url),
         embeddings=_chosen("EMBEDDINGS_URL", open_embeddings, settings.embeddings_url),
-        vectors=_chosen("VECTORS_URL", open_vectors, settings.vectors_url),
+        vectors=_chosen("VECTORS_URL", partial(open_vectors, key=settings.weaviate_api_key), settings.vectors_url),
         breaches=_chosen("BREACHES_URL", open_breaches, settings.breaches_url),
         payments=_chosen(
             "PAYMENTS_URL",

@@ -63,6 +63,7 @@ async def test_ready_tells_each_part(porchlight: Porchlight) -> None:
         "breaches": "ok",
         "payments": "ok",
         "recommendations": "preparing",
+        "vectors": "ok",
     }
     assert await ready(porchlight) == (200, {"status": "ready", "parts": parts})
 
@@ -103,18 +104,20 @@ async def test_lost_redis_is_told_and_leaves_the_process_in_rotation(
             "breaches": "ok",
             "payments": "ok",
             "recommendations": "preparing",
+            "vectors": "ok",
         }
         await restartable_valkey.kill()
         await until(lambda: porchlight.app.bus.degraded)
         await porchlight.register()
         parts = {"database": "ok", "limits": "degraded", "bus": "degraded", "breaches": "ok", "payments": "ok"}
-        parts["recommendations"] = "preparing"
+        parts |= {"recommendations": "preparing", "vectors": "ok"}
         assert await ready(porchlight) == (200, {"status": "ready", "parts": parts})
         assert (await samples(porchlight))["porchlight_degraded"] == {
             ("limits",): 1.0,
             ("bus",): 1.0,
             ("breaches",): 0.0,
             ("payments",): 0.0,
+            ("vectors",): 0.0,
         }
 
 

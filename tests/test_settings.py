@@ -344,9 +344,9 @@ def test_hashing_needs_memory_for_each_lane() -> None:
 
 
 def test_what_is_not_built_is_refused() -> None:
-    """Nobody shall believe that vectors are kept elsewhere."""
-    refused = ["VECTORS_URL: weaviate://… is not built yet; only embedded:// is accepted"]
-    assert problems({"VECTORS_URL": "weaviate://localhost"}) == refused
+    """Nobody shall believe that a model of OpenAI's makes vectors."""
+    refused = ["EMBEDDINGS_URL: openai://… is not built yet; only local:// is accepted"]
+    assert problems({"EMBEDDINGS_URL": "openai://model", "OPENAI_API_KEY": "sk"}) == refused
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ class Operations:
             "breaches": "degraded" if app.breaches.degraded else "ok",
             "payments": "degraded" if app.payments.degraded else "ok",
             "recommendations": "ok" if app.items.ready else "preparing",
+            "vectors": "degraded" if app.vectors.degraded else "ok",
         }
         ready = database == "ok" and not app.draining
         status = "draining" if app.draining else "ready" if ready else "unavailable"
@@ -61,6 +62,8 @@ class Operations:
         app.metrics.degraded.labels("bus").set(app.bus.degraded)
         app.metrics.degraded.labels("breaches").set(app.breaches.degraded)
         app.metrics.degraded.labels("payments").set(app.payments.degraded)
+        app.metrics.degraded.labels("vectors").set(app.vectors.degraded)
+        app.metrics.items_age.set(app.items.age)
         app.metrics.countdowns.set(app.countdown.subscribers)
         app.metrics.tasks.set(len(asyncio.all_tasks()))
         app.metrics.blocks.set(sys.getallocatedblocks())

@@ -3,5 +3,6 @@
 from adapters.vectors.embedded import EmbeddedVectors
 from adapters.vectors.opening import open_vectors
 from adapters.vectors.port import Neighbour, Vectors
+from adapters.vectors.weaviate import WeaviateVectors
 
-__all__ = ["EmbeddedVectors", "Neighbour", "Vectors", "open_vectors"]
+__all__ = ["EmbeddedVectors", "Neighbour", "Vectors", "WeaviateVectors", "open_vectors"]

@@ -28,6 +28,10 @@ class EmbeddedVectors:
         self._matrices: dict[Space, Matrix] = {}
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="vectors")
 
+    @property
+    def degraded(self) -> bool:
+        return False
+
     async def open(self) -> None:
         pass
 
@@ -53,6 +57,9 @@ class EmbeddedVectors:
     def held(self, space: Space, ids: Collection[int]) -> "dict[int, NDArray[np.float32]]":
         found = self._matrices.get(space)
         return found.rows.of(ids) if found else {}
+
+    def intact(self, _: Space) -> bool:
+        return True
 
     async def search(
         self,

@@ -61,6 +61,15 @@ class Vectors(Protocol):
         """
         ...
 
+    def intact(self, space: Space) -> bool:
+        """Whether what was put is there, as far as is known; if not, it is to be put again."""
+        ...
+
+    @property
+    def degraded(self) -> bool:
+        """Whether searches are not answered for now."""
+        ...
+
     async def search(
         self,
         space: Space,

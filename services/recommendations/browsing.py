@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tortoise.expressions import Q
+
 from core.errors import BadUserInput
 from models.recommendations import Item
 from services.pages import Page, Rows, cut
@@ -12,19 +14,23 @@ from services.recommendations.entries import normalised
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tortoise.queryset import QuerySet
+
+    from services.app import App
+
 LONGEST_SEARCH = 200
 MOST_WORDS = 10
 MOST_CATEGORIES = 50
 
 
-async def item(item_id: int) -> Item | None:
-    """An item that is in the catalogue."""
-    return await Item.get_or_none(id=item_id, retired_at=None)
+async def item(app: App, item_id: int) -> Item | None:
+    """An item that is in the catalogue and can be had now."""
+    return await _available(app).filter(id=item_id).first()
 
 
-async def items(page: Page, *, search: str | None, categories: Sequence[str] | None) -> Rows[Item]:
+async def items(app: App, page: Page, *, search: str | None, categories: Sequence[str] | None) -> Rows[Item]:
     """Items in the catalogue's order; with `search`, those that hold every word of it. Raises BadUserInput."""
-    query = Item.filter(retired_at=None)
+    query = _available(app)
     for word in _words(search or ""):
         query = query.filter(search__contains=word)
     if categories is not None:
@@ -37,6 +43,12 @@ async def items(page: Page, *, search: str | None, categories: Sequence[str] | N
         query = query.filter(position__lt=int(page.before[0]))
     rows = await query.order_by("position" if page.forward else "-position").limit(page.size + 1)
     return cut(rows, page)
+
+
+def _available(app: App) -> QuerySet[Item]:
+    now = app.clock.now()
+    begun, open_ended = Q(available_from=None) | Q(available_from__lte=now), Q(available_until=None)
+    return Item.filter(begun, open_ended | Q(available_until__gt=now), retired_at=None)
 
 
 def _words(search: str) -> list[str]:

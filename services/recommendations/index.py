@@ -119,7 +119,9 @@ class ItemIndex:
             async with asyncio.timeout(LOOK_WITHIN):
                 number = await revisions.present()
             space = self._embeddings.space
-            if number != self._seen or space != self.space or monotonic() >= self._sweep_at:
+            if not self._vectors.intact(space):
+                self._spaces.pop(space, None)
+            if number != self._seen or space != self.space or space not in self._spaces or self._sweep_is_due:
                 await self._read_facts(number)
                 await self._read_vectors(space)
                 self._serve(space)
@@ -143,7 +145,7 @@ class ItemIndex:
 
     async def _read_facts(self, number: int) -> None:
         """The facts of what has changed; of everything when a sweep is due, or the database is another one."""
-        anew = number < self._seen or monotonic() >= self._sweep_at
+        anew = number < self._seen or self._sweep_is_due
         if number < self._seen:
             self._spaces.clear()
         facts, known = (Facts(), {}) if anew else (self._facts, dict(self.known))
@@ -155,6 +157,10 @@ class ItemIndex:
         self._gone = (self._gone - come) | gone
         for rows in self._spaces.values():
             rows.come(come)
+
+    @property
+    def _sweep_is_due(self) -> bool:
+        return monotonic() >= self._sweep_at
 
     async def _read_vectors(self, space: Space) -> None:
         await self._vectors.remove(self._gone)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from adapters.embeddings import Space
     from adapters.vectors import Vectors
 
-CHUNK = 500
+CHUNK = 250
 """Rows that are read at once: few enough that the event loop is not held for longer than 10 ms."""
 
 log = structlog.get_logger(__name__)
