@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help serve test worker migrate admin rotate-keys audit-verify fraud-replay lint types check schema lock bench
-.PHONY: bench-fraud clock schedule runtime plans-sync translations letters-pictures
+.PHONY: bench-fraud eval clock schedule runtime plans-sync translations letters-pictures
 .PHONY: development test-browser test-stripe-cli browser chromium graphiql
 
 PY := .venv/bin/python
@@ -118,6 +118,9 @@ bench: development ## Measure the speed in both profiles and write docs/performa
 
 bench-fraud: development ## Simulate a year of sign-ups and print what is caught; ARGS=--quick looks, --write keeps it.
 	@$(PY) -m benchmarks.fraud $(ARGS)
+
+eval: development ## Measure the recommender over a file of ratings, DATA=file (or synthetic); ARGS=--json, --seed 2.
+	@$(PY) -m benchmarks.evaluation "$${DATA:-synthetic}" $(ARGS)
 
 # The locked files hold hashes and no addresses, so that any index and any folder of wheels may serve them.
 # ARGS=--upgrade moves to newer versions.

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-POPULAR = 0.5
-"""What popularity counts beside one item that was met: measured on people with one known item."""
-FADES_BY = 1.0
-"""Met items with which what counts besides them counts half as much as with one."""
+POPULAR_UNTIL = 50
+"""Items met from which on popularity adds nothing."""
+ALIKE_UNTIL = 20
+"""Items met from which on EASE ranks alone; before, likeness of two items, which needs less to go by, helps it."""
+POPULAR = 0.75
+"""What popularity counts, by one item that was met, beside what others did."""
 CONTENT = 0.1
 """What likeness of contents counts beside the crowd's evidence, which finds far more (docs/evaluation.md)."""
+
+FRESH = 0.05
+"""What new items count, whom nobody has met yet: enough for a place far down a list."""
+POPULAR_BESIDE_INTERESTS = 0.25
+"""What popularity counts where interests lead."""
 
 
 @dataclass(frozen=True)
@@ -29,19 +36,15 @@ def weights(events: int, interests: int) -> Weights:
     What others did leads as soon as there is one item to go by; popularity helps it while there are few. Contents lead
     only where nothing but interests is known.
     """
+    if events < 1 and interests:
+        return Weights(interests=1.0, medoids=0.0, collaborative=0.0, popular=POPULAR_BESIDE_INTERESTS, fresh=FRESH)
     if events < 1:
-        return Weights(
-            interests=1.0 if interests else 0.0,
-            medoids=0.0,
-            collaborative=0.0,
-            popular=0.25 if interests else 1.0,
-            fresh=0.05,
-        )
-    fading = FADES_BY / (FADES_BY + events - 1)
-    return Weights(
-        interests=CONTENT if interests else 0.0,
-        medoids=CONTENT,
-        collaborative=1.0,
-        popular=POPULAR * fading,
-        fresh=0.05,
-    )
+        return Weights(interests=0.0, medoids=0.0, collaborative=0.0, popular=1.0, fresh=FRESH)
+    popular = POPULAR * max(0.0, 1 / events - 1 / POPULAR_UNTIL)
+    content = CONTENT if interests else 0.0
+    return Weights(interests=content, medoids=CONTENT, collaborative=1.0, popular=popular, fresh=FRESH)
+
+
+def alike(events: int) -> float:
+    """What likeness of two items counts beside EASE, which counts 1, with so many items in a history."""
+    return max(0.0, 1 - events / ALIKE_UNTIL)

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from services.recommendations.collaborative.model import ARRAYS, Model
+from services.recommendations.collaborative.model import Model, Neighbours
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 EASE_ITEMS = 5_000
-"""Up to so many items EASE is solved: three matrices of their square, in four bytes, are 300 MB then."""
+"""Up to so many items EASE is solved: the matrix of their square, in four bytes, is 100 MB then."""
 RIDGE = 300.0
 """EASE's λ, how much it distrusts what few people say: the measured best on MovieLens-100k and -small."""
 KNN_NEIGHBOURS = 100
@@ -62,15 +62,11 @@ def fitted(met: Met, *, kind: str | None = None, half_life: float | None = POPUL
     ones = np.ones(len(rows), np.float32)
     matrix = sparse.csr_matrix((ones, (rows, columns)), shape=(len(people), len(items)))
     kind = kind or ("ease" if len(items) <= EASE_ITEMS else "itemknn")
-    kept = _ease(matrix) if kind == "ease" else _item_knn(matrix)
-    return Model(
-        kind,
-        items.astype(np.int64),
-        np.concatenate([[0], np.cumsum([len(numbers) for numbers, _ in kept])]).astype(np.int64),
-        np.concatenate([numbers for numbers, _ in kept] or [np.empty(0)]).astype(ARRAYS["neighbours"]),
-        np.concatenate([weights for _, weights in kept] or [np.empty(0)]).astype(ARRAYS["weights"]),
-        _popularity(columns, met.times, len(items), half_life),
-    )
+    near = _item_knn(matrix)
+    nothing = Neighbours(np.zeros(len(items) + 1, np.int64), np.empty(0, np.uint32), np.empty(0, np.float16))
+    leading, helping = (_ease(matrix), near) if kind == "ease" else (near, nothing)
+    popularity = _popularity(columns, met.times, len(items), half_life)
+    return Model(kind, items.astype(np.int64), popularity, leading, helping)
 
 
 def bounded(met: Met, liked: NDArray[np.bool_] | None = None) -> Met:
@@ -103,7 +99,7 @@ def _popularity(
     return np.where(counts >= FEWEST_PEOPLE, sums, 0.0).astype(np.float32)
 
 
-def _ease(matrix: sparse.csr_matrix) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+def _ease(matrix: sparse.csr_matrix) -> Neighbours:
     """Of each item the neighbours whose weights are the largest, by their amount."""
     count = matrix.shape[1]
     columns = matrix.T.tocsr()
@@ -113,15 +109,39 @@ def _ease(matrix: sparse.csr_matrix) -> list[tuple[NDArray[Any], NDArray[Any]]]:
     shared = np.packbits(together >= FEWEST_PEOPLE, axis=1)
     diagonal = np.diag_indices(count)
     together[diagonal] += RIDGE
-    inverse = np.linalg.inv(together)
-    del together
-    inverse /= -np.diag(inverse)
-    inverse[diagonal] = 0.0
+    _invert(together)
+    together /= -np.diag(together)
+    together[diagonal] = 0.0
     most = min(MOST_NEIGHBOURS, max(1, MOST_ENTRIES // max(1, count)))
-    return [_largest(np.where(np.unpackbits(shared[n], count=count), inverse[n], 0.0), most) for n in range(count)]
+    everybody = np.arange(count)
+    return _table(
+        [
+            _largest(everybody, np.where(np.unpackbits(shared[n], count=count), together[n], 0.0), most)
+            for n in range(count)
+        ]
+    )
 
 
-def _item_knn(matrix: sparse.csr_matrix) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+def _invert(matrix: NDArray[np.float32]) -> None:
+    """Invert a positive definite matrix in place, by Gauss and Jordan with blocks for pivots.
+
+    LAPACK's own ways take four times the memory (NumPy's) or stop the event loop for as long as they run (SciPy's).
+    """
+    starts = range(0, len(matrix), BLOCK)
+    for start in starts:
+        here = slice(start, start + BLOCK)
+        pivot = np.linalg.inv(matrix[here, here])
+        row, column = pivot @ matrix[here], matrix[:, here].copy()
+        row[:, here] = pivot
+        matrix[:, here] = 0.0
+        for other in starts:
+            rows = slice(other, other + BLOCK)
+            if other != start:
+                matrix[rows] -= column[rows] @ row
+        matrix[here] = row
+
+
+def _item_knn(matrix: sparse.csr_matrix) -> Neighbours:
     """Of each item the neighbours whose people are most alike: the shrunk cosine."""
     columns = matrix.T.tocsr()
     norms = np.sqrt(np.diff(columns.indptr)).astype(np.float32)
@@ -135,14 +155,22 @@ def _item_knn(matrix: sparse.csr_matrix) -> list[tuple[NDArray[Any], NDArray[Any
             numbers, together = block.indices[place], block.data[place]
             other = (together >= FEWEST_PEOPLE) & (numbers != number)
             numbers, together = numbers[other], together[other]
-            chosen, weights = _largest(together / (norms[number] * norms[numbers] + KNN_SHRINKAGE), most)
-            kept.append((numbers[chosen], weights))
-    return kept
+            kept.append(_largest(numbers, together / (norms[number] * norms[numbers] + KNN_SHRINKAGE), most))
+    return _table(kept)
 
 
-def _largest(weights: NDArray[Any], most: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Places and weights of the largest by amount, in the order of places. What is 0 in two bytes is left out."""
-    amounts = np.abs(weights.astype(ARRAYS["weights"]))
+def _largest(numbers: NDArray[Any], weights: NDArray[Any], most: int) -> tuple[NDArray[np.uint32], NDArray[np.float16]]:
+    """Those whose weights are the largest by amount, in their own order. What is 0 in two bytes is left out."""
+    small = weights.astype(np.float16)
+    amounts = np.abs(small)
     order = np.argsort(-amounts, kind="stable")[:most]
     places = np.sort(order[amounts[order] > 0])
-    return places, weights[places]
+    return numbers[places].astype(np.uint32), small[places]
+
+
+def _table(kept: list[tuple[NDArray[np.uint32], NDArray[np.float16]]]) -> Neighbours:
+    return Neighbours(
+        np.cumsum([0, *(len(numbers) for numbers, _ in kept)], dtype=np.int64),
+        np.concatenate([np.empty(0, np.uint32), *(numbers for numbers, _ in kept)]),
+        np.concatenate([np.empty(0, np.float16), *(weights for _, weights in kept)]),
+    )

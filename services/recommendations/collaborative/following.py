@@ -42,7 +42,7 @@ class Collaborative:
     @property
     def ready(self) -> bool:
         """Whether anything has been learnt yet."""
-        return self._model is not None
+        return self._model is not None and len(self._model.items) > 0
 
     def rank(
         self, history: Sequence[Signal], *, limit: int, without: Collection[int] = ()

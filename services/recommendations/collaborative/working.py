@@ -51,8 +51,10 @@ class Fitted:
 
 
 async def fit(app: App, _: dict[str, Any]) -> None:
-    """Fit a model to all that may be learnt from, and tell every process. Without any there is none to fit."""
+    """Fit a model to all that may be learnt from, and tell every process. Where nothing ever was, there is none."""
     rows, newest = await _read()
+    if not newest and not await CollaborativeModel.exists():
+        return
     made = await asyncio.to_thread(_fitted, rows)
     row = CollaborativeModel(
         format=_format(),

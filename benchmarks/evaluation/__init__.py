@@ -1,0 +1,1 @@
+"""How well the recommender finds what people really chose next, over any file of ratings: `make eval DATA=file`."""
