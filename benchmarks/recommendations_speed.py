@@ -25,7 +25,7 @@ from models.accounts import User
 from models.collaborative import CollaborativeModel
 from models.recommendations import Interaction, InteractionKind, Item, ItemVector
 from services.app import App, assemble, opened
-from services.recommendations.collaborative.model import FORMAT, Model
+from services.recommendations.collaborative.model import FORMAT, Model, Neighbours
 
 ITEMS = 100_000
 RATE = 50.0
@@ -127,10 +127,13 @@ async def _crowd(app: App) -> None:
     model = Model(
         "itemknn",
         ids,
-        np.arange(len(ids) + 1, dtype=np.int64) * NEIGHBOURS,
-        random.integers(0, len(ids), len(ids) * NEIGHBOURS).astype(np.uint32),
-        random.random(len(ids) * NEIGHBOURS).astype(np.float16),
         random.random(len(ids)).astype(np.float32),
+        Neighbours(
+            np.arange(len(ids) + 1, dtype=np.int64) * NEIGHBOURS,
+            random.integers(0, len(ids), len(ids) * NEIGHBOURS).astype(np.uint32),
+            random.random(len(ids) * NEIGHBOURS).astype(np.float16),
+        ),
+        Neighbours(np.zeros(len(ids) + 1, np.int64), np.empty(0, np.uint32), np.empty(0, np.float16)),
     )
     content, now = model.encoded(), app.clock.now()
     await CollaborativeModel.create(

@@ -126,6 +126,21 @@ async def test_who_leaves_is_forgotten_at_the_next_fit(porchlight: Porchlight) -
         assert [row.people for row in await CollaborativeModel.all().order_by("id")] == [2, 0]
 
 
+async def test_who_has_opted_out_teaches_nothing(porchlight: Porchlight) -> None:
+    """From the next fit on: what three people did is too little without one of them."""
+    app = porchlight.app
+    with app.database.bound():
+        users, items = await people(app, 3), (await item_ids())[:2]
+        await happened(app, users, items)
+        await collaborative.fit(app, {})
+        await app.collaborative.load()
+        assert ranked(app, items[0]) == [items[1]]
+        await User.filter(id=users[0]).update(personalization=False)
+        await collaborative.fit(app, {})
+        await app.collaborative.load()
+        assert ranked(app, items[0]) == []
+
+
 async def test_what_cannot_be_read_is_refused_and_the_last_one_serves(porchlight: Porchlight, start: Start) -> None:
     """Damaged, of another format, or no model at all: logged once each, and a new process takes the one before."""
     app = porchlight.app

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from core.errors import NotFound
+from core.errors import Unauthenticated
 from core.settings import Settings
 from models import ImageAnalysis, Interest, InterestSource, ModelSpend
 from services.budgets import spending
-from services.images.learning import learn
+from services.recommendations import learn
 from tests.conftest import Start
 from tests.pictures import GREEN, plain
 from tests.porchlight import Person, Porchlight
@@ -139,7 +139,7 @@ async def test_nothing_may_be_seen(porchlight: Porchlight, vendor: OpenAIService
     assert analysis["caption"] == "Nothing that we know of can be told of this picture."
     assert (analysis["topics"], analysis["confidence"], analysis["items"]["strategy"]) == ([], 0.0, "catalogue")
     with porchlight.app.database.bound():
-        with pytest.raises(NotFound):
+        with pytest.raises(Unauthenticated):
             await learn(porchlight.app, 999, [("walks", 0.5)], InterestSource.IMAGE)
         assert await Interest.all().count() == 0
 
