@@ -15,7 +15,7 @@ VALUES ('a', 1, 'design', 'A', 'S', '[]', 'a', $1)
 """
 VECTOR = """
 INSERT INTO item_vectors (item_id, model, dimension, version, content, vector)
-SELECT id, 'm', 1, '1', '-', $1 FROM items
+VALUES ((SELECT id FROM items), 'm', 1, '1', '-', $1)
 """
 
 
