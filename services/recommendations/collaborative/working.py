@@ -85,7 +85,7 @@ async def fit_when_worth_it(app: App, told: dict[str, Any]) -> None:
 
 
 def _learnt_from() -> QuerySet[Interaction]:
-    """What is learnt from: what people liked or refused of the items that are there. Who wants no part is left out here."""
+    """What is learnt from: what people liked or refused of items that are there. Who wants no part is left out here."""
     return Interaction.filter(kind__in=[*LIKED, *REFUSED], item__retired_at=None)
 
 
