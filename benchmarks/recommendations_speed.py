@@ -25,7 +25,7 @@ from models.accounts import User
 from models.collaborative import CollaborativeModel
 from models.recommendations import Interaction, InteractionKind, Item, ItemVector
 from services.app import App, assemble, opened
-from services.recommendations.collaborative.model import FORMAT, Model
+from services.recommendations.collaborative.model import FORMAT, Model, Neighbours
 
 ITEMS = 100_000
 RATE = 50.0
@@ -124,14 +124,12 @@ async def _met(app: App, items: int) -> None:
 async def _crowd(app: App) -> None:
     random = np.random.default_rng(2)
     ids = np.array(sorted(await Item.all().values_list("id", flat=True)), np.int64)
-    model = Model(
-        "itemknn",
-        ids,
+    said = Neighbours(
         np.arange(len(ids) + 1, dtype=np.int64) * NEIGHBOURS,
         random.integers(0, len(ids), len(ids) * NEIGHBOURS).astype(np.uint32),
         random.random(len(ids) * NEIGHBOURS).astype(np.float16),
-        random.random(len(ids)).astype(np.float32),
     )
+    model = Model("itemknn", ids, random.random(len(ids)).astype(np.float32), said, said)
     content, now = model.encoded(), app.clock.now()
     await CollaborativeModel.create(
         format=FORMAT, kind=model.kind, items=len(ids), people=1, interactions=1, newest_interaction=2**40,
