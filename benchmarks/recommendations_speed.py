@@ -124,17 +124,12 @@ async def _met(app: App, items: int) -> None:
 async def _crowd(app: App) -> None:
     random = np.random.default_rng(2)
     ids = np.array(sorted(await Item.all().values_list("id", flat=True)), np.int64)
-    model = Model(
-        "itemknn",
-        ids,
-        random.random(len(ids)).astype(np.float32),
-        Neighbours(
-            np.arange(len(ids) + 1, dtype=np.int64) * NEIGHBOURS,
-            random.integers(0, len(ids), len(ids) * NEIGHBOURS).astype(np.uint32),
-            random.random(len(ids) * NEIGHBOURS).astype(np.float16),
-        ),
-        Neighbours(np.zeros(len(ids) + 1, np.int64), np.empty(0, np.uint32), np.empty(0, np.float16)),
+    said = Neighbours(
+        np.arange(len(ids) + 1, dtype=np.int64) * NEIGHBOURS,
+        random.integers(0, len(ids), len(ids) * NEIGHBOURS).astype(np.uint32),
+        random.random(len(ids) * NEIGHBOURS).astype(np.float16),
     )
+    model = Model("itemknn", ids, random.random(len(ids)).astype(np.float32), said, said)
     content, now = model.encoded(), app.clock.now()
     await CollaborativeModel.create(
         format=FORMAT, kind=model.kind, items=len(ids), people=1, interactions=1, newest_interaction=2**40,

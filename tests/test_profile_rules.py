@@ -15,8 +15,9 @@ from core.errors import BadUserInput
 from models import InteractionKind, Interest, InterestSource
 from services.recommendations.profile.clusters import CLUSTERED, medoids, ward
 from services.recommendations.profile.learning import FEWEST, Shown, shown
-from services.recommendations.profile.signals import DISLIKED, HALF_LIFE, HISTORY, LIKED, WANTED, Deed, told
+from services.recommendations.profile.signals import DISLIKED, HISTORY, LIKED, WANTED, Deed, told
 from services.recommendations.profile.topics import MAX_TOPICS, cleaned, key_of, may_take, strongest
+from services.recommendations.recency import recency
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 VIEW, CLICK, SAVE = InteractionKind.VIEW, InteractionKind.CLICK, InteractionKind.SAVE
@@ -51,7 +52,7 @@ def test_a_story_follows_from_the_moments_alone(done: list[Deed], order: random.
     assert story.refused == set(refused)
     for signals in (story.history, story.refusals):
         assert [signal.at for signal in signals] == sorted((signal.at for signal in signals), reverse=True)
-        assert all(0 < signal.weight <= 0.5 ** (rank / HALF_LIFE) for rank, signal in enumerate(signals))
+        assert all(0 < signal.weight <= recency(rank) for rank, signal in enumerate(signals))
 
 
 @given(deeds)

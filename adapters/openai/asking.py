@@ -31,6 +31,10 @@ class Refused(PorchlightError):
     message = "This cannot be looked at."
 
 
+class Unreadable(Unavailable):
+    """The model has answered, in no shape that was asked for: that was paid for, and may be what somebody wanted."""
+
+
 @dataclass(frozen=True)
 class Asked(Generic[T]):
     """An answer, and what it cost in tokens."""
@@ -152,4 +156,5 @@ class OpenAI:
         else:
             self.breaker.failed(rest=QUOTA_REST if quota else None)
         log.warning("openai.failed", cause=type(fault).__name__, model=model, quota=quota, breaker=self.breaker.state)
-        return Unavailable(retry_after=max(1.0, self.breaker.retry_after))
+        kind = Unreadable if isinstance(fault, pydantic.ValidationError) else Unavailable
+        return kind(retry_after=max(1.0, self.breaker.retry_after))

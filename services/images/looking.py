@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from adapters.images import Unusable
+from adapters.openai import Unreadable
 from adapters.vision import LocalVision
 from core.errors import Unavailable
 from services import budgets
@@ -36,7 +37,7 @@ async def look(app: App, user_id: int, picture: Picture, caption: str, *, ends: 
     """
     if not app.vision.most_tokens:
         return await app.vision.look(picture, caption)
-    reserved = await budgets.reserve(app, user_id, app.vision.most_tokens)
+    reserved = await budgets.reserve(app, user_id, app.vision.most_tokens, model=app.vision.model)
     if reserved is None:
         log.info("images.no_budget_left", user_id=user_id)
         return await LOCAL.look(picture, caption)
@@ -52,7 +53,9 @@ async def look(app: App, user_id: int, picture: Picture, caption: str, *, ends: 
     except Unusable:
         spent = reserved.tokens  # it was answered, and nobody told what that cost
         raise
-    except Unavailable:
+    except Unavailable as error:
+        if isinstance(error, Unreadable):
+            spent = reserved.tokens  # as above
         log.warning("images.local_stands_in", user_id=user_id)
         return await LOCAL.look(picture, caption)
     finally:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adapters.intents import Choice, Option
-from adapters.openai import Refused
+from adapters.openai import Refused, Unreadable
 from core.errors import Unavailable
 from services import budgets
 from services.intents.declaring import UNKNOWN
@@ -34,7 +34,7 @@ class Opinion:
 async def second(app: App, user_id: int | None, text: str) -> Opinion:
     """What the vendor chooses for `text`. Nobody asks at the expense of nobody.
 
-    What a failed question may have cost stays counted: the vendor may have read it.
+    A question without an answer costs nothing; one whose answer cannot be used costs what was set aside.
     """
     port = app.ports.intents
     if not port.asks or user_id is None:
@@ -42,17 +42,22 @@ async def second(app: App, user_id: int | None, text: str) -> Opinion:
     if not port.ready:
         return Opinion(reason=UNAVAILABLE)
     options = options_of(app.intents.intents)
-    reservation = await budgets.reserve(app, user_id, port.most_tokens(options))
+    reservation = await budgets.reserve(app, user_id, port.most_tokens(options), model=port.model)
     if reservation is None:
         return Opinion(reason=BUDGET)
     caller = app.keys.identity("safety", str(user_id))
+    spent, written = 0, None
     try:
         choice = await port.choose(text, options, caller=caller, deadline=DEADLINE)
-    except Unavailable:
+        spent, written = choice.input_tokens + choice.output_tokens, choice.output_tokens
+    except Unavailable as error:
+        spent = reservation.tokens if isinstance(error, Unreadable) else 0
         return Opinion(reason=UNAVAILABLE)
     except Refused:
+        spent = reservation.tokens
         return Opinion(reason=REFUSED)
-    await budgets.settle(app, reservation, choice.input_tokens + choice.output_tokens)
+    finally:
+        await budgets.settle(app, reservation, spent, output_tokens=written)
     return Opinion(choice)
 
 

@@ -46,7 +46,7 @@ def checked(app: App, intent: Intent, text: str, proposed: Mapping[str, str]) ->
 
 def categories(app: App) -> frozenset[str]:
     """The catalogue's categories, as far as this process knows its items."""
-    return frozenset(app.items.categories.values())
+    return app.items.categories
 
 
 def _read(app: App, kind: SlotType, said: str) -> str | None:

@@ -52,6 +52,7 @@ class ItemIndex:
         self._vectors = vectors
         self._database = database
         self._bus = bus
+        self._categories: tuple[Mapping[int, Known], frozenset[str]] = self.known, frozenset()
         self._facts = Facts()
         self._gone: set[int] = set()
         self._spaces: dict[Space, SpaceRows] = {}
@@ -81,9 +82,11 @@ class ItemIndex:
         return monotonic() - self._looked_at
 
     @property
-    def categories(self) -> dict[int, str]:
-        """The category of each item that is known."""
-        return {item_id: known.category for item_id, known in self.known.items()}
+    def categories(self) -> frozenset[str]:
+        """The categories of all items that are known."""
+        if self._categories[0] is not self.known:
+            self._categories = self.known, frozenset(known.category for known in self.known.values())
+        return self._categories[1]
 
     def vector_of(self, item_ids: Collection[int]) -> dict[int, NDArray[np.float32]]:
         """The vectors of these items in `space`, of unit length and not to be changed; without those unknown."""

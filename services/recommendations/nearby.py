@@ -26,10 +26,14 @@ CANDIDATES = 200
 """Items that are ranked for one vector: the longest list that a person may page through."""
 DEPTH = 400
 """Neighbours that are kept of one vector."""
-KEPT = 2_000
-"""Vectors whose neighbours are kept: 10 MB."""
-KEPT_FOR = 60.0
-"""Real seconds."""
+KEPT = 5_000
+"""Vectors whose neighbours are kept: 32 MB."""
+KEPT_FOR = 600.0
+"""Real seconds, while the catalogue stays as it is."""
+STALE_FOR = 60.0
+"""Real seconds, when it has changed meanwhile: what is gone is filtered out, and what is new has its own ranking."""
+LARGE = 5_000
+"""Items from which on searching is so dear that what is stale serves."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +45,11 @@ class Near:
 
 
 class Nearby:
-    """The neighbours of vectors in one space, as long as the catalogue's version stays."""
+    """The neighbours of vectors in the space that serves."""
 
     def __init__(self) -> None:
-        self._held: OrderedDict[bytes, tuple[float, Near]] = OrderedDict()
-        self._state: object = None
+        self._held: OrderedDict[bytes, tuple[float, int, Near]] = OrderedDict()
+        self._space: Space | None = None
 
     async def of(
         self,
@@ -60,38 +64,43 @@ class Nearby:
 
         Raises Unavailable. The caller sets the deadline.
         """
-        found = await self._unfiltered(vectors, space, version, queries)
+        stale_for = STALE_FOR if len(shelf.ids) > LARGE else 0.0
+        found = await self._unfiltered(vectors, space, version, queries, stale_for)
         near = [_kept(each, shelf, allowed) for each in found]
         enough = min(CANDIDATES, int(allowed.sum()))
-        short = [number for number, each in enumerate(near) if len(each.ids) < enough]
-        if short and all(len(each.ids) >= DEPTH for each in (found[number] for number in short)):
+        deep = [len(each.ids) >= DEPTH for each in found]
+        short = [number for number, each in enumerate(near) if deep[number] and len(each.ids) < enough]
+        if short:
             told = await _filtered(vectors, space, queries[short], shelf, allowed)
             for number, each in zip(short, told, strict=True):
                 near[number] = each
         return near
 
     async def _unfiltered(
-        self, vectors: Vectors, space: Space, version: int, queries: NDArray[np.float32]
+        self, vectors: Vectors, space: Space, version: int, queries: NDArray[np.float32], stale_for: float
     ) -> list[Near]:
-        if self._state != (space, version):
+        if self._space != space:
             self._held.clear()
-            self._state = (space, version)
+            self._space = space
         names = [hashlib.blake2b(query.tobytes(), digest_size=16).digest() for query in queries]
-        now = monotonic()
-        found = {name: self._held[name][1] for name in names if name in self._held and now < self._held[name][0]}
+        found = {name: near for name in names if (near := self._recall(name, version, stale_for))}
         missing = [number for number, name in enumerate(names) if name not in found]
         if missing:
             told = await vectors.search(space, queries[missing], limit=DEPTH)
             for number, neighbours in zip(missing, told, strict=True):
-                found[names[number]] = _near(neighbours)
-            if self._state == (space, version):
-                self._keep({names[number]: found[names[number]] for number in missing}, now + KEPT_FOR)
+                found[names[number]] = near = _near(neighbours)
+                if self._space == space:
+                    self._keep(names[number], version, near)
         return [found[name] for name in names]
 
-    def _keep(self, found: dict[bytes, Near], until: float) -> None:
-        for name, near in found.items():
-            self._held[name] = (until, near)
-            self._held.move_to_end(name)
+    def _recall(self, name: bytes, version: int, stale_for: float) -> Near | None:
+        at, seen, near = self._held.get(name, (0.0, version, None))
+        fresh = monotonic() - at < (KEPT_FOR if seen == version else stale_for)
+        return near if fresh else None
+
+    def _keep(self, name: bytes, version: int, near: Near) -> None:
+        self._held[name] = (monotonic(), version, near)
+        self._held.move_to_end(name)
         while len(self._held) > KEPT:
             self._held.popitem(last=False)
 
