@@ -79,6 +79,7 @@ class Metrics:
             "Utterances by the intent of the list, or unknown, and by who resolved them: local, openai.",
             "intent",
             "resolver",
+        )
         self.items_age = Gauge(
             "porchlight_items_age_seconds",
             "How long ago this process last knew all changes of the catalogue and its vectors.",

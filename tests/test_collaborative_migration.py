@@ -13,7 +13,7 @@ NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 async def test_up_down_up_over_rows(empty_database_url: str) -> None:
     """What was learnt is learnt again after coming back; who is there stays."""
     url = empty_database_url
-    await migrate(url, "0020_budgets")
+    await migrate(url, "0025_slates")
     await seed(url)
     people = await count(url, "users")
     for _ in range(2):
@@ -25,5 +25,5 @@ async def test_up_down_up_over_rows(empty_database_url: str) -> None:
                     sha256="0" * 64, content=b"\0",
                 )  # fmt: skip
         assert await count(url, "users", "collaborative_models") == [*people, 1]
-        await downgrade(url, "0020_budgets")
+        await downgrade(url, "0025_slates")
         assert await count(url, "users") == people

@@ -8,7 +8,7 @@ from services.recommendations import revisions
 from tests.services.schemas import count, opened
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
-BEFORE = "0020_budgets"
+BEFORE = "0021_spaces_and_budgets"
 ITEM = """
 INSERT INTO items (key, position, category, title, summary, tags, search, created_at)
 VALUES ('a', 1, 'design', 'A', 'S', '[]', 'a', $1)
