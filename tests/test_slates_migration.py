@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 
 from adapters.database.migrating import downgrade, migrate
+from typing import Any
+
 from models import RecommendationDay, RecommendationSlate, User
 from tests.services.schemas import count, opened
 from tests.test_migrations import seed
@@ -21,7 +23,7 @@ async def test_up_down_up_over_rows(empty_database_url: str) -> None:
         async with opened(url) as database:
             with database.bound():
                 [user_id, *_] = await User.all().order_by("id").values_list("id", flat=True)
-                at = {"created_at": NOW, "expires_at": NOW}
+                at: Any = {"created_at": NOW, "expires_at": NOW}
                 await RecommendationSlate.create(
                     user_id=user_id, number=1, strategy="catalogue", items=[], grounds=[], **at
                 )

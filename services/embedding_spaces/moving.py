@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 
 from models.embedding_spaces import EmbeddingProcess, EmbeddingSpace, ServingSpace
+from models.jobs import Job
 from services.embedding_spaces.keeping import CHANNEL, LIVE, Unable
-from services.recommendations.catalogue import embed_items
+from services.recommendations.catalogue import PREPARE, embed_items
 from services.recommendations.profile import embed_interests
 from services.recommendations.revisions import CHANNEL as ITEMS_EMBEDDED
 
@@ -80,8 +81,9 @@ async def move(app: App, _: dict[str, Any]) -> None:
 
 
 async def _complete(app: App, space: EmbeddingSpace) -> None:
-    """Make what the space that serves lacks: what the catalogue's own job had no time for."""
-    if await app.database.rows(_LACKS, [space.model, space.version, space.dimension]):
+    """Make what the space that serves lacks: what the catalogue's own job had no time for, once that has ended."""
+    lacks = await app.database.rows(_LACKS, [space.model, space.version, space.dimension])
+    if lacks and not await Job.filter(kind=PREPARE, due_at__isnull=False).exists():
         await _make(app, space)
         await app.bus.publish(ITEMS_EMBEDDED, "")
 
