@@ -29,11 +29,6 @@ class Metrics:
             "Pieces of memory that Python's objects take. The process may hold on to more for later ones.",
             registry=self.registry,
         )
-        self.items_age = Gauge(
-            "porchlight_items_age_seconds",
-            "How long ago this process last knew all changes of the catalogue and its vectors.",
-            registry=self.registry,
-        )
         self.jobs = self._counter("porchlight_jobs_total", "Jobs by kind and outcome.", "kind", "outcome")
         self.fraud_decisions = self._counter(
             "porchlight_fraud_decisions_total", "Sign-ups that were checked, by decision.", "decision"
@@ -78,6 +73,11 @@ class Metrics:
         )
 
     def _measure_work(self) -> None:
+        self.items_age = Gauge(
+            "porchlight_items_age_seconds",
+            "How long ago this process last knew all changes of the catalogue and its vectors.",
+            registry=self.registry,
+        )
         self.oldest_job = Gauge(
             "porchlight_oldest_job_seconds", "How long the longest-waiting due job has waited.", registry=self.registry
         )
