@@ -1,10 +1,9 @@
 """Migration 0025: frozen lists and what came of them come and go, and nothing else does."""
 
 from datetime import UTC, datetime
-
-from adapters.database.migrating import downgrade, migrate
 from typing import Any
 
+from adapters.database.migrating import downgrade, migrate
 from models import RecommendationDay, RecommendationSlate, User
 from tests.services.schemas import count, opened
 from tests.test_migrations import seed
