@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from adapters.embeddings import Embeddings, Space
     from adapters.vectors import Vectors
 
+CHANNEL = revisions.CHANNEL
 LOOK_EVERY = 2.0
 """Real seconds between two looks at the number of changes: so late is a process that no message has reached.
 
@@ -94,7 +95,7 @@ class ItemIndex:
 
     async def open(self) -> None:
         """Begin to follow the rows."""
-        self._unsubscribe = self._bus.subscribe(revisions.CHANNEL, lambda _: self._stale.set(), resync=self._stale.set)
+        self._unsubscribe = self._bus.subscribe(CHANNEL, lambda _: self._stale.set(), resync=self._stale.set)
         self._task = asyncio.create_task(self._follow())
 
     async def close(self) -> None:
