@@ -79,7 +79,7 @@ async def test_export_holds_everything_that_is_held(porchlight: Porchlight) -> N
         {
             "id": person.user_id, "email": "ada@example.com", "emailVerifiedAt": None, "name": None, "locale": None,
             "timezone": None, "role": "USER", "createdAt": "2026-03-02T09:00:00+00:00", "suspendedAt": None,
-            "deletionAt": None, "analyticsConsent": True,
+            "deletionAt": None, "analyticsConsent": True, "personalization": True,
         }
     ]  # fmt: skip
     assert [row["item"] for row in data["interactions"]] == ["a-walk"] * 3
