@@ -1,6 +1,7 @@
 """Migration 0025: frozen lists and what came of them come and go, and nothing else does."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from adapters.database.migrating import downgrade, migrate
 from models import RecommendationDay, RecommendationSlate, User
@@ -21,7 +22,7 @@ async def test_up_down_up_over_rows(empty_database_url: str) -> None:
         async with opened(url) as database:
             with database.bound():
                 [user_id, *_] = await User.all().order_by("id").values_list("id", flat=True)
-                at = {"created_at": NOW, "expires_at": NOW}
+                at: Any = {"created_at": NOW, "expires_at": NOW}
                 await RecommendationSlate.create(
                     user_id=user_id, number=1, strategy="catalogue", items=[], grounds=[], **at
                 )
