@@ -233,23 +233,29 @@ async def opened(app: App) -> AsyncGenerator[None, None]:
         await app.vectors.open()
         stack.enter_context(app.database.bound())
         await stack.enter_async_context(clocks.following(app))
-        for kept in (app.key_keeper, app.flags, app.countdown, app.spaces):
-            stack.push_async_callback(kept.close)
-            await kept.open()
-        await stack.enter_async_context(app.measuring.writing())
-        for signals in (
-            app.recommendations_changed,
-            app.sessions_changed,
-            app.trials_changed,
-            app.usage_changed,
-            app.plans_changed,
-        ):
-            signals.open()
-            stack.callback(signals.close)
-        for followed in (app.items, app.collaborative):
-            stack.push_async_callback(followed.close)
-            await followed.open()
+        await _follow(app, stack)
         yield
+
+
+async def _follow(app: App, stack: AsyncExitStack) -> None:
+    """Begin to keep in memory what rows and other processes say."""
+    for kept in (app.key_keeper, app.flags, app.countdown, app.spaces):
+        stack.push_async_callback(kept.close)
+        await kept.open()
+    await stack.enter_async_context(app.measuring.writing())
+    for signals in (
+        app.recommendations_changed,
+        app.sessions_changed,
+        app.trials_changed,
+        app.usage_changed,
+        app.plans_changed,
+    ):
+        signals.open()
+        stack.callback(signals.close)
+    app.spaces.prepare = app.items.prepare
+    for followed in (app.items, app.collaborative):
+        stack.push_async_callback(followed.close)
+        await followed.open()
 
 
 @contextmanager

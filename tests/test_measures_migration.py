@@ -5,7 +5,7 @@ from typing import Any
 
 from adapters.database import pending
 from adapters.database.migrating import migrate
-from models import AnswerOutcome, Feedback, Interaction, Item, OnboardingStep, RequestMinute
+from models import AnswerOutcome, Feedback, Interaction, OnboardingStep, RequestMinute
 from tests.coming_and_going import come_and_go
 from tests.services.schemas import opened
 
@@ -44,9 +44,12 @@ async def test_who_has_come_far_has_come_so_far(empty_database_url: str) -> None
                 [name, now, now if name == "ada" else None],
             )
         [ada, bob] = [row["id"] for row in await database.rows("SELECT id FROM users ORDER BY id")]
-        item = await Item.create(
-            key="k", position=1, category="c", title="t", summary="s", tags=[], search="t", created_at=NOW
+        await database.execute(
+            "INSERT INTO items (key, position, category, title, summary, tags, search, created_at)"
+            " VALUES ('k', 1, 'c', 't', 's', '[]', 't', $1)",
+            [now],
         )
+        [item] = [row["id"] for row in await database.rows("SELECT id FROM items")]
         for number, (user_id, source, kind) in enumerate(
             [(ada, "STATED", "SAVE"), (ada, "STATED", "CLICK"), (bob, "BEHAVIOR", "VIEW"), (bob, "IMAGE", "DISLIKE")]
         ):
@@ -57,7 +60,7 @@ async def test_who_has_come_far_has_come_so_far(empty_database_url: str) -> None
                 [user_id, f"{number}", source, b"", at["created_at"] if now is NOW else str(at["created_at"])],
             )
             await Interaction.create(
-                **at, item=item, kind=kind, idempotency_key=f"{number}", batch="b", occurred_at=NOW
+                **at, item_id=item, kind=kind, idempotency_key=f"{number}", batch="b", occurred_at=NOW
             )
     await migrate(empty_database_url)
     async with opened(empty_database_url) as database:

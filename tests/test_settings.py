@@ -345,12 +345,6 @@ def test_hashing_needs_memory_for_each_lane() -> None:
     assert read_settings({"ARGON2_MEMORY_KIB": "32", "ARGON2_PARALLELISM": "4"}).argon2_parallelism == 4
 
 
-def test_what_is_not_built_is_refused() -> None:
-    """Nobody shall believe that a model of OpenAI's makes vectors."""
-    refused = ["EMBEDDINGS_URL: openai://… is not built yet; only local:// is accepted"]
-    assert problems({"EMBEDDINGS_URL": "openai://model", "OPENAI_API_KEY": "sk"}) == refused
-
-
 @pytest.mark.parametrize(
     ("host", "alone"),
     [

@@ -57,11 +57,16 @@ class Unable:
         raise Unavailable
 
 
+async def nothing(_: Space) -> None:
+    """Nothing has to be made ready for a space."""
+
+
 class SpaceKeeper:
     """Is itself the embeddings that serve, so that who keeps it sees each change; `serving` is those of this moment.
 
-    `configured` is what the settings name by `url`: it serves when no other space does yet. `moved` is called after
-    each change. Who makes vectors that are kept takes `serving` once, and stores them with its space.
+    `configured` is what the settings name by `url`: it serves when no other space does yet. `prepare` is called with a
+    space before it serves, `moved` after each change. Who makes vectors that are kept takes `serving` once, and stores
+    them with its space.
     """
 
     def __init__(
@@ -81,6 +86,7 @@ class SpaceKeeper:
         self._database = database
         self._bus = bus
         self._clock = clock
+        self.prepare: Callable[[Space], Awaitable[None]] = nothing
         self._moved = moved
         self._name = secrets.token_hex(16)
         self._opened: dict[Space, Embeddings] = {configured.space: configured}
@@ -168,11 +174,19 @@ class SpaceKeeper:
         embeddings = self.embeddings_of(row)
         if embeddings is self.serving:
             return
+        if self._task:  # something serves already, and goes on until what follows can be searched
+            await self._prepared(embeddings.space)
         self._former, self.serving = self.serving, embeddings
         log.info("embeddings.serving", model=row.model, version=row.version)
         if self._warm:
             await embeddings.open()
         await self._moved()
+
+    async def _prepared(self, space: Space) -> None:
+        try:
+            await self.prepare(space)
+        except Exception as error:  # ruff: ignore[blind-except] -- vectors that cannot be had now hold back no flip
+            log.warning("embeddings.not_prepared", model=space.model, reason=str(error) or type(error).__name__)
 
     async def _give_sign(self) -> None:
         """Say which space the settings name. It serves if none does."""

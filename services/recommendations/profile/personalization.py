@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from models.accounts import User
+from models.images import ImageAnalysis
 from models.recommendations import Interaction, Interest, InterestSource
 from models.slates import RecommendationSlate
 from services import audit
@@ -45,4 +46,5 @@ async def _forget(user_id: int) -> None:
     """Delete what was learnt of the user, inside the caller's transaction that holds them."""
     learnt = Interest.filter(user_id=user_id, erased_at=None).exclude(source=InterestSource.STATED)
     await learnt.delete()
+    await ImageAnalysis.filter(user_id=user_id).delete()
     await Interaction.filter(user_id=user_id).exclude(kind__in=list(DISLIKED)).delete()

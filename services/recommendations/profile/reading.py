@@ -43,13 +43,14 @@ class Profile:
 
 
 async def profile_of(app: App, user_id: int) -> Profile:
-    """The profile now. Costs three statements, one more for who did something, one more for who erased a topic."""
+    """The profile now. Costs three statements, one more for who erased a topic; the index holds the vectors."""
     story = told(await deeds_of(user_id))
     if not await User.exists(id=user_id, personalization=True):
         return Profile(personalized=False, interests=(), history=(), medoids=(), met=frozenset(), refused=story.refused)
     rows = await Interest.filter(user_id=user_id).order_by("-weight", "id")
     history = await _without(story.history, {row.topic_key for row in rows if row.erased_at is not None})
-    vectors = await _vectors(app, [signal.item_id for signal in history[:CLUSTERED]])
+    newest = [signal.item_id for signal in history[:CLUSTERED]]
+    vectors = app.items.vector_of(newest) if app.items.ready else await _vectors(app, newest)
     return Profile(
         personalized=True,
         interests=tuple(row for row in rows if row.erased_at is None),
