@@ -32,7 +32,7 @@ def matches(printed: str, output: str) -> bool:
 def test_the_tour_runs_as_it_is_printed(address: str, tmp_path: Path) -> None:
     """With curl and a WebSocket client, one shell from beginning to end."""
     steps = [match.groupdict() for match in STEP.finditer(TOUR.read_text(encoding="utf-8"))]
-    assert len(steps) == TOUR.read_text(encoding="utf-8").count("```sh\n") == 12
+    assert len(steps) == TOUR.read_text(encoding="utf-8").count("```sh\n") == 15
     mark = "-- end of step --"
     script = "\n".join(f"{step['commands']}\necho\necho '{mark}'" for step in steps)
     script = script.replace("localhost:8000", address).replace(".venv/bin/python", sys.executable)
