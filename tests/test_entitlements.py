@@ -365,7 +365,7 @@ def test_each_feature_that_is_asked_for_is_sold() -> None:
         for guard in field.extensions
         if isinstance(guard, Entitled)
     }
-    assert asked == {"recommendations"}
+    assert asked == {"recommendations", "image-analysis"}
     assert asked <= sold
 
 

@@ -29,6 +29,7 @@ NOT_EXPORTED = {
     "embedding_spaces": "models of vectors, about nobody",
     "embedding_processes": "as above",
     "serving_space": "as above",
+    "catalogue_revisions": "one number, about nobody",
     "plan_spends": "sums of everybody on a plan",
     "collaborative_models": "which items go together for at least three people, about nobody",
     "keys": "ours",

@@ -17,7 +17,7 @@ from services.intents.resolving import KNOWN, SURE
 from services.recommendations.catalogue import read_entries
 from tests.services.embeddings import EMBEDDINGS
 
-CATEGORIES = {number: entry.category for number, entry in enumerate(read_entries())}
+CATEGORIES = frozenset(entry.category for entry in read_entries())
 APP: Any = SimpleNamespace(catalogue=read_catalogue(), items=SimpleNamespace(categories=CATEGORIES))
 LISTED = read_intents()
 PAPER = Path(__file__).resolve().parent.parent / "docs" / "intents.md"

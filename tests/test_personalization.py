@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from core.cursors import encode_id
 from core.settings import Settings
 from models import AuditEvent, Interaction, InteractionKind, Interest, InterestSource, OnboardingStep
 from services.recommendations import learn
@@ -35,9 +34,8 @@ async def test_late_deeds_take_their_place(porchlight: Porchlight) -> None:
     """By when they happened, in whichever order they come; before 90 days ago is 90 days ago. One key is one deed."""
     person, app = await porchlight.register(), porchlight.app
     first, second, third, old = await items_in(porchlight, "cooking", 4)
-    foreign = encode_id("Recommendation", "interests.1.7")
     told = [
-        event(third, occurredAt="2026-03-02T08:00:00Z", idempotencyKey="k", recommendationId=foreign),
+        event(third, occurredAt="2026-03-02T08:00:00Z", idempotencyKey="k"),
         event(third, "DISLIKE", occurredAt="2026-03-02T08:30:00Z", idempotencyKey="k"),
         event(old, occurredAt="0001-01-01T00:00:00+14:00"),
     ]

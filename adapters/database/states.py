@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from graphlib import TopologicalSorter
 from typing import Any
 
-from tortoise.fields.relational import ForeignKeyFieldInstance
+from tortoise.fields.relational import ForeignKeyFieldInstance, ManyToManyFieldInstance
 from tortoise.migrations.migration import Migration
 from tortoise.migrations.schema_editor.base import BaseSchemaEditor
 from tortoise.migrations.schema_generator.state import ModelState, State
@@ -55,7 +55,7 @@ class _Apps(StateApps):
         words = self._words[APP, name]
         self.register_model(APP, words.render(self))
         for field in words.fields.values():
-            if isinstance(field, ForeignKeyFieldInstance):
+            if isinstance(field, ForeignKeyFieldInstance | ManyToManyFieldInstance):
                 other = self.split_reference(field.model_name)[1]
                 if other not in self.apps[APP] and (APP, other) in self._words:
                     self._build(other)
