@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from core.settings import Settings
-from models import ImageAnalysis, Interest, UsageCounter
+from models import ImageAnalysis, Interest, UsageCounter, User
 from services import images
 from tests.clock import ManualClock
 from tests.pictures import GREEN, animation, bomb, plain
@@ -157,6 +157,24 @@ async def test_what_was_stated_stays_stated(porchlight: Porchlight, person: Pers
     assert topics["baking"] == (1.0, "STATED")
     assert topics["orange"] == (0.4, "IMAGE")
     assert len(topics) == len(told)
+
+
+async def test_who_leaves_meanwhile_is_nobody(
+    porchlight: Porchlight, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An account that is deleted while its picture is looked at is told to sign in, and nothing is kept."""
+    look = porchlight.app.vision.look
+
+    async def leaving(*arguments: Any, **more: Any) -> Any:
+        await User.filter(id=person.user_id).delete()
+        return await look(*arguments, **more)
+
+    monkeypatch.setattr(porchlight.app.vision, "look", leaving)
+    sent = parts({"query": ANALYZE, "variables": {"image": None}}, {"0": ["variables.image"]}, **{"0": plain()})
+    told = (await send(porchlight, sent, person=person)).json()
+    assert [error["extensions"]["code"] for error in told["errors"]] == ["UNAUTHENTICATED"]
+    with porchlight.app.database.bound():
+        assert await ImageAnalysis.all().count() == 0
 
 
 async def test_known_numbers_of_queries(porchlight: Porchlight, person: Person) -> None:
