@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from core.errors import Unauthenticated
 from core.settings import Settings
 from models import ImageAnalysis, Interest, InterestSource, ModelSpend
-from services.budgets import spending
+from services.budgets import Prices, spending
+from services.budgets.prices import Price
 from services.recommendations import learn
 from tests.conftest import Start
 from tests.pictures import GREEN, plain
@@ -129,6 +131,14 @@ async def test_where_the_budget_ends_the_local_one_looks(
     analysis = (await show(porchlight, person, plain()))["analysis"]
     assert (analysis["model"], analysis["confidence"]) == ("local-palette", 0.3)
     assert (vendor.asked, await used(porchlight, person), await spent(porchlight)) == ([], (0, 0), [])
+
+
+async def test_question_and_answer_have_their_own_price(porchlight: Porchlight) -> None:
+    """Of 120 tokens 20 are the answer's: the others do not cost what an answer does."""
+    porchlight.app.model_prices = Prices({MODEL: Price(Decimal(2), Decimal(8))}, Price(Decimal(9), Decimal(9)))
+    await show(porchlight, await porchlight.register(), plain())
+    with porchlight.app.database.bound():
+        assert list(await ModelSpend.all().values_list("tokens", "micros")) == [(120, 100 * 2 + 20 * 8)]
 
 
 async def test_nothing_may_be_seen(porchlight: Porchlight, vendor: OpenAIService) -> None:
