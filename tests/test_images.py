@@ -166,9 +166,39 @@ async def test_few_are_decoded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> Non
     gate.set()
     done = await asyncio.gather(*waiting, return_exceptions=True)
     assert [each for each in done if isinstance(each, Picture)] == [Picture(b"x", "f", b"")] * 17
-    assert (most, running) == (2, 0)
     assert (await decoder.decode(b"y")).jpeg == b"y"
     await decoder.close()
+    assert (most, running) == (2, 0)
     with pytest.raises(RuntimeError):
         await decoder.decode(b"z")
+    assert decoder._under_way == 0
+
+
+async def test_who_leaves_frees_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a thread is busy with counts although nobody waits for it; what had not begun does not."""
+    gate = threading.Event()
+    begun = threading.Semaphore(0)
+
+    def slowly(raw: bytes) -> Picture:
+        begun.release()
+        gate.wait(5)
+        return Picture(raw, "f", b"")
+
+    monkeypatch.setattr(decoding, "decoded", slowly)
+    decoder = ImageDecoder()
+    waiting = [asyncio.create_task(decoder.decode(b"x")) for _ in range(18)]
+    for _ in range(2):
+        assert await asyncio.to_thread(begun.acquire, timeout=5)
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    await asyncio.sleep(0)
+    assert decoder._under_way == 2
+    others = [asyncio.create_task(decoder.decode(b"y")) for _ in range(16)]
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable):
+        await decoder.decode(b"y")
+    gate.set()
+    assert {each.jpeg for each in await asyncio.gather(*others)} == {b"y"}
+    await decoder.close()
     assert decoder._under_way == 0
