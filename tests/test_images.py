@@ -24,6 +24,7 @@ from tests.pictures import (
     many_pieces,
     many_scans,
     plain,
+    with_a_preview,
 )
 
 KINDS = "A picture is a JPEG, a PNG or a WebP."
@@ -61,6 +62,12 @@ BAD: dict[str, tuple[bytes, str]] = {
     "25 MB": (LONG + b"\0" * (25 * 1024 * 1024), "A picture has at most 10 MB."),
     "notes without end": (many_pieces(10_001), TOO_MANY),
     "scans without end": (many_scans(65), TOO_MANY),
+    "scans behind a preview": (with_a_preview(many_scans(65)), TOO_MANY),
+    "scans behind a mark that is none": (
+        b"\xff\xd8\xff\xda\x00\x02\xff\x05\xff\xff" + b"\xff\xda\x00\x02" * 64,
+        TOO_MANY,
+    ),
+    "marks between scans": (b"\xff\xd8\xff\xda\x00\x02" + b"\xff\xe1\x00\x02" * 10_001, TOO_MANY),
     "marks without end": (b"\xff\xd8" + b"\xff\xe1\x00\x02" * 10_001, TOO_MANY),
     "fill without end": (b"\xff\xd8" + b"\xff" * 10_010, TOO_MANY),
     "chunks without end": (b"RIFF\x00\x00\x00\x00WEBP" + b"VP8 \x00\x00\x00\x00" * 10_001, TOO_MANY),
@@ -121,6 +128,8 @@ WAYS: dict[str, tuple[Callable[[], bytes], tuple[int, int, int]]] = {
         lambda: encoded(Image.new("RGB", (64, 64), ORANGE), "MPO", save_all=True, append_images=[halves((64, 64))]),
         ORANGE,
     ),
+    "a film behind it, as telephones write": (lambda: plain() + b"ftyp" + b"\xff\xda\x00\x02" * 1000, ORANGE),
+    "a preview of many scans": (lambda: with_a_preview(plain(), many_scans(65)), ORANGE),
     "orientation that is none": (lambda: encoded(halves(), exif=b"Exif\0\0MM\0\x2a\0\0\0\x08\xff\xff"), ORANGE),
 }
 
