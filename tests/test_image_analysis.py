@@ -135,15 +135,16 @@ async def test_the_plan_says_how_many(porchlight: Porchlight, person: Person) ->
     assert await used(porchlight, person) == (500, 0)
 
 
-@pytest.mark.parametrize("caption", ["c" * 301, "a\x00b", "\u0301" * 5000])
+@pytest.mark.parametrize("caption", ["c" * 301, "a\x00b", "\u0301" * 5000, "a\u202eb", "\u200d"])
 async def test_captions_are_bounded(porchlight: Porchlight, person: Person, caption: str) -> None:
-    """They are printable, and short; one of 300 characters passes."""
+    """They are printable, and short; one of 300 characters passes, whose signs may be joined or parted."""
     operation = {"query": ANALYZE, "variables": {"image": None, "caption": caption}}
     sent = parts(operation, {"0": ["variables.image"]}, **{"0": plain()})
     told = (await send(porchlight, sent, person=person)).json()
     assert [error["extensions"]["code"] for error in told["errors"]] == ["BAD_USER_INPUT"]
     assert await used(porchlight, person) == (0, 0)
-    assert (await show(porchlight, person, plain(), "ä" * 300))["__typename"] == "AnalyzeImageSuccess"
+    longest = "ä" * 292 + "\u0645\u06cc\u200c\u062e \U0001f469\u200d\U0001f373"
+    assert (await show(porchlight, person, plain(), longest))["__typename"] == "AnalyzeImageSuccess"
 
 
 async def test_what_was_stated_stays_stated(porchlight: Porchlight, person: Person) -> None:

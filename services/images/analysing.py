@@ -13,6 +13,7 @@ from tortoise.exceptions import IntegrityError
 from adapters.images import Unusable
 from adapters.vision import DEADLINE, Seen
 from core.errors import BadUserInput, Refusal, Unauthenticated, Unavailable
+from core.texts import printable
 from models.recommendations import InterestSource
 from services import onboarding, usage
 from services.images import keeping
@@ -124,6 +125,6 @@ async def _write_down(app: App, reserved: UsageReservation, fingerprint: str, se
 def _cleaned(caption: str) -> str:
     """A caption in NFKC and on one line. Raises BadUserInput."""
     text = " ".join(unicodedata.normalize("NFKC", caption[: LONGEST_CAPTION * 4]).split())
-    if len(text) > LONGEST_CAPTION or len(caption) > LONGEST_CAPTION * 4 or not text.isprintable():
+    if len(text) > LONGEST_CAPTION or len(caption) > LONGEST_CAPTION * 4 or not printable(text):
         raise BadUserInput(f"caption has at most {LONGEST_CAPTION} characters, all of them printable.")
     return text
