@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from core.errors import Unauthenticated
 from core.settings import Settings
 from models import ImageAnalysis, Interest, InterestSource, ModelSpend
-from services.budgets import Prices, spending
+from services.billing.model_budgets import Allowance, ModelBudget
+from services.budgets import Prices
 from services.budgets.prices import Price
 from services.recommendations import learn
 from tests.conftest import Start
@@ -122,11 +124,12 @@ async def test_what_is_flagged_or_refused_is_no_image(porchlight: Porchlight, ve
         assert await ImageAnalysis.all().count() == 0
 
 
-async def test_where_the_budget_ends_the_local_one_looks(
-    porchlight: Porchlight, vendor: OpenAIService, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_where_the_budget_ends_the_local_one_looks(porchlight: Porchlight, vendor: OpenAIService) -> None:
     """The vendor is not asked, nothing is counted, and the answer says who looked."""
-    monkeypatch.setattr(spending, "DAILY_TOKENS", porchlight.app.vision.most_tokens - 1)
+    app, plenty = porchlight.app, Allowance(10**9, 10**9)
+    budget = ModelBudget(replace(plenty, tokens=app.vision.most_tokens - 1), plenty)
+    plans = {key: replace(plan, model_budget=budget) for key, plan in app.catalogue.plans.items()}
+    app.catalogue = replace(app.catalogue, plans=plans)
     person = await porchlight.register()
     analysis = (await show(porchlight, person, plain()))["analysis"]
     assert (analysis["model"], analysis["confidence"]) == ("local-palette", 0.3)
