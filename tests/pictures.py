@@ -59,6 +59,12 @@ def many_scans(count: int) -> bytes:
     return whole[:start] + whole[start:-2] * count + b"\xff\xd9"
 
 
+def with_a_preview(whole: bytes, preview: bytes | None = None) -> bytes:
+    """A JPEG in whose head stands another one, with its own end."""
+    note = b"preview" + (preview or plain())
+    return whole[:2] + b"\xff\xef" + struct.pack(">H", len(note) + 2) + note + whole[2:]
+
+
 def animation(kind: str, frames: int) -> bytes:
     """A file that moves."""
     images = [Image.new("RGB", (8, 8), (number % 256, 0, 0)) for number in range(frames)]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from core.settings import Settings
-from models import ImageAnalysis, Interest, UsageCounter
+from models import ImageAnalysis, Interest, UsageCounter, User
 from services import images
 from tests.clock import ManualClock
 from tests.pictures import GREEN, animation, bomb, plain
@@ -135,15 +135,16 @@ async def test_the_plan_says_how_many(porchlight: Porchlight, person: Person) ->
     assert await used(porchlight, person) == (500, 0)
 
 
-@pytest.mark.parametrize("caption", ["c" * 301, "a\x00b", "\u0301" * 5000])
+@pytest.mark.parametrize("caption", ["c" * 301, "a\x00b", "\u0301" * 5000, "a\u202eb", "\u200d"])
 async def test_captions_are_bounded(porchlight: Porchlight, person: Person, caption: str) -> None:
-    """They are printable, and short; one of 300 characters passes."""
+    """They are printable, and short; one of 300 characters passes, whose signs may be joined or parted."""
     operation = {"query": ANALYZE, "variables": {"image": None, "caption": caption}}
     sent = parts(operation, {"0": ["variables.image"]}, **{"0": plain()})
     told = (await send(porchlight, sent, person=person)).json()
     assert [error["extensions"]["code"] for error in told["errors"]] == ["BAD_USER_INPUT"]
     assert await used(porchlight, person) == (0, 0)
-    assert (await show(porchlight, person, plain(), "ä" * 300))["__typename"] == "AnalyzeImageSuccess"
+    longest = "ä" * 292 + "\u0645\u06cc\u200c\u062e \U0001f469\u200d\U0001f373"
+    assert (await show(porchlight, person, plain(), longest))["__typename"] == "AnalyzeImageSuccess"
 
 
 async def test_what_was_stated_stays_stated(porchlight: Porchlight, person: Person) -> None:
@@ -157,6 +158,24 @@ async def test_what_was_stated_stays_stated(porchlight: Porchlight, person: Pers
     assert topics["baking"] == (1.0, "STATED")
     assert topics["orange"] == (0.4, "IMAGE")
     assert len(topics) == len(told)
+
+
+async def test_who_leaves_meanwhile_is_nobody(
+    porchlight: Porchlight, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An account that is deleted while its picture is looked at is told to sign in, and nothing is kept."""
+    look = porchlight.app.vision.look
+
+    async def leaving(*arguments: Any, **more: Any) -> Any:
+        await User.filter(id=person.user_id).delete()
+        return await look(*arguments, **more)
+
+    monkeypatch.setattr(porchlight.app.vision, "look", leaving)
+    sent = parts({"query": ANALYZE, "variables": {"image": None}}, {"0": ["variables.image"]}, **{"0": plain()})
+    told = (await send(porchlight, sent, person=person)).json()
+    assert [error["extensions"]["code"] for error in told["errors"]] == ["UNAUTHENTICATED"]
+    with porchlight.app.database.bound():
+        assert await ImageAnalysis.all().count() == 0
 
 
 async def test_known_numbers_of_queries(porchlight: Porchlight, person: Person) -> None:

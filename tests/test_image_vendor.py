@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,7 +11,9 @@ import pytest
 from core.errors import Unauthenticated
 from core.settings import Settings
 from models import ImageAnalysis, Interest, InterestSource, ModelSpend
-from services.budgets import spending
+from services.billing.model_budgets import Allowance, ModelBudget
+from services.budgets import Prices
+from services.budgets.prices import Price
 from services.recommendations import learn
 from tests.conftest import Start
 from tests.pictures import GREEN, plain
@@ -120,15 +124,24 @@ async def test_what_is_flagged_or_refused_is_no_image(porchlight: Porchlight, ve
         assert await ImageAnalysis.all().count() == 0
 
 
-async def test_where_the_budget_ends_the_local_one_looks(
-    porchlight: Porchlight, vendor: OpenAIService, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_where_the_budget_ends_the_local_one_looks(porchlight: Porchlight, vendor: OpenAIService) -> None:
     """The vendor is not asked, nothing is counted, and the answer says who looked."""
-    monkeypatch.setattr(spending, "DAILY_TOKENS", porchlight.app.vision.most_tokens - 1)
+    app, plenty = porchlight.app, Allowance(10**9, 10**9)
+    budget = ModelBudget(replace(plenty, tokens=app.vision.most_tokens - 1), plenty)
+    plans = {key: replace(plan, model_budget=budget) for key, plan in app.catalogue.plans.items()}
+    app.catalogue = replace(app.catalogue, plans=plans)
     person = await porchlight.register()
     analysis = (await show(porchlight, person, plain()))["analysis"]
     assert (analysis["model"], analysis["confidence"]) == ("local-palette", 0.3)
     assert (vendor.asked, await used(porchlight, person), await spent(porchlight)) == ([], (0, 0), [])
+
+
+async def test_question_and_answer_have_their_own_price(porchlight: Porchlight) -> None:
+    """Of 120 tokens 20 are the answer's: the others do not cost what an answer does."""
+    porchlight.app.model_prices = Prices({MODEL: Price(Decimal(2), Decimal(8))}, Price(Decimal(9), Decimal(9)))
+    await show(porchlight, await porchlight.register(), plain())
+    with porchlight.app.database.bound():
+        assert list(await ModelSpend.all().values_list("tokens", "micros")) == [(120, 100 * 2 + 20 * 8)]
 
 
 async def test_nothing_may_be_seen(porchlight: Porchlight, vendor: OpenAIService) -> None:

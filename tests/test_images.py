@@ -24,6 +24,7 @@ from tests.pictures import (
     many_pieces,
     many_scans,
     plain,
+    with_a_preview,
 )
 
 KINDS = "A picture is a JPEG, a PNG or a WebP."
@@ -61,6 +62,12 @@ BAD: dict[str, tuple[bytes, str]] = {
     "25 MB": (LONG + b"\0" * (25 * 1024 * 1024), "A picture has at most 10 MB."),
     "notes without end": (many_pieces(10_001), TOO_MANY),
     "scans without end": (many_scans(65), TOO_MANY),
+    "scans behind a preview": (with_a_preview(many_scans(65)), TOO_MANY),
+    "scans behind a mark that is none": (
+        b"\xff\xd8\xff\xda\x00\x02\xff\x05\xff\xff" + b"\xff\xda\x00\x02" * 64,
+        TOO_MANY,
+    ),
+    "marks between scans": (b"\xff\xd8\xff\xda\x00\x02" + b"\xff\xe1\x00\x02" * 10_001, TOO_MANY),
     "marks without end": (b"\xff\xd8" + b"\xff\xe1\x00\x02" * 10_001, TOO_MANY),
     "fill without end": (b"\xff\xd8" + b"\xff" * 10_010, TOO_MANY),
     "chunks without end": (b"RIFF\x00\x00\x00\x00WEBP" + b"VP8 \x00\x00\x00\x00" * 10_001, TOO_MANY),
@@ -121,6 +128,8 @@ WAYS: dict[str, tuple[Callable[[], bytes], tuple[int, int, int]]] = {
         lambda: encoded(Image.new("RGB", (64, 64), ORANGE), "MPO", save_all=True, append_images=[halves((64, 64))]),
         ORANGE,
     ),
+    "a film behind it, as telephones write": (lambda: plain() + b"ftyp" + b"\xff\xda\x00\x02" * 1000, ORANGE),
+    "a preview of many scans": (lambda: with_a_preview(plain(), many_scans(65)), ORANGE),
     "orientation that is none": (lambda: encoded(halves(), exif=b"Exif\0\0MM\0\x2a\0\0\0\x08\xff\xff"), ORANGE),
 }
 
@@ -166,9 +175,39 @@ async def test_few_are_decoded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> Non
     gate.set()
     done = await asyncio.gather(*waiting, return_exceptions=True)
     assert [each for each in done if isinstance(each, Picture)] == [Picture(b"x", "f", b"")] * 17
-    assert (most, running) == (2, 0)
     assert (await decoder.decode(b"y")).jpeg == b"y"
     await decoder.close()
+    assert (most, running) == (2, 0)
     with pytest.raises(RuntimeError):
         await decoder.decode(b"z")
+    assert decoder._under_way == 0
+
+
+async def test_who_leaves_frees_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a thread is busy with counts although nobody waits for it; what had not begun does not."""
+    gate = threading.Event()
+    begun = threading.Semaphore(0)
+
+    def slowly(raw: bytes) -> Picture:
+        begun.release()
+        gate.wait(5)
+        return Picture(raw, "f", b"")
+
+    monkeypatch.setattr(decoding, "decoded", slowly)
+    decoder = ImageDecoder()
+    waiting = [asyncio.create_task(decoder.decode(b"x")) for _ in range(18)]
+    for _ in range(2):
+        assert await asyncio.to_thread(begun.acquire, timeout=5)
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    await asyncio.sleep(0)
+    assert decoder._under_way == 2
+    others = [asyncio.create_task(decoder.decode(b"y")) for _ in range(16)]
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable):
+        await decoder.decode(b"y")
+    gate.set()
+    assert {each.jpeg for each in await asyncio.gather(*others)} == {b"y"}
+    await decoder.close()
     assert decoder._under_way == 0

@@ -204,6 +204,16 @@ def test_slots_are_checked_whoever_proposes_them(key: str, proposed: dict[str, s
     assert slots.checked(APP, LISTED.intents[key], text, proposed) == held
 
 
+@pytest.mark.parametrize(
+    ("topic", "held"),
+    [("\u0645\u06cc\u200c\u062e", True), ("\U0001f469\u200d\U0001f373", True), ("\u200d", False), ("a\u202eb", False)],
+)
+def test_words_may_be_joined_and_parted(topic: str, *, held: bool) -> None:
+    """As Persian and emoji are; nothing else without a shape is a word, nor is a joiner alone."""
+    found = slots.checked(APP, LISTED.intents["find-items"], f"show me {topic}", {"topic": topic})
+    assert found == ({"topic": topic} if held else {})
+
+
 def test_every_kind_of_slot_is_told_in_words() -> None:
     """What a model is told about each."""
     told = {name: slot.told for intent in LISTED.intents.values() for name, slot in intent.slots.items()}

@@ -217,6 +217,26 @@ async def test_what_is_cut_off_or_no_multipart_is_refused(
     assert all(file.file.closed for file in opened)
 
 
+async def test_text_is_in_utf_8(porchlight: Porchlight, person: Person) -> None:
+    """No other charset is obeyed, whichever codec it names and however it is written; what is none is refused."""
+    for told in ("punycode", "undefined", '"UTF-16"', "utf-7", "latin-1", ""):
+        kind = f"multipart/form-data; boundary=b; Charset={told}"
+        assert await raw(porchlight, person, b"x" * 99, **{"Content-Type": kind}) == (
+            415,
+            "The body is in UTF-8, and names no other charset.",
+        )
+    for told in ("UTF-8", '"utf8"'):
+        kind = f"multipart/form-data; boundary=b; charset={told}"
+        assert (await raw(porchlight, person, HALF, **{"Content-Type": kind}))[1].startswith("The body ends")
+    for head, text in (
+        (b'name="operations"', b"\xff"),
+        (b'name="\xff"', b"x"),
+        (b'name="operations"\r\nContent-Type: application/json; charset=utf-16', b"{}"),
+    ):
+        body = b"--b\r\nContent-Disposition: form-data; " + head + b"\r\n\r\n" + text + b"\r\n--b--\r\n"
+        assert await raw(porchlight, person, body) == (400, "The text of a part is not in UTF-8.")
+
+
 async def test_who_is_slow_gives_up_the_place(
     porchlight: Porchlight, person: Person, monkeypatch: pytest.MonkeyPatch, opened: list[UploadFile]
 ) -> None:

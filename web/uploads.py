@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
 from typing import Any
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
@@ -42,9 +43,24 @@ def is_multipart(request: Request) -> bool:
 
 
 class Parts(MultiPartParser):
-    """Starlette's reader, which besides knows whether it has seen the end."""
+    """Starlette's reader, which besides knows whether it has seen the end, and takes text in UTF-8 alone."""
 
     ended = False
+
+    def on_headers_finished(self) -> None:
+        """Raise UnicodeDecodeError for a name in another encoding, where Starlette would take it for Latin-1."""
+        _, options = parse_options_header(self._current_part.content_disposition)
+        options.get(b"name", b"").decode()
+        super().on_headers_finished()
+
+    def on_part_end(self) -> None:
+        """Raise UnicodeError for text that is in another encoding, or says so; a file may be anything."""
+        if self._current_part.file is None:
+            told = dict(self._current_part.item_headers).get(b"content-type", b"")
+            if not _says_utf8(told):
+                raise UnicodeError
+            self._current_part.data.decode()
+        super().on_part_end()
 
     def on_end(self) -> None:
         self.ended = True
@@ -96,8 +112,15 @@ def _hold_head(request: Request) -> None:
         raise BadRequestError(HTTPStatus.BAD_REQUEST, f"A multipart request has a header {' or '.join(PREFLIGHT)}.")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise BadRequestError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body is not compressed.")
+    if not _says_utf8(request.headers["content-type"]):
+        raise BadRequestError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body is in UTF-8, and names no other charset.")
     if int(request.headers.get("content-length", "0")) > MAX_UPLOAD:
         raise _too_large()
+
+
+def _says_utf8(content_type: str | bytes) -> bool:
+    """Whether a media type names no charset but UTF-8. Starlette obeys any codec, and some take seconds or fail."""
+    return parse_options_header(content_type)[1].get(b"charset", b"utf-8").strip().lower() in {b"utf-8", b"utf8"}
 
 
 async def _form(parser: Parts) -> FormData:
@@ -107,6 +130,10 @@ async def _form(parser: Parts) -> FormData:
             form = await parser.parse()
     except MultiPartException as error:
         raise BadRequestError(HTTPStatus.BAD_REQUEST, f"The body cannot be read. {error.message}") from error
+    except UnicodeError as error:
+        raise BadRequestError(HTTPStatus.BAD_REQUEST, "The text of a part is not in UTF-8.") from error
+    except ValueError as error:
+        raise BadRequestError(HTTPStatus.BAD_REQUEST, "The body cannot be read.") from error
     except TimeoutError as error:
         raise BadRequestError(HTTPStatus.REQUEST_TIMEOUT, "The body did not arrive in time.") from error
     if not parser.ended:

@@ -5,6 +5,7 @@ import hashlib
 import io
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -49,18 +50,26 @@ class ImageDecoder:
         """The picture that a file shows. Raises Unusable, and Unavailable when too many wait already."""
         if self._under_way >= AT_ONCE + WAITING:
             raise Unavailable
+        loop, held = asyncio.get_running_loop(), [raw]
+        work = self._threads.submit(_taken, held)
         self._under_way += 1
-        try:
-            work = asyncio.get_running_loop().run_in_executor(self._threads, decoded, raw)
-        except BaseException:
-            self._under_way -= 1
-            raise
-        # Who has waited for it may have left: it counts until it is done, or is given up before its turn.
-        work.add_done_callback(self._done)
-        return await work
 
-    def _done(self, _: object) -> None:
+        def done(_: object) -> None:
+            held.clear()  # what is given up stands in the queue until its turn, and its file need not
+            with suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(self._done)
+
+        # Who has waited for it may have left: it counts until its thread is done, or is given up before its turn. That
+        # is what `work` tells; what is awaited here ends as soon as nobody waits.
+        work.add_done_callback(done)
+        return await asyncio.wrap_future(work)
+
+    def _done(self) -> None:
         self._under_way -= 1
+
+
+def _taken(held: list[bytes]) -> Picture:
+    return decoded(held.pop())
 
 
 def decoded(raw: bytes) -> Picture:

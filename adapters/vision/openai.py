@@ -99,6 +99,7 @@ class OpenAIVision:
             self.model,
             self.prompt_version,
             asked.input_tokens + asked.output_tokens,
+            asked.output_tokens,
         )
 
 

@@ -23,7 +23,9 @@ class Seen:
     model: str
     prompt_version: str
     tokens: int = 0
-    """What it cost."""
+    """What it cost, question and answer together."""
+    output_tokens: int = 0
+    """Those of the answer among them, which are dearer."""
 
 
 @runtime_checkable

@@ -45,9 +45,12 @@ DELETE FROM model_reservations WHERE id IN (
 """
 
 
-@dataclass(frozen=True)
+@dataclass
 class Reservation:
-    """Tokens of a user that are set aside for one question, and the millionths of a dollar that they cost at most."""
+    """Tokens of a user that are set aside for one question, and the millionths of a dollar that they cost at most.
+
+    `settled` is what tells a second time from a late first one, once the row of it has lapsed.
+    """
 
     id: int
     user_id: int
@@ -57,6 +60,7 @@ class Reservation:
     tokens: int
     micros: int
     expires_at: datetime
+    settled: bool = False
 
 
 class _SpentError(Exception):
@@ -92,21 +96,35 @@ async def settle(app: App, reservation: Reservation, tokens: int, *, output_toke
     """Count what the answer did cost instead of what was set aside; 0 when the question was never asked.
 
     `tokens` are those of question and answer together, of which `output_tokens` are the answer's: without it, all
-    of them cost what the dearer ones do. What had lapsed is counted all the same, and a second time is none.
+    of them cost what the dearer ones do. What had lapsed is counted all the same. A second time is none.
     """
+    if reservation.settled:
+        return
+    reservation.settled = True
     price = app.model_prices.of(reservation.model)
     cost = price.most(tokens) if output_tokens is None else price.of(tokens - output_tokens, output_tokens)
+    try:
+        counted = await _settle(app, reservation, tokens, cost)
+    except BaseException:
+        reservation.settled = False  # all of it is undone
+        raise
+    if counted:
+        name = app.model_prices.label(reservation.model)
+        app.metrics.model_tokens.labels(name).inc(tokens)
+        app.metrics.model_dollars.labels(name).inc(cost / 1_000_000)
+
+
+async def _settle(app: App, reservation: Reservation, tokens: int, cost: int) -> bool:
+    """Count it in both sums; false when the reservation has gone before its time, as it does with the account."""
     async with app.database.transaction():
         ended = await app.database.rows(_END, [reservation.id])
         if not ended and app.clock.now() < reservation.expires_at:
-            return
+            return False
         held = ended[0] if ended else {"tokens": 0, "micros": 0}
         change = [tokens - held["tokens"], cost - held["micros"]]
         await app.database.execute(_MOVE_USER, [*change, reservation.user_id, reservation.day])
         await app.database.execute(_MOVE_PLAN, [*change, reservation.plan, reservation.day])
-    name = app.model_prices.label(reservation.model)
-    app.metrics.model_tokens.labels(name).inc(tokens)
-    app.metrics.model_dollars.labels(name).inc(cost / 1_000_000)
+    return True
 
 
 async def lapse(app: App, _: dict[str, Any]) -> None:

@@ -8,9 +8,12 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tortoise.exceptions import IntegrityError
+
 from adapters.images import Unusable
 from adapters.vision import DEADLINE, Seen
-from core.errors import BadUserInput, Refusal, Unavailable
+from core.errors import BadUserInput, Refusal, Unauthenticated, Unavailable
+from core.texts import printable
 from models.recommendations import InterestSource
 from services import onboarding, usage
 from services.images import keeping
@@ -61,7 +64,8 @@ class Analysis:
 async def analyze(app: App, user: User, raw: bytes, caption: str | None) -> Analysis:
     """Look at an image of the user's, within 10 s. The same one again, with the same caption, costs nothing.
 
-    Raises InvalidImage, UsageLimitReached, BadUserInput, Unavailable.
+    Raises InvalidImage, UsageLimitReached, BadUserInput, Unavailable; Unauthenticated when the account has been deleted
+    meanwhile.
     """
     said = _cleaned(caption or "")
     ends = asyncio.get_running_loop().time() + DEADLINE
@@ -104,20 +108,23 @@ async def _write_down(app: App, reserved: UsageReservation, fingerprint: str, se
     """End the reservation with what came of it, all or nothing.
 
     Only what the model of the settings saw is kept and counted: not what failed, what stood in for it, or what another
-    request for the same image has written down meanwhile.
+    request for the same image has written down meanwhile. Raises Unauthenticated.
     """
     user_id = reserved.user_id
-    async with app.database.transaction():
-        new = bool(seen and was_asked(app, seen) and await keeping.keep(app, user_id, fingerprint, seen))
-        await usage.end(app, reserved, 1 if new else None)
-        if seen:
-            await onboarding.done(app, user_id, onboarding.SHOW_IMAGE)
+    try:
+        async with app.database.transaction():
+            new = bool(seen and was_asked(app, seen) and await keeping.keep(app, user_id, fingerprint, seen))
+            await usage.end(app, reserved, 1 if new else None)
+            if seen:
+                await onboarding.done(app, user_id, onboarding.SHOW_IMAGE)
+    except IntegrityError as error:
+        raise Unauthenticated from error  # the account has been deleted meanwhile
     await app.usage_changed.publish(str(user_id))
 
 
 def _cleaned(caption: str) -> str:
     """A caption in NFKC and on one line. Raises BadUserInput."""
     text = " ".join(unicodedata.normalize("NFKC", caption[: LONGEST_CAPTION * 4]).split())
-    if len(text) > LONGEST_CAPTION or len(caption) > LONGEST_CAPTION * 4 or not text.isprintable():
+    if len(text) > LONGEST_CAPTION or len(caption) > LONGEST_CAPTION * 4 or not printable(text):
         raise BadUserInput(f"caption has at most {LONGEST_CAPTION} characters, all of them printable.")
     return text

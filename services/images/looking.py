@@ -41,7 +41,7 @@ async def look(app: App, user_id: int, picture: Picture, caption: str, *, ends: 
     if reserved is None:
         log.info("images.no_budget_left", user_id=user_id)
         return await LOCAL.look(picture, caption)
-    spent = 0
+    spent, written = 0, None
     try:
         seen = await app.vision.look(
             picture,
@@ -49,7 +49,7 @@ async def look(app: App, user_id: int, picture: Picture, caption: str, *, ends: 
             safety_identifier=app.keys.identity("openai", str(user_id)),
             deadline=ends - LEFT_FOR_LOCAL - asyncio.get_running_loop().time(),
         )
-        spent = seen.tokens
+        spent, written = seen.tokens, seen.output_tokens
     except Unusable:
         spent = reserved.tokens  # it was answered, and nobody told what that cost
         raise
@@ -59,5 +59,5 @@ async def look(app: App, user_id: int, picture: Picture, caption: str, *, ends: 
         log.warning("images.local_stands_in", user_id=user_id)
         return await LOCAL.look(picture, caption)
     finally:
-        await budgets.settle(app, reserved, spent)
+        await budgets.settle(app, reserved, spent, output_tokens=written)
     return seen

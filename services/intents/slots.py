@@ -6,6 +6,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
+from core.texts import printable
 from services.billing.catalogue import BillingInterval
 from services.intents import words
 from services.intents.declaring import Intent, Slot, SlotType
@@ -94,6 +95,6 @@ def _number(slot: Slot, value: str) -> int | None:
 def _text(slot: Slot, text: str, value: str) -> str | None:
     """Words that somebody has said: a model can choose among them, and add none."""
     topic = spoken(value)
-    if not topic or len(topic) > slot.longest or not topic.isprintable():
+    if not topic or len(topic) > slot.longest or not printable(topic):
         return None
     return topic if topic in spoken(text) else None
