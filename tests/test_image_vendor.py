@@ -9,7 +9,7 @@ import pytest
 from core.errors import Unauthenticated
 from core.settings import Settings
 from models import ImageAnalysis, Interest, InterestSource, ModelSpend
-from services.budgets import spending
+from services.billing.model_budgets import Allowance
 from services.recommendations import learn
 from tests.conftest import Start
 from tests.pictures import GREEN, plain
@@ -17,6 +17,7 @@ from tests.porchlight import Person, Porchlight
 from tests.services.openai import KEY, Fault, OpenAIService, failing, openai_service
 from tests.services.valkey import until
 from tests.showing import show
+from tests.test_budgets import allow
 
 MODEL = "gpt-of-this-test"
 
@@ -87,7 +88,10 @@ FAULTS: dict[str, list[Fault]] = {
 async def test_where_the_model_fails_the_local_one_looks(
     porchlight: Porchlight, vendor: OpenAIService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It says so, costs nothing and is not kept: as soon as the model answers again, it is asked."""
+    """It says so and is not kept: as soon as the model answers again, it is asked.
+
+    It costs nothing of the meter; of the tokens what was set aside, once the model itself was asked and is late.
+    """
     monkeypatch.setattr("services.images.analysing.DEADLINE", 3.0)
     person = await porchlight.register()
     await show(porchlight, person, plain(GREEN))  # the SDK is imported
@@ -103,7 +107,10 @@ async def test_where_the_model_fails_the_local_one_looks(
     porchlight.app.vision._openai.breaker.succeeded()  # type: ignore[attr-defined]
     vendor.faults = []
     assert (await show(porchlight, person, plain(), "Bread"))["analysis"]["model"] == MODEL
-    assert await used(porchlight, person) == (2, 0)
+    assert (await used(porchlight, person), await spent(porchlight)) == ((2, 0), [240])
+    vendor.faults = [None, *[Fault(delay=4.0)] * 2]
+    assert (await show(porchlight, person, plain(), "Rice"))["analysis"]["model"] == "local-palette"
+    assert await spent(porchlight) == [240 + porchlight.app.vision.most_tokens]
 
 
 async def test_what_is_flagged_or_refused_is_no_image(porchlight: Porchlight, vendor: OpenAIService) -> None:
@@ -120,11 +127,9 @@ async def test_what_is_flagged_or_refused_is_no_image(porchlight: Porchlight, ve
         assert await ImageAnalysis.all().count() == 0
 
 
-async def test_where_the_budget_ends_the_local_one_looks(
-    porchlight: Porchlight, vendor: OpenAIService, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_where_the_budget_ends_the_local_one_looks(porchlight: Porchlight, vendor: OpenAIService) -> None:
     """The vendor is not asked, nothing is counted, and the answer says who looked."""
-    monkeypatch.setattr(spending, "DAILY_TOKENS", porchlight.app.vision.most_tokens - 1)
+    allow(porchlight, user=Allowance(porchlight.app.vision.most_tokens - 1, 10**9))
     person = await porchlight.register()
     analysis = (await show(porchlight, person, plain()))["analysis"]
     assert (analysis["model"], analysis["confidence"]) == ("local-palette", 0.3)
@@ -154,7 +159,7 @@ async def test_a_double_tap_counts_once(porchlight: Porchlight) -> None:
 
 
 async def test_a_bug_sets_nothing_aside(porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is raised while looking gives back what was reserved, of both kinds."""
+    """Of the meter. The tokens count: nobody knows whether the vendor was asked before it went wrong."""
 
     def failing_look(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError
@@ -163,4 +168,4 @@ async def test_a_bug_sets_nothing_aside(porchlight: Porchlight, monkeypatch: pyt
     person = await porchlight.register()
     with pytest.raises(AssertionError, match="INTERNAL"):
         await show(porchlight, person, plain())
-    assert (await used(porchlight, person), await spent(porchlight)) == ((0, 0), [0])
+    assert (await used(porchlight, person), await spent(porchlight)) == ((0, 0), [porchlight.app.vision.most_tokens])
