@@ -103,6 +103,21 @@ async def test_what_was_certainly_not_billed_is_told_apart(
     assert isinstance(caught.value, NotAsked) is not billed
 
 
+async def test_who_has_no_patience_closes_the_way_for_nobody(openai: OpenAI, vendor: OpenAIService) -> None:
+    """However often somebody waits for a moment only, others may ask; without any time left nobody is asked."""
+    await openai.open()
+    vendor.faults = [Fault(delay=2.0)] * 6
+    for _ in range(6):
+        with pytest.raises(Unavailable):
+            await ask(openai, deadline=0.05)
+    openai.breaker.failed(rest=-1.0)  # half open: the next one decides
+    for hopeless in (0.0, -1.0):
+        with pytest.raises(NotAsked):
+            await ask(openai, deadline=hopeless)
+    vendor.faults = []
+    assert await ask(openai) == Asked(Shape(word="yes"), 100, 20)
+
+
 async def test_who_finds_nobody_has_not_asked() -> None:
     """No connection, twice."""
     openai = OpenAI(key=KEY, base_url="http://127.0.0.1:9/v1")

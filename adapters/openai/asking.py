@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Shape = TypeVar("Shape", bound="BaseModel")
 
+FAIR = 2.0
+"""Seconds that a vendor must have had: who waits for less and goes away tells others nothing of it."""
 QUOTA_REST = 300.0
 """Seconds without a question once the account has no money left: no retry helps before somebody pays."""
 
@@ -75,7 +77,7 @@ class OpenAI:
         Raises NotAsked where nothing can have been billed, Unavailable for whatever else kept it from an answer that
         can be read, Refused, and whatever the caller's own time limit raises: that may have been billed, too.
         """
-        if not self.breaker.admits():
+        if deadline <= 0 or not self.breaker.admits():
             raise NotAsked(retry_after=max(1.0, self.breaker.retry_after))
         costs = Costs()
         try:
@@ -88,7 +90,8 @@ class OpenAI:
             self.breaker.abandoned()
             raise
         except Exception as fault:
-            raise self._failure(fault, model, costs) from fault
+            hasty = isinstance(fault, TimeoutError) and deadline < FAIR
+            raise self._failure(fault, model, costs, hasty=hasty) from fault
         self.breaker.succeeded()
         return found
 
@@ -151,11 +154,11 @@ class OpenAI:
             api_key=self._key, base_url=base, timeout=10.0, max_retries=1, http_client=Telling(timeout=10.0)
         )
 
-    def _failure(self, fault: Exception, model: str | None, costs: Costs) -> Unavailable:
+    def _failure(self, fault: Exception, model: str | None, costs: Costs, *, hasty: bool) -> Unavailable:
         """What the caller is told; the breaker is told first.
 
         What the vendor would not do for this one question, it would do for the next: it does not open the breaker,
-        or one person's pictures could close the way for all.
+        or one person's pictures could close the way for all. Nor does a caller who was `hasty`.
         """
         import openai  # ruff: ignore[import-outside-top-level] -- as above; here it has long been imported
         import pydantic  # ruff: ignore[import-outside-top-level] -- as above
@@ -171,6 +174,8 @@ class OpenAI:
         )
         if isinstance(fault, of_the_question):
             self.breaker.succeeded()
+        elif hasty:
+            self.breaker.abandoned()
         else:
             self.breaker.failed(rest=QUOTA_REST if quota else None)
         log.warning("openai.failed", cause=type(fault).__name__, model=model, quota=quota, breaker=self.breaker.state)

@@ -80,8 +80,6 @@ class OpenAIVision:
             raise Refused
 
     async def _tags(self, url: str, caption: str, safety_identifier: str, deadline: float) -> Seen:
-        if deadline <= 0:
-            raise Unavailable
         asked = await self._openai.structured(
             _shape(tuple(sorted(self._vocabulary.tags))),
             model=self.model,
