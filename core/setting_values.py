@@ -12,6 +12,8 @@ LONGEST_NUMBER = 20
 """Digits of a number; Python refuses to read one of several thousand."""
 FOLDERS = frozenset({"sqlite", "outbox", "simulated"})
 """Schemes whose URLs name a place on the disk: it may hold an @."""
+NAMES = frozenset({"openai"})
+"""Schemes whose URLs name a model where others have a host: it may hold colons, as `ft:gpt-4.1-mini:us::id` does."""
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?", re.ASCII)
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*", re.ASCII)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -93,7 +95,7 @@ def url(*schemes: str) -> Callable[[str], str]:
             raise ValueError(f"has no scheme that is known; {expected} would be right")
         try:
             parts = urlsplit(raw)
-            _ = parts.port
+            _ = None if scheme in NAMES else parts.port
         except ValueError as error:
             raise ValueError(f"has a host or a port that cannot be read; {expected} would be right") from error
         if scheme not in FOLDERS and "@" in parts.path + parts.query + parts.fragment:

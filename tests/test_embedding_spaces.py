@@ -104,7 +104,7 @@ async def test_old_space_serves_until_the_new_one_is_whole(
         await until(lambda: serves(NEW, second, third))
     assert [len(request["body"]["input"]) for request in vendor.asked] == [ITEMS - 64]
     assert (await third.app.embeddings.embed(["rice"])).shape == (1, NEW.dimension)
-    await second.app.spaces._close_former()
+    await second.app.spaces._close_formers()
     with pytest.raises(Unavailable):
         await held.embed(["rice"])
     query = await third.app.embeddings.embed(["rice"])

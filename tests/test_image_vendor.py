@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 from core.errors import Unauthenticated
 from core.settings import Settings
 from models import ImageAnalysis, Interest, InterestSource, ModelSpend
-from services.billing.model_budgets import Allowance, ModelBudget
+from services.billing.model_budgets import Allowance
 from services.budgets import Prices
 from services.budgets.prices import Price
 from services.recommendations import learn
@@ -21,6 +20,7 @@ from tests.porchlight import Person, Porchlight
 from tests.services.openai import KEY, Fault, OpenAIService, failing, openai_service
 from tests.services.valkey import until
 from tests.showing import show
+from tests.test_budgets import allow
 
 MODEL = "gpt-of-this-test"
 
@@ -91,7 +91,10 @@ FAULTS: dict[str, list[Fault]] = {
 async def test_where_the_model_fails_the_local_one_looks(
     porchlight: Porchlight, vendor: OpenAIService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It says so, costs nothing and is not kept: as soon as the model answers again, it is asked."""
+    """It says so and is not kept: as soon as the model answers again, it is asked.
+
+    It costs nothing of the meter; of the tokens what was set aside, once the model itself was asked and is late.
+    """
     monkeypatch.setattr("services.images.analysing.DEADLINE", 3.0)
     person = await porchlight.register()
     await show(porchlight, person, plain(GREEN))  # the SDK is imported
@@ -107,7 +110,10 @@ async def test_where_the_model_fails_the_local_one_looks(
     porchlight.app.vision._openai.breaker.succeeded()  # type: ignore[attr-defined]
     vendor.faults = []
     assert (await show(porchlight, person, plain(), "Bread"))["analysis"]["model"] == MODEL
-    assert await used(porchlight, person) == (2, 0)
+    assert (await used(porchlight, person), await spent(porchlight)) == ((2, 0), [240])
+    vendor.faults = [None, *[Fault(delay=4.0)] * 2]
+    assert (await show(porchlight, person, plain(), "Rice"))["analysis"]["model"] == "local-palette"
+    assert await spent(porchlight) == [240 + porchlight.app.vision.most_tokens]
 
 
 async def test_what_is_flagged_or_refused_is_no_image(porchlight: Porchlight, vendor: OpenAIService) -> None:
@@ -126,10 +132,7 @@ async def test_what_is_flagged_or_refused_is_no_image(porchlight: Porchlight, ve
 
 async def test_where_the_budget_ends_the_local_one_looks(porchlight: Porchlight, vendor: OpenAIService) -> None:
     """The vendor is not asked, nothing is counted, and the answer says who looked."""
-    app, plenty = porchlight.app, Allowance(10**9, 10**9)
-    budget = ModelBudget(replace(plenty, tokens=app.vision.most_tokens - 1), plenty)
-    plans = {key: replace(plan, model_budget=budget) for key, plan in app.catalogue.plans.items()}
-    app.catalogue = replace(app.catalogue, plans=plans)
+    allow(porchlight, user=Allowance(porchlight.app.vision.most_tokens - 1, 10**9))
     person = await porchlight.register()
     analysis = (await show(porchlight, person, plain()))["analysis"]
     assert (analysis["model"], analysis["confidence"]) == ("local-palette", 0.3)
@@ -167,7 +170,7 @@ async def test_a_double_tap_counts_once(porchlight: Porchlight) -> None:
 
 
 async def test_a_bug_sets_nothing_aside(porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is raised while looking gives back what was reserved, of both kinds."""
+    """Of the meter. The tokens count: nobody knows whether the vendor was asked before it went wrong."""
 
     def failing_look(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError
@@ -176,4 +179,4 @@ async def test_a_bug_sets_nothing_aside(porchlight: Porchlight, monkeypatch: pyt
     person = await porchlight.register()
     with pytest.raises(AssertionError, match="INTERNAL"):
         await show(porchlight, person, plain())
-    assert (await used(porchlight, person), await spent(porchlight)) == ((0, 0), [0])
+    assert (await used(porchlight, person), await spent(porchlight)) == ((0, 0), [porchlight.app.vision.most_tokens])

@@ -12,6 +12,7 @@ from adapters.intents.openai import OpenAIIntents
 from adapters.openai import OpenAI
 from core.errors import Unavailable
 from core.settings import Settings
+from models import ModelReservation, ModelSpend
 from services import budgets
 from services.app import App
 from services.intents import asking
@@ -19,6 +20,7 @@ from tests.conftest import Start
 from tests.porchlight import Person, Porchlight
 from tests.services.intents import knowing
 from tests.services.openai import KEY, Fault, OpenAIService, failing, openai_service
+from tests.services.valkey import until
 from tests.test_intents import RESOLVE
 
 UNSURE = "move me up a tier"
@@ -176,7 +178,7 @@ async def test_orders_to_the_model_are_data(porchlight: Porchlight, vendor: Open
 async def test_every_failure_leaves_our_own_answer(
     porchlight: Porchlight, vendor: OpenAIService, settled: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Within the deadline; what it may have cost stays counted."""
+    """Within the deadline; what it may have cost is counted in full, what was turned away costs nothing."""
     ada = await porchlight.register("ada@example.com")
     await resolve(porchlight, UNSURE, ada)
     monkeypatch.setattr(asking, "DEADLINE", 0.5)
@@ -196,8 +198,45 @@ async def test_every_failure_leaves_our_own_answer(
     vendor.faults, vendor.answer = [], lambda _: None
     monkeypatch.setattr(asking, "DEADLINE", 30.0)
     assert await resolve(porchlight, UNSURE, ada) == {**ours, "degraded": True, "degradedReason": "refused"}
-    assert settled == [120]
-    assert 2_000 < porchlight.app.ports.intents.most_tokens(asking.options_of(porchlight.app.intents.intents)) < 5_000
+    most = porchlight.app.ports.intents.most_tokens(asking.options_of(porchlight.app.intents.intents))
+    assert settled == [120, most, 0, most, most, most, most]
+    assert 2_000 < most < 5_000
+
+
+async def counted(porchlight: Porchlight) -> list[Any]:
+    """Tokens, by user, and reservations that still hold."""
+    with porchlight.app.database.bound():
+        found: Any = await ModelSpend.all().order_by("user_id").values_list("tokens", flat=True)
+        return [*found, await ModelReservation.all().count()]
+
+
+async def test_who_goes_away_while_the_vendor_thinks_has_spent_it(
+    porchlight: Porchlight, vendor: OpenAIService
+) -> None:
+    """What was set aside is counted, however often it is cancelled; a breaker that is open costs nothing."""
+    app = porchlight.app
+    ada = await porchlight.register("ada@example.com")
+    assert app.ports.openai is not None
+    await app.ports.openai.open()
+    vendor.faults = [Fault(delay=5.0)]
+    with app.database.bound():
+        question = asyncio.create_task(asking.second(app, ada.user_id, UNSURE))
+        await until(lambda: len(vendor.asked) == 1)
+        while not question.done():
+            question.cancel()
+            await asyncio.sleep(0)
+        assert question.cancelled()
+    most = app.ports.intents.most_tokens(asking.options_of(app.intents.intents))
+
+    async def all_counted() -> bool:
+        return await counted(porchlight) == [most, 0]
+
+    await until(all_counted)
+    app.ports.openai.breaker.failed(rest=60)
+    with app.database.bound(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(app.ports.intents), "ready", True)  # it opens between the look at it and the question
+        assert (await asking.second(app, ada.user_id, UNSURE)).reason == asking.UNAVAILABLE
+    assert await counted(porchlight) == [most, 0]
 
 
 async def test_both_variants_keep_the_port(vendor: OpenAIService) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from adapters.openai import Asked, OpenAI, Refused
+from adapters.openai import Asked, NotAsked, OpenAI, Refused
 from core.breaker import Breaker
 from core.errors import Unavailable
 from tests.services.openai import KEY, Fault, OpenAIService, failing, openai_service
@@ -79,6 +79,53 @@ async def test_what_cannot_be_read_is_unavailable(openai: OpenAI, vendor: OpenAI
     assert len(vendor.asked) <= 2
 
 
+BILLED: dict[str, tuple[list[Fault], bool]] = {
+    "HTML with 200": ([FAULTS["HTML with 200"]], True),
+    "a server's error": ([failing(500), failing(500)], True),
+    "an error, then turned away": ([failing(500), failing(429)], True),
+    "silence": ([Fault(delay=1.0)] * 2, True),
+    "an unknown model": ([failing(404, "model_not_found")], False),
+    "too many requests": ([failing(429), failing(429)], False),
+    "no quota": ([failing(429, "insufficient_quota")] * 2, False),
+}
+
+
+@pytest.mark.parametrize("expected", BILLED.values(), ids=BILLED)
+async def test_what_was_certainly_not_billed_is_told_apart(
+    openai: OpenAI, vendor: OpenAIService, expected: tuple[list[Fault], bool]
+) -> None:
+    """What the vendor turned away with a 4xx, each time; all else may have been billed, its first try as well."""
+    faults, billed = expected
+    await openai.open()
+    vendor.faults = list(faults)
+    with pytest.raises(Unavailable) as caught:
+        await ask(openai, deadline=0.5 if faults[0].delay else 5.0)
+    assert isinstance(caught.value, NotAsked) is not billed
+
+
+async def test_who_has_no_patience_closes_the_way_for_nobody(openai: OpenAI, vendor: OpenAIService) -> None:
+    """However often somebody waits for a moment only, others may ask; without any time left nobody is asked."""
+    await openai.open()
+    vendor.faults = [Fault(delay=2.0)] * 6
+    for _ in range(6):
+        with pytest.raises(Unavailable):
+            await ask(openai, deadline=0.05)
+    openai.breaker.failed(rest=-1.0)  # half open: the next one decides
+    for hopeless in (0.0, -1.0):
+        with pytest.raises(NotAsked):
+            await ask(openai, deadline=hopeless)
+    vendor.faults = []
+    assert await ask(openai) == Asked(Shape(word="yes"), 100, 20)
+
+
+async def test_who_finds_nobody_has_not_asked() -> None:
+    """No connection, twice."""
+    openai = OpenAI(key=KEY, base_url="http://127.0.0.1:9/v1")
+    with pytest.raises(NotAsked):
+        await ask(openai)
+    await openai.close()
+
+
 @pytest.mark.parametrize("words", ['{"word": "ye', "Yes, of course!", '{"other": 1}'])
 async def test_words_in_another_shape_are_unavailable(openai: OpenAI, vendor: OpenAIService, words: str) -> None:
     """Truncated JSON, prose and another schema are no answers."""
@@ -119,7 +166,7 @@ async def test_a_vendor_that_keeps_failing_is_left_alone_and_tried_again(vendor:
     openai = OpenAI(key=KEY, base_url=vendor.url, breaker=breaker)
     for _ in range(5):
         breaker.failed()
-    with pytest.raises(Unavailable):
+    with pytest.raises(NotAsked):
         await ask(openai)
     assert (vendor.asked, breaker.state) == ([], "open")
     now[0] = 31.0

@@ -338,6 +338,19 @@ def test_chosen_vendor_needs_its_key(environment: dict[str, str], names: list[st
     assert [problem.partition(":")[0] for problem in problems(environment)] == names
 
 
+@pytest.mark.parametrize("variable", ["VISION_URL", "INTENTS_URL", "EMBEDDINGS_URL"])
+def test_names_of_models_may_hold_colons(variable: str) -> None:
+    """As those of models that were tuned do; a host's port is still a number, and nothing stands behind an @."""
+    url = "openai://ft:gpt-4.1-mini-2025-04-14:porchlight::9aBcD"
+    settings = read_settings({variable: url, "OPENAI_API_KEY": "k"})
+    assert getattr(settings, variable.lower()) == url
+    assert shown(url) == url
+    [problem] = problems({variable: f"{url}/@h", "OPENAI_API_KEY": "k"})
+    assert "@" in problem
+    [problem] = problems({"MAIL_URL": "smtp://host:x"})
+    assert "port" in problem
+
+
 def test_hashing_needs_memory_for_each_lane() -> None:
     """Argon2 itself would refuse at the first sign-up: RFC 9106, section 3.1."""
     [problem] = problems({"ARGON2_MEMORY_KIB": "31", "ARGON2_PARALLELISM": "4"})

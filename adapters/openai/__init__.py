@@ -1,6 +1,6 @@
 """OpenAI, spoken to by its SDK: one client and one breaker for everything that asks it."""
 
-from adapters.openai.asking import Asked, OpenAI, Refused, Unreadable
+from adapters.openai.asking import Asked, NotAsked, OpenAI, Refused
 from adapters.openai.models import DeadModel, refuse_dead
 
-__all__ = ["Asked", "DeadModel", "OpenAI", "Refused", "Unreadable", "refuse_dead"]
+__all__ = ["Asked", "DeadModel", "NotAsked", "OpenAI", "Refused", "refuse_dead"]

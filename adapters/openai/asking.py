@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import structlog
 
+from adapters.openai.costs import COSTS, Costs
 from core.breaker import Breaker
 from core.errors import PorchlightError, Unavailable
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Shape = TypeVar("Shape", bound="BaseModel")
 
+FAIR = 2.0
+"""Seconds that a vendor must have had: who waits for less and goes away tells others nothing of it."""
 QUOTA_REST = 300.0
 """Seconds without a question once the account has no money left: no retry helps before somebody pays."""
 
@@ -31,8 +34,11 @@ class Refused(PorchlightError):
     message = "This cannot be looked at."
 
 
-class Unreadable(Unavailable):
-    """The model has answered, in no shape that was asked for: that was paid for, and may be what somebody wanted."""
+class NotAsked(Unavailable):
+    """It is certain that nothing was billed: no question went out, or the vendor turned it away unread.
+
+    Any other Unavailable may have cost something, an answer that came too late above all.
+    """
 
 
 @dataclass(frozen=True)
@@ -68,14 +74,15 @@ class OpenAI:
     ) -> T:
         """What the SDK gives, within `deadline` seconds in all, one retry included. `model` is told to the log.
 
-        Raises Unavailable for whatever kept it from an answer that can be read, Refused, and whatever the caller's
-        own time limit raises.
+        Raises NotAsked where nothing can have been billed, Unavailable for whatever else kept it from an answer that
+        can be read, Refused, and whatever the caller's own time limit raises: that may have been billed, too.
         """
-        if not self.breaker.admits():
-            raise Unavailable(retry_after=max(1.0, self.breaker.retry_after))
+        if deadline <= 0 or not self.breaker.admits():
+            raise NotAsked(retry_after=max(1.0, self.breaker.retry_after))
+        costs = Costs()
         try:
             async with asyncio.timeout(deadline):
-                found = await question(await self._opened())
+                found = await self._asked(question, costs)
         except Refused:
             self.breaker.succeeded()
             raise
@@ -83,7 +90,8 @@ class OpenAI:
             self.breaker.abandoned()
             raise
         except Exception as fault:
-            raise self._failure(fault, model) from fault
+            hasty = isinstance(fault, TimeoutError) and deadline < FAIR
+            raise self._failure(fault, model, costs, hasty=hasty) from fault
         self.breaker.succeeded()
         return found
 
@@ -122,6 +130,14 @@ class OpenAI:
 
         return await self.ask(question, deadline=deadline, model=model)
 
+    async def _asked(self, question: Callable[[AsyncOpenAI], Awaitable[T]], costs: Costs) -> T:
+        client = await self._opened()
+        noting = COSTS.set(costs)
+        try:
+            return await question(client)
+        finally:
+            COSTS.reset(noting)
+
     async def _opened(self) -> AsyncOpenAI:
         async with self._opening:
             if self._client is None:
@@ -131,13 +147,18 @@ class OpenAI:
     def _open(self) -> AsyncOpenAI:
         import openai  # ruff: ignore[import-outside-top-level] -- 0.6 s that only who asks it pays
 
-        return openai.AsyncOpenAI(api_key=self._key, base_url=self._base_url or None, timeout=10.0, max_retries=1)
+        from adapters.openai.sending import Telling  # ruff: ignore[import-outside-top-level] -- as above
 
-    def _failure(self, fault: Exception, model: str | None) -> Unavailable:
+        base = self._base_url or None
+        return openai.AsyncOpenAI(
+            api_key=self._key, base_url=base, timeout=10.0, max_retries=1, http_client=Telling(timeout=10.0)
+        )
+
+    def _failure(self, fault: Exception, model: str | None, costs: Costs, *, hasty: bool) -> Unavailable:
         """What the caller is told; the breaker is told first.
 
         What the vendor would not do for this one question, it would do for the next: it does not open the breaker,
-        or one person's pictures could close the way for all.
+        or one person's pictures could close the way for all. Nor does a caller who was `hasty`.
         """
         import openai  # ruff: ignore[import-outside-top-level] -- as above; here it has long been imported
         import pydantic  # ruff: ignore[import-outside-top-level] -- as above
@@ -153,8 +174,10 @@ class OpenAI:
         )
         if isinstance(fault, of_the_question):
             self.breaker.succeeded()
+        elif hasty:
+            self.breaker.abandoned()
         else:
             self.breaker.failed(rest=QUOTA_REST if quota else None)
         log.warning("openai.failed", cause=type(fault).__name__, model=model, quota=quota, breaker=self.breaker.state)
-        kind = Unreadable if isinstance(fault, pydantic.ValidationError) else Unavailable
+        kind = Unavailable if costs.possible else NotAsked
         return kind(retry_after=max(1.0, self.breaker.retry_after))

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from adapters.images import Picture, Unusable
-from adapters.openai import OpenAI, Refused
+from adapters.openai import NotAsked, OpenAI, Refused
 from adapters.vision.port import DEADLINE, MOST_TAGS, Seen, told
 from adapters.vision.vocabulary import Vocabulary, read_vocabulary
 from core.errors import Unavailable
@@ -63,7 +63,7 @@ class OpenAIVision:
             raise Unusable(NOT_LOOKED_AT) from error
 
     async def _require_harmless(self, url: str, caption: str, deadline: float) -> None:
-        """Raise Refused for what the vendor's moderation flags, Unavailable."""
+        """Raise Refused for what the vendor's moderation flags, NotAsked: it is free of charge."""
         parts: list[Any] = [{"type": "image_url", "image_url": {"url": url}}]
         if caption:
             parts.append({"type": "text", "text": caption})
@@ -72,12 +72,14 @@ class OpenAIVision:
             answer = await client.moderations.create(model=MODERATION, input=parts)
             return any(result.flagged for result in answer.results)
 
-        if await self._openai.ask(question, deadline=deadline):
+        try:
+            flagged = await self._openai.ask(question, deadline=deadline)
+        except Unavailable as error:
+            raise NotAsked(retry_after=error.retry_after) from error
+        if flagged:
             raise Refused
 
     async def _tags(self, url: str, caption: str, safety_identifier: str, deadline: float) -> Seen:
-        if deadline <= 0:
-            raise Unavailable
         asked = await self._openai.structured(
             _shape(tuple(sorted(self._vocabulary.tags))),
             model=self.model,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
@@ -96,11 +97,16 @@ async def settle(app: App, reservation: Reservation, tokens: int, *, output_toke
     """Count what the answer did cost instead of what was set aside; 0 when the question was never asked.
 
     `tokens` are those of question and answer together, of which `output_tokens` are the answer's: without it, all
-    of them cost what the dearer ones do. What had lapsed is counted all the same. A second time is none.
+    of them cost what the dearer ones do. What had lapsed is counted all the same. A second time is none. Who
+    calls may be about to end: however often it is cancelled, this is counted.
     """
     if reservation.settled:
         return
     reservation.settled = True
+    await asyncio.shield(_settled(app, reservation, tokens, output_tokens))
+
+
+async def _settled(app: App, reservation: Reservation, tokens: int, output_tokens: int | None) -> None:
     price = app.model_prices.of(reservation.model)
     cost = price.most(tokens) if output_tokens is None else price.of(tokens - output_tokens, output_tokens)
     try:

@@ -32,6 +32,8 @@ LOOK_EVERY = 2.0
 """Real seconds between two looks at the row: so late is a process that no message has reached."""
 LOOK_WITHIN = 3.0
 """Real seconds that one look may take; with the above, five."""
+PREPARED_WITHIN = 30.0
+"""Real seconds that a space has to be made ready in, after a sign of life: with a look, less than `LIVE`."""
 LOOKS_A_SIGN = 6
 """Looks between two signs of life: more time than a call has, and what served before is closed with a sign."""
 LIVE = timedelta(seconds=45)
@@ -90,7 +92,7 @@ class SpaceKeeper:
         self._moved = moved
         self._name = secrets.token_hex(16)
         self._opened: dict[Space, Embeddings] = {configured.space: configured}
-        self._former: Embeddings | None = None
+        self._formers: list[Embeddings] = []
         self._warm = False
         self._lost = False
         self._stale = asyncio.Event()
@@ -176,7 +178,8 @@ class SpaceKeeper:
             return
         if self._task:  # something serves already, and goes on until what follows can be searched
             await self._prepared(embeddings.space)
-        self._former, self.serving = self.serving, embeddings
+        self._formers.append(self.serving)
+        self.serving = embeddings
         log.info("embeddings.serving", model=row.model, version=row.version)
         if self._warm:
             await embeddings.open()
@@ -184,7 +187,9 @@ class SpaceKeeper:
 
     async def _prepared(self, space: Space) -> None:
         try:
-            await self.prepare(space)
+            async with asyncio.timeout(PREPARED_WITHIN):
+                await self._give_sign()
+                await self.prepare(space)
         except Exception as error:  # ruff: ignore[blind-except] -- vectors that cannot be had now hold back no flip
             log.warning("embeddings.not_prepared", model=space.model, reason=str(error) or type(error).__name__)
 
@@ -198,10 +203,10 @@ class SpaceKeeper:
         await EmbeddingProcess.bulk_create([sign], on_conflict=["name"], update_fields=["space_id", "seen_at"])
         await ServingSpace.bulk_create([ServingSpace(id=1, space_id=row.id, since=now)], ignore_conflicts=True)
 
-    async def _close_former(self) -> None:
-        """Give back what served before, a model's memory above all, once calls that had it have ended."""
-        former, self._former = self._former, None
-        if former is not None and former not in {self.serving, self.configured}:
+    async def _close_formers(self) -> None:
+        """Give back all that served before, models' memory above all, once calls that had it have ended."""
+        formers, self._formers = self._formers, []
+        for former in {*formers} - {self.serving, self.configured}:
             del self._opened[former.space]
             with suppress(Exception):  # whatever it is, who follows goes on
                 await former.close()
@@ -217,4 +222,4 @@ class SpaceKeeper:
             sign = looks % LOOKS_A_SIGN == 0
             await self._look(sign=sign)
             if sign:
-                await self._close_former()
+                await self._close_formers()

@@ -42,6 +42,11 @@ SELECT 1 FROM items WHERE retired_at IS NULL AND NOT EXISTS (
   SELECT 1 FROM item_vectors WHERE item_id = items.id AND model = $1 AND version = $2 AND dimension = $3
 ) LIMIT 1
 """
+_LACKS_INTERESTS = """
+SELECT 1 FROM interests WHERE erased_at IS NULL AND NOT EXISTS (
+  SELECT 1 FROM interest_vectors WHERE interest_id = interests.id AND model = $1 AND version = $2 AND dimension = $3
+) LIMIT 1
+"""
 _FORGET = """
 DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE model = $1 AND version = $2 LIMIT $3)
 """
@@ -59,7 +64,8 @@ class Maker(Protocol):
 
 
 MAKERS: tuple[Maker, ...] = (embed_items, embed_interests)
-"""Whatever has vectors. What a space lacks of the last ones when it begins to serve is made by its own readers."""
+"""Whatever has vectors. What a space lacks of the last ones when it begins to serve is made by its readers, and, where
+the model is slower than these wait, by the job of the next minute."""
 
 
 async def move(app: App, _: dict[str, Any]) -> None:
@@ -78,6 +84,8 @@ async def move(app: App, _: dict[str, Any]) -> None:
         await _make(app, space)
         if await flip(app, serving.space_id, space):
             await app.bus.publish(CHANNEL, "")
+            return
+    await _complete_interests(app, serving.space)
 
 
 async def _complete(app: App, space: EmbeddingSpace) -> None:
@@ -86,6 +94,19 @@ async def _complete(app: App, space: EmbeddingSpace) -> None:
     if lacks and not await Job.filter(kind=PREPARE, due_at__isnull=False).exists():
         await _make(app, space)
         await app.bus.publish(ITEMS_EMBEDDED, "")
+
+
+async def _complete_interests(app: App, space: EmbeddingSpace) -> None:
+    """Make the vectors of interests that the space that serves lacks: readers wait for them for a moment only.
+
+    It comes last: a vendor who is down holds back no flip to another one. Raises Unavailable.
+    """
+    embeddings = app.spaces.embeddings_of(space)
+    lacks = not isinstance(embeddings, Unable) and await app.database.rows(
+        _LACKS_INTERESTS, [space.model, space.version, space.dimension]
+    )
+    if lacks:
+        await embed_interests(app, embeddings)
 
 
 async def _make(app: App, space: EmbeddingSpace) -> None:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from adapters.images import Unusable
-from adapters.openai import Unreadable
+from adapters.openai import NotAsked
 from adapters.vision import LocalVision
 from core.errors import Unavailable
 from services import budgets
@@ -33,7 +32,8 @@ def was_asked(app: App, seen: Seen) -> bool:
 async def look(app: App, user_id: int, picture: Picture, caption: str, *, ends: float) -> Seen:
     """What the image shows, at the loop's time `ends` at the latest. `model` tells who has looked.
 
-    Raises `adapters.images.Unusable` for what a vendor will not look at.
+    Whatever may have been billed counts as all that was set aside, also when this is cancelled. Raises
+    `adapters.images.Unusable` for what a vendor will not look at.
     """
     if not app.vision.most_tokens:
         return await app.vision.look(picture, caption)
@@ -41,7 +41,7 @@ async def look(app: App, user_id: int, picture: Picture, caption: str, *, ends: 
     if reserved is None:
         log.info("images.no_budget_left", user_id=user_id)
         return await LOCAL.look(picture, caption)
-    spent, written = 0, None
+    spent, written = reserved.tokens, None
     try:
         seen = await app.vision.look(
             picture,
@@ -50,12 +50,9 @@ async def look(app: App, user_id: int, picture: Picture, caption: str, *, ends: 
             deadline=ends - LEFT_FOR_LOCAL - asyncio.get_running_loop().time(),
         )
         spent, written = seen.tokens, seen.output_tokens
-    except Unusable:
-        spent = reserved.tokens  # it was answered, and nobody told what that cost
-        raise
     except Unavailable as error:
-        if isinstance(error, Unreadable):
-            spent = reserved.tokens  # as above
+        if isinstance(error, NotAsked):
+            spent = 0
         log.warning("images.local_stands_in", user_id=user_id)
         return await LOCAL.look(picture, caption)
     finally:

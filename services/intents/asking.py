@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adapters.intents import Choice, Option
-from adapters.openai import Refused, Unreadable
+from adapters.openai import NotAsked, Refused
 from core.errors import Unavailable
 from services import budgets
 from services.intents.declaring import UNKNOWN
@@ -34,7 +34,8 @@ class Opinion:
 async def second(app: App, user_id: int | None, text: str) -> Opinion:
     """What the vendor chooses for `text`. Nobody asks at the expense of nobody.
 
-    A question without an answer costs nothing; one whose answer cannot be used costs what was set aside.
+    A question costs what was set aside unless it is known what it did cost: also one that is late, that cannot be read,
+    or that was cancelled. Only one that was certainly not asked costs nothing.
     """
     port = app.ports.intents
     if not port.asks or user_id is None:
@@ -46,15 +47,15 @@ async def second(app: App, user_id: int | None, text: str) -> Opinion:
     if reservation is None:
         return Opinion(reason=BUDGET)
     caller = app.keys.identity("safety", str(user_id))
-    spent, written = 0, None
+    spent, written = reservation.tokens, None
     try:
         choice = await port.choose(text, options, caller=caller, deadline=DEADLINE)
         spent, written = choice.input_tokens + choice.output_tokens, choice.output_tokens
     except Unavailable as error:
-        spent = reservation.tokens if isinstance(error, Unreadable) else 0
+        if isinstance(error, NotAsked):
+            spent = 0
         return Opinion(reason=UNAVAILABLE)
     except Refused:
-        spent = reservation.tokens
         return Opinion(reason=REFUSED)
     finally:
         await budgets.settle(app, reservation, spent, output_tokens=written)

@@ -63,7 +63,7 @@ async def embed_interests(_: App, embeddings: Embeddings) -> None:
     """Make the vectors that are missing in the space of these embeddings, a batch at a time. Raises Unavailable.
 
     It may be cut off and called again: it goes on where it was. What is stated meanwhile is embedded too, if it comes
-    after the place that has been reached; the rest is left to readers.
+    after the place that has been reached; the rest is left to readers, and to the next call.
     """
     space, after, made = embeddings.space, 0, 0
     while True:
