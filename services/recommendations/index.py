@@ -152,8 +152,9 @@ class ItemIndex:
         anew = number < self._seen or self._sweep_is_due
         if number < self._seen:
             self._spaces.clear()
-        facts, known = (Facts(), {}) if anew else (self._facts, dict(self.known))
-        come, gone = await facts.read(known)
+        facts = Facts() if anew else self._facts
+        come, gone = await facts.read()
+        known = facts.known
         if anew:
             come, gone = known.keys() - self.known.keys(), self.known.keys() - known.keys()
             self._sweep_at = monotonic() + SWEEP_EVERY

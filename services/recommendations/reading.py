@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from copy import copy
 from dataclasses import dataclass
 from sys import intern
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import structlog
 from models.recommendations import Item, ItemVector
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
     import numpy as np
@@ -68,18 +69,26 @@ class Place:
 
 
 class Facts:
-    """Reads items. What many of them share is held once: 100,000 take some 30 MB."""
+    """Reads items. What many of them share is held once: 100,000 take some 30 MB.
+
+    `known` is never changed: it is replaced by a reading that has reached the end and found something.
+    """
 
     def __init__(self) -> None:
+        self.known: Mapping[int, Known] = {}
         self._place = Place()
         self._shared: dict[Any, Any] = {}
 
-    async def read(self, known: dict[int, Known]) -> tuple[set[int], set[int]]:
-        """Bring `known` up to date; the ids that have come, and those that have gone."""
+    async def read(self) -> tuple[set[int], set[int]]:
+        """Bring `known` up to date; the ids that have come, and those that have gone. Where it raises, nothing is read.
+
+        How far it has read and what it has read are kept together: what were passed and not kept would be missed.
+        """
         come: set[int] = set()
         gone: set[int] = set()
+        place, known, read = copy(self._place), dict(self.known), False
         columns = ("category", "tags", "requires", "available_from", "available_until", "created_at", "position")
-        while rows := await self._place.next(Item.all(), "retired_at", *columns):
+        while rows := await place.next(Item.all(), "retired_at", *columns):
             for _, item_id, retired_at, *facts in rows:
                 if retired_at is None:
                     if item_id not in known:
@@ -89,7 +98,10 @@ class Facts:
                 elif known.pop(item_id, None):
                     gone.add(item_id)
                     come.discard(item_id)
-            self._place.passed(rows)
+            place.passed(rows)
+            read = True
+        if read:
+            self._place, self.known = place, known
         return come, gone
 
     def _known(
