@@ -100,6 +100,19 @@ async def test_a_slow_server_is_left_alone_and_tried_again(service: Weaviate) ->
         assert not vectors.degraded
 
 
+async def test_a_search_by_many_vectors_fails_once(service: Weaviate) -> None:
+    """All of it takes no longer than the limit; a failure a vector would have the server left alone after one."""
+    async with opened(service, within=0.2) as vectors:
+        await vectors.put(PLANE, {1: vector(1, 0)})
+        vectors.server.breaker = Breaker(failures=2)
+        service.delay = 1.0
+        with pytest.raises(Unavailable):
+            await vectors.search(PLANE, np.eye(3, 2, dtype=np.float32), limit=1)
+        assert not vectors.degraded
+        service.delay = 0.0
+        assert ids(await vectors.search(PLANE, np.eye(3, 2, dtype=np.float32), limit=1)) == [[1], [1], []]
+
+
 async def test_a_search_that_its_caller_gave_up_is_no_failure(service: Weaviate) -> None:
     """It tells nothing of the server."""
     async with opened(service) as vectors:

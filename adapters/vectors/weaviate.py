@@ -123,6 +123,7 @@ class WeaviateVectors:
         among: Collection[int] | None = None,
         without: Collection[int] = (),
     ) -> list[list[Neighbour]]:
+        """One question to the server, whichever way it ends: many vectors that it is slow to answer fail once."""
         from adapters.vectors import matrix  # ruff: ignore[import-outside-top-level] -- whoever has queries has NumPy
 
         if limit < 1:
@@ -130,11 +131,27 @@ class WeaviateVectors:
         directions = matrix.directions(queries, space.dimension)
         left_out = frozenset(without)
         allowed = None if among is None else sorted(set(among) - left_out)
-        return await asyncio.gather(*(self._nearest(space, each, limit, allowed, left_out) for each in directions))
+        if not directions.any():
+            return [[] for _ in directions]
+
+        async def nearest(collection: CollectionAsync[Any, Any]) -> list[list[Neighbour]]:
+            return await asyncio.gather(
+                *(self._nearest(collection, copies, each, limit, allowed, left_out) for each in directions)
+            )
+
+        copies = self._copies.get(space, {})
+        try:
+            return await self._ask(space, nearest, deadline=self._timeout)
+        except MissingError as missing:
+            if not copies:  # where nothing was ever put there is nothing to be found
+                return [[] for _ in directions]
+            self._lost.add(space)
+            raise Unavailable from missing
 
     async def _nearest(
         self,
-        space: Space,
+        collection: CollectionAsync[Any, Any],
+        copies: Mapping[int, object],
         direction: NDArray[np.float32],
         limit: int,
         allowed: list[int] | None,
@@ -144,41 +161,16 @@ class WeaviateVectors:
             return []
         if allowed is not None:
             filters = [objects.one_of(allowed[start : start + MOST]) for start in range(0, len(allowed), MOST)]
-            answers = [await self._asked(space, direction, limit, each) for each in filters]
+            answers = [await objects.near(collection, direction, min(limit, MOST), each) for each in filters]
         elif len(left_out) <= OVERFETCHED:
-            answers = [await self._asked(space, direction, limit + len(left_out), None)]
+            answers = [await objects.near(collection, direction, min(limit + len(left_out), MOST), None)]
         else:
-            answers = [await self._asked(space, direction, limit, objects.none_of(left_out, self.server.version))]
-        found = {item: score for answer in answers for item, score in answer if item not in left_out}
+            kept = objects.none_of(left_out, self.server.version)
+            answers = [await objects.near(collection, direction, min(limit, MOST), kept)]
+        # What is deleted may be found for a while: the server's issue 3868. Copies tell what is there.
+        found = {item: score for answer in answers for item, score in answer if item in copies and item not in left_out}
         ranked = sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
         return list(starmap(Neighbour, ranked[:limit]))
-
-    async def _asked(
-        self, space: Space, direction: NDArray[np.float32], limit: int, filters: Any
-    ) -> list[tuple[int, float]]:
-        """Ids and cosines of one answer; nothing where nothing was ever put. Raises Unavailable."""
-        from weaviate.classes.query import MetadataQuery  # ruff: ignore[import-outside-top-level] -- as the server does
-
-        async def near(collection: CollectionAsync[Any, Any]) -> Any:
-            return await collection.query.near_vector(
-                direction.tolist(),
-                target_vector=objects.VECTOR,
-                limit=min(limit, MOST),
-                filters=filters,
-                return_properties=["item"],
-                return_metadata=MetadataQuery(distance=True),
-            )
-
-        try:
-            answer = await self._ask(space, near, deadline=self._timeout)
-        except MissingError as missing:
-            if not self._copies.get(space):
-                return []
-            self._lost.add(space)
-            raise Unavailable from missing
-        copies = self._copies.get(space, {})  # what is deleted may be found for a while: the server's issue 3868
-        found = ((int(each.properties["item"]), each.metadata.distance) for each in answer.objects)
-        return [(item, min(1.0, max(-1.0, 1.0 - distance))) for item, distance in found if item in copies]
 
     async def _make(self, space: Space) -> None:
         """Make the collection where there is none."""
