@@ -56,6 +56,7 @@ class WeaviateVectors:
         self._timeout = address.timeout
         self._copies: dict[Space, dict[int, NDArray[np.float16]]] = {}
         self._lost: set[Space] = set()
+        self._missing: set[Space] = set()
         self._probing: asyncio.Task[None] | None = None
 
     @property
@@ -78,7 +79,10 @@ class WeaviateVectors:
         matrix = await asyncio.to_thread(objects.directions_of, list(vectors.values()), space.dimension)
         rows = dict(zip(vectors, matrix, strict=True))
         directed = {item: row for item, row in rows.items() if row.any()}
-        await self._make(space)
+        if await self._make(space) and self._copies.get(space) and space not in self._missing:
+            self._lost.add(space)  # what was put before was in another one
+            raise Unavailable
+        self._missing.discard(space)
         for some in _parts(list(directed)):
             await self._send(space, {item: directed[item] for item in some})
         await self._delete(self._name(space), [item for item in rows if item not in directed])
@@ -86,7 +90,6 @@ class WeaviateVectors:
         copies.update((item, row.astype("float16")) for item, row in directed.items())
         for item in rows.keys() - directed.keys():
             copies.pop(item, None)
-        self._lost.discard(space)
 
     async def remove(self, ids: Collection[int]) -> None:
         for space, copies in list(self._copies.items()):
@@ -98,12 +101,17 @@ class WeaviateVectors:
         kept, copies = set(ids), self._copies.get(space, {})
         for item in copies.keys() - kept:
             del copies[item]
-        with suppress(MissingError):
+        try:
             await self._delete(self._name(space), [item async for item in self._stored(space) if item not in kept])
+        except MissingError:
+            if copies:
+                return
+        self._lost.discard(space)
 
     async def drop(self, space: Space) -> None:
         self._copies.pop(space, None)
         self._lost.discard(space)
+        self._missing.discard(space)
         name = self._name(space)
         await self.server.ask(lambda client: client.collections.delete(name), deadline=WRITE_WITHIN)
 
@@ -131,6 +139,8 @@ class WeaviateVectors:
         directions = matrix.directions(queries, space.dimension)
         left_out = frozenset(without)
         allowed = None if among is None else sorted(set(among) - left_out)
+        if space in self._lost:  # what is there of it is no answer until `retain` has seen all of it
+            raise Unavailable
         if not directions.any():
             return [[] for _ in directions]
 
@@ -146,6 +156,7 @@ class WeaviateVectors:
             if not copies:  # where nothing was ever put there is nothing to be found
                 return [[] for _ in directions]
             self._lost.add(space)
+            self._missing.add(space)
             raise Unavailable from missing
 
     async def _nearest(
@@ -172,19 +183,21 @@ class WeaviateVectors:
         ranked = sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
         return list(starmap(Neighbour, ranked[:limit]))
 
-    async def _make(self, space: Space) -> None:
-        """Make the collection where there is none."""
+    async def _make(self, space: Space) -> bool:
+        """Make the collection where there is none; whether there was none."""
         name = self._name(space)
 
-        async def make(client: WeaviateAsyncClient) -> None:
-            if not await client.collections.exists(name):
-                try:
-                    await client.collections.create(name, **objects.shape_of(space))
-                except Exception:
-                    if not await client.collections.exists(name):  # else another process was faster
-                        raise
+        async def make(client: WeaviateAsyncClient) -> bool:
+            if await client.collections.exists(name):
+                return False
+            try:
+                await client.collections.create(name, **objects.shape_of(space))
+            except Exception:
+                if not await client.collections.exists(name):  # else another process was faster
+                    raise
+            return True
 
-        await self.server.ask(make, deadline=WRITE_WITHIN)
+        return await self.server.ask(make, deadline=WRITE_WITHIN)
 
     async def _send(self, space: Space, vectors: dict[int, NDArray[np.float32]]) -> None:
         """What is not the same there already. Raises Unavailable when the server refuses any of it."""

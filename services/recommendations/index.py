@@ -59,6 +59,7 @@ class ItemIndex:
         self._spaces: dict[Space, SpaceRows] = {}
         self._unused: dict[Space, float] = {}
         self._seen = -1
+        self._version = 0
         self._sweep_at = monotonic() + SWEEP_EVERY
         self._looked_at = monotonic()
         self._lost = False
@@ -75,7 +76,7 @@ class ItemIndex:
     @property
     def version(self) -> int:
         """Changes whenever anything has been brought in."""
-        return self._seen
+        return self._version
 
     @property
     def age(self) -> float:
@@ -130,6 +131,7 @@ class ItemIndex:
                 await self._read_vectors(space)
                 self._serve(space)
                 self._seen = number
+                self._version += 1
             await self._drop_unused()
             self._looked_at = monotonic()
 
