@@ -187,6 +187,7 @@ class ItemIndex:
         """Whether it has ended in time. Raises what it has raised."""
         await asyncio.wait({step}, timeout=VECTORS_WITHIN)
         if not step.done():
+            step.add_done_callback(lambda _: self._stale.set())
             return False
         self._step = None
         step.result()
