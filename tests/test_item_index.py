@@ -109,8 +109,9 @@ def unit(dimension: int, axis: int = 0) -> bytes:
 
 
 @pytest.fixture
-async def shelf(settings: Settings, clock: ManualClock) -> AsyncGenerator[Shelf]:
-    """Without items, on each database; nobody else changes them."""
+async def shelf(settings: Settings, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Shelf]:
+    """Without items, on each database; nobody else changes them. A look waits for vectors, however busy we are."""
+    monkeypatch.setattr(indexing, "VECTORS_WITHIN", 60.0)
     app, vectors, embeddings = prepared(settings, clock), Unwilling(), Embeddings()
     async with opened(app):
         yield Shelf(app, index_of(app, embeddings, vectors), embeddings, vectors)

@@ -100,6 +100,19 @@ async def test_a_slow_server_is_left_alone_and_tried_again(service: Weaviate) ->
         assert not vectors.degraded
 
 
+async def test_a_search_by_many_vectors_fails_once(service: Weaviate) -> None:
+    """All of it takes no longer than the limit; a failure a vector would have the server left alone after one."""
+    async with opened(service, within=0.2) as vectors:
+        await vectors.put(PLANE, {1: vector(1, 0)})
+        vectors.server.breaker = Breaker(failures=2)
+        service.delay = 1.0
+        with pytest.raises(Unavailable):
+            await vectors.search(PLANE, np.eye(3, 2, dtype=np.float32), limit=1)
+        assert not vectors.degraded
+        service.delay = 0.0
+        assert ids(await vectors.search(PLANE, np.eye(3, 2, dtype=np.float32), limit=1)) == [[1], [1], []]
+
+
 async def test_a_search_that_its_caller_gave_up_is_no_failure(service: Weaviate) -> None:
     """It tells nothing of the server."""
     async with opened(service) as vectors:
@@ -186,7 +199,7 @@ async def test_processes_share_what_is_there(service: Weaviate) -> None:
 
 
 async def test_lost_collections_are_told(service: Weaviate) -> None:
-    """A search fails rather than finding nothing, until the vectors are put again."""
+    """A search fails rather than finding nothing or little, until all vectors have been put again."""
     async with opened(service) as vectors:
         await vectors.put(PLANE, {1: vector(1, 0)})
         service.collections.clear()
@@ -197,11 +210,29 @@ async def test_lost_collections_are_told(service: Weaviate) -> None:
         assert vectors.intact(NEWER)
         assert not vectors.degraded
         await vectors.put(PLANE, {1: vector(1, 0)})
+        assert not vectors.intact(PLANE)
+        with pytest.raises(Unavailable):
+            await vectors.search(PLANE, QUERY, limit=1)
+        await vectors.retain(PLANE, [1])
         assert vectors.intact(PLANE)
         assert ids(await vectors.search(PLANE, QUERY, limit=1)) == [[1]]
         service.objects.clear()
         with pytest.raises(Unavailable):
             await vectors.put(PLANE, {1: vector(0, 1)})
+
+
+async def test_a_change_that_makes_a_lost_collection_anew_tells_of_it(service: Weaviate) -> None:
+    """Nobody searched meanwhile: what the change alone would bring is not all."""
+    async with opened(service) as vectors:
+        await vectors.put(PLANE, {1: vector(1, 0)})
+        service.collections.clear()
+        service.objects.clear()
+        with pytest.raises(Unavailable):
+            await vectors.put(PLANE, {2: vector(1, 0)})
+        assert not vectors.intact(PLANE)
+        await vectors.put(PLANE, {1: vector(1, 0), 2: vector(1, 0)})
+        await vectors.retain(PLANE, [1, 2])
+        assert await nearest(vectors, 1, 0) == [1, 2]
 
 
 async def test_the_key_is_shown(service: Weaviate) -> None:

@@ -47,7 +47,10 @@ class Vectors(Protocol):
         ...
 
     async def retain(self, space: Space, ids: Collection[int]) -> None:
-        """Forget every id of this space but these, whoever put it: what was removed while nobody was there."""
+        """Forget every id of this space but these, whoever put it: what was removed while nobody was there.
+
+        Called when all of them have been put: a space that was lost is whole again from here on.
+        """
         ...
 
     async def drop(self, space: Space) -> None:
@@ -62,7 +65,10 @@ class Vectors(Protocol):
         ...
 
     def intact(self, space: Space) -> bool:
-        """Whether what was put is there, as far as is known; if not, it is to be put again."""
+        """Whether what was put is there, as far as is known; if not, all of it is to be put again, and then `retain`.
+
+        Searches raise Unavailable until then.
+        """
         ...
 
     @property

@@ -56,6 +56,7 @@ class WeaviateVectors:
         self._timeout = address.timeout
         self._copies: dict[Space, dict[int, NDArray[np.float16]]] = {}
         self._lost: set[Space] = set()
+        self._missing: set[Space] = set()
         self._probing: asyncio.Task[None] | None = None
 
     @property
@@ -78,7 +79,10 @@ class WeaviateVectors:
         matrix = await asyncio.to_thread(objects.directions_of, list(vectors.values()), space.dimension)
         rows = dict(zip(vectors, matrix, strict=True))
         directed = {item: row for item, row in rows.items() if row.any()}
-        await self._make(space)
+        if await self._make(space) and self._copies.get(space) and space not in self._missing:
+            self._lost.add(space)  # what was put before was in another one
+            raise Unavailable
+        self._missing.discard(space)
         for some in _parts(list(directed)):
             await self._send(space, {item: directed[item] for item in some})
         await self._delete(self._name(space), [item for item in rows if item not in directed])
@@ -86,7 +90,6 @@ class WeaviateVectors:
         copies.update((item, row.astype("float16")) for item, row in directed.items())
         for item in rows.keys() - directed.keys():
             copies.pop(item, None)
-        self._lost.discard(space)
 
     async def remove(self, ids: Collection[int]) -> None:
         for space, copies in list(self._copies.items()):
@@ -98,12 +101,17 @@ class WeaviateVectors:
         kept, copies = set(ids), self._copies.get(space, {})
         for item in copies.keys() - kept:
             del copies[item]
-        with suppress(MissingError):
+        try:
             await self._delete(self._name(space), [item async for item in self._stored(space) if item not in kept])
+        except MissingError:
+            if copies:
+                return
+        self._lost.discard(space)
 
     async def drop(self, space: Space) -> None:
         self._copies.pop(space, None)
         self._lost.discard(space)
+        self._missing.discard(space)
         name = self._name(space)
         await self.server.ask(lambda client: client.collections.delete(name), deadline=WRITE_WITHIN)
 
@@ -123,6 +131,7 @@ class WeaviateVectors:
         among: Collection[int] | None = None,
         without: Collection[int] = (),
     ) -> list[list[Neighbour]]:
+        """One question to the server, whichever way it ends: many vectors that it is slow to answer fail once."""
         from adapters.vectors import matrix  # ruff: ignore[import-outside-top-level] -- whoever has queries has NumPy
 
         if limit < 1:
@@ -130,11 +139,30 @@ class WeaviateVectors:
         directions = matrix.directions(queries, space.dimension)
         left_out = frozenset(without)
         allowed = None if among is None else sorted(set(among) - left_out)
-        return await asyncio.gather(*(self._nearest(space, each, limit, allowed, left_out) for each in directions))
+        if space in self._lost:  # what is there of it is no answer until `retain` has seen all of it
+            raise Unavailable
+        if not directions.any():
+            return [[] for _ in directions]
+
+        async def nearest(collection: CollectionAsync[Any, Any]) -> list[list[Neighbour]]:
+            return await asyncio.gather(
+                *(self._nearest(collection, copies, each, limit, allowed, left_out) for each in directions)
+            )
+
+        copies = self._copies.get(space, {})
+        try:
+            return await self._ask(space, nearest, deadline=self._timeout)
+        except MissingError as missing:
+            if not copies:  # where nothing was ever put there is nothing to be found
+                return [[] for _ in directions]
+            self._lost.add(space)
+            self._missing.add(space)
+            raise Unavailable from missing
 
     async def _nearest(
         self,
-        space: Space,
+        collection: CollectionAsync[Any, Any],
+        copies: Mapping[int, object],
         direction: NDArray[np.float32],
         limit: int,
         allowed: list[int] | None,
@@ -144,55 +172,32 @@ class WeaviateVectors:
             return []
         if allowed is not None:
             filters = [objects.one_of(allowed[start : start + MOST]) for start in range(0, len(allowed), MOST)]
-            answers = [await self._asked(space, direction, limit, each) for each in filters]
+            answers = [await objects.near(collection, direction, min(limit, MOST), each) for each in filters]
         elif len(left_out) <= OVERFETCHED:
-            answers = [await self._asked(space, direction, limit + len(left_out), None)]
+            answers = [await objects.near(collection, direction, min(limit + len(left_out), MOST), None)]
         else:
-            answers = [await self._asked(space, direction, limit, objects.none_of(left_out, self.server.version))]
-        found = {item: score for answer in answers for item, score in answer if item not in left_out}
+            kept = objects.none_of(left_out, self.server.version)
+            answers = [await objects.near(collection, direction, min(limit, MOST), kept)]
+        # What is deleted may be found for a while: the server's issue 3868. Copies tell what is there.
+        found = {item: score for answer in answers for item, score in answer if item in copies and item not in left_out}
         ranked = sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
         return list(starmap(Neighbour, ranked[:limit]))
 
-    async def _asked(
-        self, space: Space, direction: NDArray[np.float32], limit: int, filters: Any
-    ) -> list[tuple[int, float]]:
-        """Ids and cosines of one answer; nothing where nothing was ever put. Raises Unavailable."""
-        from weaviate.classes.query import MetadataQuery  # ruff: ignore[import-outside-top-level] -- as the server does
-
-        async def near(collection: CollectionAsync[Any, Any]) -> Any:
-            return await collection.query.near_vector(
-                direction.tolist(),
-                target_vector=objects.VECTOR,
-                limit=min(limit, MOST),
-                filters=filters,
-                return_properties=["item"],
-                return_metadata=MetadataQuery(distance=True),
-            )
-
-        try:
-            answer = await self._ask(space, near, deadline=self._timeout)
-        except MissingError as missing:
-            if not self._copies.get(space):
-                return []
-            self._lost.add(space)
-            raise Unavailable from missing
-        copies = self._copies.get(space, {})  # what is deleted may be found for a while: the server's issue 3868
-        found = ((int(each.properties["item"]), each.metadata.distance) for each in answer.objects)
-        return [(item, min(1.0, max(-1.0, 1.0 - distance))) for item, distance in found if item in copies]
-
-    async def _make(self, space: Space) -> None:
-        """Make the collection where there is none."""
+    async def _make(self, space: Space) -> bool:
+        """Make the collection where there is none; whether there was none."""
         name = self._name(space)
 
-        async def make(client: WeaviateAsyncClient) -> None:
-            if not await client.collections.exists(name):
-                try:
-                    await client.collections.create(name, **objects.shape_of(space))
-                except Exception:
-                    if not await client.collections.exists(name):  # else another process was faster
-                        raise
+        async def make(client: WeaviateAsyncClient) -> bool:
+            if await client.collections.exists(name):
+                return False
+            try:
+                await client.collections.create(name, **objects.shape_of(space))
+            except Exception:
+                if not await client.collections.exists(name):  # else another process was faster
+                    raise
+            return True
 
-        await self.server.ask(make, deadline=WRITE_WITHIN)
+        return await self.server.ask(make, deadline=WRITE_WITHIN)
 
     async def _send(self, space: Space, vectors: dict[int, NDArray[np.float32]]) -> None:
         """What is not the same there already. Raises Unavailable when the server refuses any of it."""

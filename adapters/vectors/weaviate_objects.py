@@ -84,6 +84,24 @@ async def page_of(collection: CollectionAsync[Any, Any], after: UUID | None) -> 
     return [int(each.properties["item"]) for each in found], found[-1].uuid if len(found) == PAGE else None
 
 
+async def near(
+    collection: CollectionAsync[Any, Any], direction: NDArray[np.float32], limit: int, filters: _Filters | None
+) -> list[tuple[int, float]]:
+    """Ids and cosines of one answer."""
+    from weaviate.classes.query import MetadataQuery
+
+    answer: Any = await collection.query.near_vector(
+        direction.tolist(),
+        target_vector=VECTOR,
+        limit=limit,
+        filters=filters,
+        return_properties=["item"],
+        return_metadata=MetadataQuery(distance=True),
+    )
+    found = ((int(each.properties["item"]), each.metadata.distance) for each in answer.objects)
+    return [(item, min(1.0, max(-1.0, 1.0 - distance))) for item, distance in found]
+
+
 def objects_of(vectors: Mapping[int, NDArray[np.float32]], stamps: Mapping[int, str]) -> list[Any]:
     """The objects of `vectors`: an id has one, whoever sends it."""
     from weaviate.classes.data import DataObject

@@ -31,6 +31,8 @@ Five seconds are promised. What is left of them is for reading what has changed,
 """
 LOOK_WITHIN = 5.0
 """Real seconds in which the number of changes is read, or the database is taken as lost."""
+VECTORS_WITHIN = 1.0
+"""Real seconds that a look waits for vectors. Then they go on being read beside it, and facts do not wait for them."""
 SWEEP_EVERY = 3600.0
 """Real seconds between two readings of all facts, for rows that somebody has changed by hand."""
 DROP_AFTER = 60.0
@@ -58,11 +60,15 @@ class ItemIndex:
         self._gone: set[int] = set()
         self._spaces: dict[Space, SpaceRows] = {}
         self._unused: dict[Space, float] = {}
-        self._seen = -1
+        self._facts_seen = -1
+        self._vectors_due = True
+        self._version = 0
         self._sweep_at = monotonic() + SWEEP_EVERY
         self._looked_at = monotonic()
         self._lost = False
         self._turn = asyncio.Lock()
+        self._loading = asyncio.Lock()
+        self._step: asyncio.Task[None] | None = None
         self._stale = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._unsubscribe: Callable[[], None] = lambda: None
@@ -75,7 +81,7 @@ class ItemIndex:
     @property
     def version(self) -> int:
         """Changes whenever anything has been brought in."""
-        return self._seen
+        return self._version
 
     @property
     def age(self) -> float:
@@ -101,10 +107,10 @@ class ItemIndex:
     async def close(self) -> None:
         """Stop following."""
         self._unsubscribe()
-        if self._task:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        for task in (self._task, self._step):
+            if task:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
 
     async def prepare(self, space: Space) -> None:
         """Load another space beside the one that serves; when this returns, it can be searched.
@@ -114,24 +120,20 @@ class ItemIndex:
         """
         with self._database.bound():
             async with self._turn:
-                await self._read_facts(await revisions.present())
-                await self._read_vectors(space)
+                await self._follow_facts()
+            async with self._loading:
+                await self._load(space)
 
     async def look(self) -> None:
-        """Bring in what has changed since the last look, if anything. Raises what database and vectors raise."""
+        """Bring in what has changed since the last look, if anything. Raises what database and vectors raise.
+
+        Vectors that take longer than `VECTORS_WITHIN` go on coming in; the next look waits for them again, and `age`
+        grows until they are there.
+        """
         async with self._turn:
-            async with asyncio.timeout(LOOK_WITHIN):
-                number = await revisions.present()
-            space = self._embeddings.space
-            if not self._vectors.intact(space):
-                self._spaces.pop(space, None)
-            if number != self._seen or space != self.space or space not in self._spaces or self._sweep_is_due:
-                await self._read_facts(number)
-                await self._read_vectors(space)
-                self._serve(space)
-                self._seen = number
-            await self._drop_unused()
-            self._looked_at = monotonic()
+            await self._follow_facts()
+            if await self._follow_vectors(self._embeddings.space):
+                self._looked_at = monotonic()
 
     async def _follow(self) -> None:
         with self._database.bound():
@@ -142,44 +144,99 @@ class ItemIndex:
                 except Exception as error:  # ruff: ignore[blind-except] -- what is known serves on
                     self._tell(error)
                 else:
-                    self._tell(None)
+                    if not self._step:
+                        self._tell(None)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_EVERY):  # `wait_for` may swallow the cancellation that ends this
                         await self._stale.wait()
 
+    async def _follow_facts(self) -> None:
+        async with asyncio.timeout(LOOK_WITHIN):
+            number = await revisions.present()
+        if number != self._facts_seen or monotonic() >= self._sweep_at:
+            await self._read_facts(number)
+
     async def _read_facts(self, number: int) -> None:
         """The facts of what has changed; of everything when a sweep is due, or the database is another one."""
-        anew = number < self._seen or self._sweep_is_due
-        if number < self._seen:
-            self._spaces.clear()
-        facts, known = (Facts(), {}) if anew else (self._facts, dict(self.known))
-        come, gone = await facts.read(known)
+        anew = number < self._facts_seen or monotonic() >= self._sweep_at
+        facts = Facts() if anew else self._facts
+        come, gone = await facts.read()
         if anew:
-            come, gone = known.keys() - self.known.keys(), self.known.keys() - known.keys()
+            come, gone = facts.known.keys() - self.known.keys(), self.known.keys() - facts.known.keys()
             self._sweep_at = monotonic() + SWEEP_EVERY
-        self._facts, self.known = facts, known
+        if number < self._facts_seen:
+            self._spaces.clear()
+        self._facts, self.known = facts, facts.known
         self._gone = (self._gone - come) | gone
         for rows in self._spaces.values():
             rows.come(come)
+        self._facts_seen = number
+        self._vectors_due = True
+        self._version += 1
 
-    @property
-    def _sweep_is_due(self) -> bool:
-        return monotonic() >= self._sweep_at
+    async def _follow_vectors(self, space: Space) -> bool:
+        """Whether they are as the rows say; if not, they are being read."""
+        if self._step and not await self._stepped(self._step):
+            return False
+        if self._lags(space) or self._unused_are_due:
+            self._step = asyncio.create_task(self._bring(space))
+            return await self._stepped(self._step)
+        return True
 
-    async def _read_vectors(self, space: Space) -> None:
-        await self._vectors.remove(self._gone)
-        self._gone.clear()
+    async def _stepped(self, step: asyncio.Task[None]) -> bool:
+        """Whether it has ended in time. Raises what it has raised."""
+        await asyncio.wait({step}, timeout=VECTORS_WITHIN)
+        if not step.done():
+            step.add_done_callback(lambda _: self._stale.set())
+            return False
+        self._step = None
+        step.result()
+        return True
+
+    def _lags(self, space: Space) -> bool:
+        lost = not self._vectors.intact(space)
+        return self._vectors_due or lost or space != self.space or space not in self._spaces
+
+    async def _bring(self, space: Space) -> None:
+        async with self._loading:
+            if self._lags(space):
+                if not self._vectors.intact(space):
+                    self._spaces.pop(space, None)
+                self._vectors_due = False  # unless facts change while this runs
+                try:
+                    await self._load(space)
+                except BaseException:
+                    self._vectors_due = True
+                    raise
+                self._serve(space)
+            await self._drop_unused()
+
+    async def _load(self, space: Space) -> None:
+        gone, self._gone = self._gone, set()
+        try:
+            await self._vectors.remove(gone)
+        except BaseException:
+            self._gone |= gone - self.known.keys()
+            raise
         rows = self._spaces.setdefault(space, SpaceRows(space, self._vectors))
+        rows.changed |= bool(gone)
         self._unused.pop(space, None)
-        await rows.read(self.known)
+        await rows.read(lambda: self.known)
+        self._version += rows.changed
+        rows.changed = False
 
     def _serve(self, space: Space) -> None:
-        """From here on this space serves, if there is anything in it."""
-        if self._spaces[space].found and space != self.space:
+        """From here on this space serves, if there is anything in it and no other one is wanted by now."""
+        rows = self._spaces.get(space)
+        if rows and rows.found and space != self.space and space == self._embeddings.space:
             if self.space:
                 self._unused[self.space] = monotonic() + DROP_AFTER
             self.space = space
             log.info("items.indexed", items=len(self.known), model=space.model, version=space.version)
+
+    @property
+    def _unused_are_due(self) -> bool:
+        return any(monotonic() >= due for due in self._unused.values())
 
     async def _drop_unused(self) -> None:
         for space in [space for space, due in self._unused.items() if monotonic() >= due]:

@@ -68,8 +68,9 @@ class Nearby:
         found = await self._unfiltered(vectors, space, version, queries, stale_for)
         near = [_kept(each, shelf, allowed) for each in found]
         enough = min(CANDIDATES, int(allowed.sum()))
-        deep = [len(each.ids) >= DEPTH for each in found]
-        short = [number for number, each in enumerate(near) if deep[number] and len(each.ids) < enough]
+        # A catalogue that is no longer than an answer was told whole. How much was told says nothing: stores leave out
+        # what they know to be stale.
+        short = [number for number, each in enumerate(near) if len(shelf.ids) > DEPTH and len(each.ids) < enough]
         if short:
             told = await _filtered(vectors, space, queries[short], shelf, allowed)
             for number, each in zip(short, told, strict=True):

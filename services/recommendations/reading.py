@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from copy import copy
 from dataclasses import dataclass
 from sys import intern
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import structlog
 from models.recommendations import Item, ItemVector
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Mapping
     from datetime import datetime
 
     import numpy as np
@@ -50,11 +51,6 @@ class Place:
     def __init__(self) -> None:
         self._revision, self._id = -1, 0
 
-    @property
-    def begun(self) -> bool:
-        """Whether anything has been read."""
-        return self._revision >= 0
-
     async def next(self, query: QuerySet[Any], *columns: str) -> list[Any]:
         """The next rows, `revision` and `id` first; none at the end. `passed` takes note of them."""
         names = ("revision", "id", *columns)
@@ -68,18 +64,26 @@ class Place:
 
 
 class Facts:
-    """Reads items. What many of them share is held once: 100,000 take some 30 MB."""
+    """Reads items. What many of them share is held once: 100,000 take some 30 MB.
+
+    `known` is never changed: it is replaced by a reading that has reached the end and found something.
+    """
 
     def __init__(self) -> None:
+        self.known: Mapping[int, Known] = {}
         self._place = Place()
         self._shared: dict[Any, Any] = {}
 
-    async def read(self, known: dict[int, Known]) -> tuple[set[int], set[int]]:
-        """Bring `known` up to date; the ids that have come, and those that have gone."""
+    async def read(self) -> tuple[set[int], set[int]]:
+        """Bring `known` up to date; the ids that have come, and those that have gone. Where it raises, nothing is read.
+
+        How far it has read and what it has read are kept together: what were passed and not kept would be missed.
+        """
         come: set[int] = set()
         gone: set[int] = set()
+        place, known, read = copy(self._place), dict(self.known), False
         columns = ("category", "tags", "requires", "available_from", "available_until", "created_at", "position")
-        while rows := await self._place.next(Item.all(), "retired_at", *columns):
+        while rows := await place.next(Item.all(), "retired_at", *columns):
             for _, item_id, retired_at, *facts in rows:
                 if retired_at is None:
                     if item_id not in known:
@@ -89,7 +93,10 @@ class Facts:
                 elif known.pop(item_id, None):
                     gone.add(item_id)
                     come.discard(item_id)
-            self._place.passed(rows)
+            place.passed(rows)
+            read = True
+        if read:
+            self._place, self.known = place, known
         return come, gone
 
     def _known(
@@ -117,10 +124,14 @@ class Facts:
 
 
 class SpaceRows:
-    """Reads the vectors of one space and puts them where they are searched."""
+    """Reads the vectors of one space and puts them where they are searched.
+
+    `changed` is set by whatever is put, or retained for the first time; who has taken note of it takes it back.
+    """
 
     def __init__(self, space: Space, vectors: Vectors) -> None:
         self.found = False
+        self.changed = False
         self._space = space
         self._vectors = vectors
         self._place = Place()
@@ -128,23 +139,31 @@ class SpaceRows:
         self._whole = False
 
     def come(self, ids: Collection[int]) -> None:
-        """These items are in the catalogue again: their vectors may have been passed over."""
-        if self._place.begun:
-            self._come.update(ids)
+        """These items are in the catalogue again: their vectors may have been passed over, even just now."""
+        self._come.update(ids)
 
-    async def read(self, known: Collection[int]) -> None:
-        """Bring the vectors up to date. Where it raises, what is left is read the next time."""
+    async def read(self, known: Callable[[], Collection[int]]) -> None:
+        """Bring the vectors up to date. Where it raises, what is left is read the next time.
+
+        `known` tells the items that are in the catalogue by now: that may change while this runs.
+        """
         while rows := await self._place.next(self._query(), "item_id", "vector"):
-            await self._put(rows, known)
+            await self._put(rows, known())
             self._place.passed(rows)
         while self._come:
-            some = sorted(self._come)[:CHUNK]
-            found = await self._query().filter(item_id__in=some).values_list("revision", "id", "item_id", "vector")
-            await self._put(found, known)
-            self._come.difference_update(some)
+            await self._read_again(sorted(self._come)[:CHUNK], known)
         if not self._whole:
-            await self._vectors.retain(self._space, known)
-            self._whole = True
+            await self._vectors.retain(self._space, known())
+            self._whole = self.changed = True
+
+    async def _read_again(self, ids: list[int], known: Callable[[], Collection[int]]) -> None:
+        self._come.difference_update(ids)  # before anything is waited for: they may come once more meanwhile
+        try:
+            found = await self._query().filter(item_id__in=ids).values_list("revision", "id", "item_id", "vector")
+            await self._put(found, known())
+        except BaseException:
+            self._come.update(ids)
+            raise
 
     def _query(self) -> QuerySet[ItemVector]:
         space = self._space
@@ -157,7 +176,7 @@ class SpaceRows:
             log.warning("items.vectors_unreadable", items=[item_id for item_id, _ in kept if item_id not in found][:10])
         if found:
             await self._vectors.put(self._space, found)
-            self.found = True
+            self.found = self.changed = True
 
 
 def _decoded(rows: list[tuple[int, bytes]], dimension: int) -> dict[int, NDArray[np.float32]]:
