@@ -11,8 +11,7 @@ from services.recommendations import slates
 from services.recommendations.filters import Deeds, Entitlement, Filter, Rules
 from services.recommendations.nearby import CANDIDATES
 from services.recommendations.profile import Profile, profile_of
-from services.recommendations.profile.reading import deeds_of
-from services.recommendations.profile.signals import told
+from services.recommendations.profile.reading import told_of
 from services.recommendations.ranking import made
 from services.recommendations.reading import Known
 from services.recommendations.serving import Reader, Slate, served
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from services.app import App
     from services.pages import Page
+    from services.recommendations.profile.signals import Story
     from services.recommendations.shelf import Shelf
 
 STRANGER = Profile(
@@ -52,7 +52,7 @@ async def _first_page(
 ) -> Slate:
     profile = STRANGER if user_id is None else await profile_of(app, user_id)
     shelf, entitlement = await _shelf(app), Entitlement(app, user_id)
-    hidden = Deeds(profile.met, profile.refused, profile.finished).hidden(wanted)
+    hidden = _hidden(profile, wanted)
     rules = Rules(wanted, hidden, await entitlement.lacking(shelf.features), app.clock.now())
     found = await made(app, profile, shelf, rules, toward)
     reader = Reader(user_id, wanted, hidden, entitlement)
@@ -64,9 +64,14 @@ async def _first_page(
 
 async def _later_page(app: App, user_id: int, page: Page, wanted: Filter) -> Slate:
     frozen = await slates.thawed(app, user_id, page)
-    story = told(await deeds_of(user_id))
-    hidden = Deeds(story.met, story.refused, story.finished).hidden(wanted)
+    story = (await told_of(user_id)).story
+    hidden = _hidden(story, wanted)
     return await served(app, Reader(user_id, wanted, hidden, Entitlement(app, user_id)), frozen, page)
+
+
+def _hidden(known: Profile | Story, wanted: Filter) -> frozenset[int]:
+    """What no page shows, the first or a later one."""
+    return Deeds(known.met, known.refused, known.finished).hidden(wanted)
 
 
 async def _shelf(app: App) -> Shelf:

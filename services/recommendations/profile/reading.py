@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from tortoise.functions import Count, Max
 
+from core.errors import Unauthenticated
 from models.accounts import User
 from models.recommendations import Interaction, Interest, Item, ItemVector
 from services.recommendations.profile.clusters import CLUSTERED, medoids
-from services.recommendations.profile.signals import Deed, told
+from services.recommendations.profile.signals import Deed, Story, told
 from services.recommendations.profile.topics import key_of
 
 if TYPE_CHECKING:
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
 
     from services.app import App
     from services.recommendations.profile.signals import Signal
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a person did, as far as it may be used: of who has opted out, what they refused and nothing else."""
+
+    personalized: bool
+    story: Story
 
 
 @dataclass(frozen=True)
@@ -43,10 +52,14 @@ class Profile:
 
 
 async def profile_of(app: App, user_id: int) -> Profile:
-    """The profile now. Costs three statements, one more for who erased a topic; the index holds the vectors."""
-    story = told(await deeds_of(user_id))
-    if not await User.exists(id=user_id, personalization=True):
-        return Profile(personalized=False, interests=(), history=(), medoids=(), met=frozenset(), refused=story.refused)
+    """The profile now. Costs three statements, one more for who erased a topic; the index holds the vectors.
+
+    Raises Unauthenticated for who has been deleted meanwhile.
+    """
+    may = await told_of(user_id)
+    story = may.story
+    if not may.personalized:
+        return Profile(personalized=False, interests=(), history=(), medoids=(), met=story.met, refused=story.refused)
     rows = await Interest.filter(user_id=user_id).order_by("-weight", "id")
     history = await _without(story.history, {row.topic_key for row in rows if row.erased_at is not None})
     newest = [signal.item_id for signal in history[:CLUSTERED]]
@@ -60,6 +73,18 @@ async def profile_of(app: App, user_id: int) -> Profile:
         refused=story.refused,
         finished=story.finished,
     )
+
+
+async def told_of(user_id: int) -> Told:
+    """What the user did, as every page of a list may use it. Two statements. Raises Unauthenticated for who is gone."""
+    found: Any = await User.get_or_none(id=user_id).values_list("personalization")
+    if found is None:
+        raise Unauthenticated
+    (personalized,) = found
+    story = told(await deeds_of(user_id))
+    if not personalized:
+        story = Story((), story.refusals, frozenset(), story.refused, frozenset())
+    return Told(personalized, story)
 
 
 async def deeds_of(user_id: int) -> list[Deed]:
