@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from core.errors import BadUserInput
+from core.errors import BadUserInput, Unauthenticated
+from models.accounts import User
 from models.slates import RecommendationSlate
 from services.recommendations.grounds import Ground, GroundKind
 from services.recommendations.ranking import Made, Ranked, Strategy
@@ -25,9 +26,15 @@ NUMBERS = 2**31 - 1
 
 _FREEZE = """
 INSERT INTO recommendation_slates (user_id, number, strategy, degraded_reason, items, grounds, created_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+SELECT id, $2, $3, $4, $5, $6, $7, $8 FROM users WHERE id = $1 AND personalization_epoch = $9 {lock}
 ON CONFLICT (user_id, number) DO UPDATE SET expires_at = excluded.expires_at
 """
+_LOCK = {"postgres": "FOR SHARE", "sqlite": ""}
+"""Lets a "no" that is being written come before the list, which is not kept then, or after it, and delete it."""
+
+
+class Outdated(Exception):
+    """What the list was made of may not be used any more."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +47,11 @@ class Frozen:
     items: list[Ranked]
 
 
-async def freeze(app: App, user_id: int, made: Made) -> Frozen:
-    """Keep a list for its user. The same list made again is the same: two requests at once get one. One statement."""
+async def freeze(app: App, user_id: int, epoch: int, made: Made) -> Frozen:
+    """Keep a list for its user. The same list made again is the same: two requests at once get one. One statement.
+
+    Raises Outdated when the user has opted out, in or erased since that epoch, Unauthenticated for who is gone.
+    """
     grounds = list(dict.fromkeys(each.ground for each in made.items))
     numbers = {ground: number for number, ground in enumerate(grounds)}
     items = orjson.dumps([(each.item_id, each.score, numbers[each.ground]) for each in made.items])
@@ -49,7 +59,9 @@ async def freeze(app: App, user_id: int, made: Made) -> Frozen:
     number = _number(made.strategy.value.encode(), (made.degraded_reason or "").encode(), items, told)
     now = app.clock.now()
     content = [made.strategy.value, made.degraded_reason, items.decode(), told.decode()]
-    await app.database.rows(_FREEZE, [user_id, number, *content, now, now + LIFETIME])
+    values = [user_id, number, *content, now, now + LIFETIME, epoch]
+    if not await app.database.execute(_FREEZE.format(lock=_LOCK[app.database.dialect]), values):
+        raise Outdated if await User.exists(id=user_id) else Unauthenticated
     return Frozen(number, made.strategy, made.degraded_reason, made.items)
 
 

@@ -26,9 +26,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Told:
-    """What a person did, as far as it may be used: of who has opted out, what they refused and nothing else."""
+    """What a person did, as far as it may be used: of who has opted out, what they refused and nothing else.
+
+    `epoch` is the person's from before the deeds were read: while it stands, what is made of them may be used.
+    """
 
     personalized: bool
+    epoch: int
     story: Story
 
 
@@ -39,7 +43,7 @@ class Profile:
     `personalized` is false for who has opted out: all but `refused` is empty then. `interests` has the strongest first,
     `history` the newest, `medoids` the most important: up to three items of the history with their parts of its weight.
     `met` are all items that the person has met in any way, `refused` those that they are never shown again,
-    `finished` those that they have completed.
+    `finished` those that they have completed. `epoch` is that of `Told`.
     """
 
     personalized: bool
@@ -49,6 +53,7 @@ class Profile:
     met: frozenset[int]
     refused: frozenset[int]
     finished: frozenset[int] = frozenset()
+    epoch: int = 0
 
 
 async def profile_of(app: App, user_id: int) -> Profile:
@@ -59,7 +64,8 @@ async def profile_of(app: App, user_id: int) -> Profile:
     may = await told_of(user_id)
     story = may.story
     if not may.personalized:
-        return Profile(personalized=False, interests=(), history=(), medoids=(), met=story.met, refused=story.refused)
+        of_them: Any = {"met": story.met, "refused": story.refused, "finished": story.finished, "epoch": may.epoch}
+        return Profile(personalized=False, interests=(), history=(), medoids=(), **of_them)
     rows = await Interest.filter(user_id=user_id).order_by("-weight", "id")
     history = await _without(story.history, {row.topic_key for row in rows if row.erased_at is not None})
     newest = [signal.item_id for signal in history[:CLUSTERED]]
@@ -72,19 +78,20 @@ async def profile_of(app: App, user_id: int) -> Profile:
         met=story.met,
         refused=story.refused,
         finished=story.finished,
+        epoch=may.epoch,
     )
 
 
 async def told_of(user_id: int) -> Told:
     """What the user did, as every page of a list may use it. Two statements. Raises Unauthenticated for who is gone."""
-    found: Any = await User.get_or_none(id=user_id).values_list("personalization")
+    found: Any = await User.get_or_none(id=user_id).values_list("personalization", "personalization_epoch")
     if found is None:
         raise Unauthenticated
-    (personalized,) = found
+    personalized, epoch = found
     story = told(await deeds_of(user_id))
     if not personalized:
         story = Story((), story.refusals, frozenset(), story.refused, frozenset())
-    return Told(personalized, story)
+    return Told(personalized, epoch, story)
 
 
 async def deeds_of(user_id: int) -> list[Deed]:

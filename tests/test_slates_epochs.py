@@ -1,0 +1,105 @@
+"""Lists that are made while their owner says no, erases or leaves: nothing of before is kept or served."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from core.errors import Unauthenticated, Unavailable
+from core.settings import Settings
+from models import RecommendationSlate, User
+from services import recommendations
+from services.pages import Page
+from services.recommendations import ranking, recommending
+from tests.porchlight import Porchlight
+from tests.test_slates import FEED, feed, ids, record, somebody
+
+SAY = """
+mutation($enabled: Boolean!, $erase: Boolean) { setPersonalization(enabled: $enabled, erase: $erase) { __typename } }
+"""
+
+
+@pytest.fixture(name="settings")
+def stocked(stocked_settings: Settings) -> Settings:
+    """The tests of this file run over the catalogue."""
+    return stocked_settings
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[int], Awaitable[None]]) -> None:
+    """Let something happen after each list is made and before it is kept; it is told which list that is."""
+    real, made = ranking.made, 0
+
+    async def slowly(*arguments: Any) -> Any:
+        nonlocal made
+        found, made = await real(*arguments), made + 1
+        await happens(made)
+        return found
+
+    monkeypatch.setattr(recommending, "made", slowly)
+
+
+@pytest.mark.parametrize(
+    "said", [{"enabled": False}, {"enabled": False, "erase": True}, {"enabled": True, "erase": True}]
+)
+async def test_what_may_not_be_used_is_made_anew(
+    porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch, said: dict[str, bool]
+) -> None:
+    """Nothing of the list from before is kept or answered; the one that is can be paged through."""
+    person = await somebody(porchlight)
+    token = person.access_token
+    items = ids(await feed(porchlight, token, first=5))
+    await record(porchlight, token, *[{"itemId": item, "kind": "SAVE"} for item in items])
+
+    async def say(number: int) -> None:
+        if number == 1:
+            await porchlight.ask(SAY, said, token=token)
+
+    meanwhile(monkeypatch, say)
+    first = await feed(porchlight, token, first=5)
+    second = await feed(porchlight, token, first=5, after=first["pageInfo"]["endCursor"])
+    told = [edge["evidence"]["kind"] for page in (first, second) for edge in page["edges"]]
+    assert not {"SAVED", "OPENED", "SEEN", "COMPLETED"} & set(told)
+    with porchlight.app.database.bound():
+        assert [slate.strategy for slate in await RecommendationSlate.all()] == [first["strategy"]]
+        assert (await User.get(id=person.user_id)).personalization_epoch == 1
+
+
+async def test_who_changes_their_mind_all_the_time_comes_again(
+    porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list is made twice, then nothing is answered."""
+    person = await somebody(porchlight)
+
+    async def say(number: int) -> None:
+        await porchlight.ask(SAY, {"enabled": number % 2 == 0}, token=person.access_token)
+
+    meanwhile(monkeypatch, say)
+    with porchlight.app.database.bound(), pytest.raises(Unavailable):
+        await recommendations.recommend(porchlight.app, person.user_id, Page(5), recommendations.Filter())
+
+
+async def test_no_and_lists_at_once(porchlight: Porchlight) -> None:
+    """Whichever comes first, no list of before is left."""
+    person = await somebody(porchlight, "photography")
+    asked = [porchlight.ask(FEED, {"first": 3}, token=person.access_token) for _ in range(6)]
+    no = porchlight.ask(SAY, {"enabled": False}, token=person.access_token)
+    await asyncio.gather(*asked[:3], no, *asked[3:])
+    with porchlight.app.database.bound():
+        assert not await RecommendationSlate.filter(strategy="interests").exists()
+
+
+async def test_who_leaves_meanwhile_is_signed_out(porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the list is made, and before it is kept."""
+    person, other = await somebody(porchlight), await somebody(porchlight, email="grace@example.com")
+    app = porchlight.app
+    with app.database.bound():
+        await User.filter(id=person.user_id).delete()
+        with pytest.raises(Unauthenticated):
+            await recommendations.recommend(app, person.user_id, Page(5), recommendations.Filter())
+
+    async def leave(_: int) -> None:
+        await User.filter(id=other.user_id).delete()
+
+    meanwhile(monkeypatch, leave)
+    assert await porchlight.codes(FEED, {"first": 3}, token=other.access_token) == ["UNAUTHENTICATED"]
