@@ -2,16 +2,18 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from core.errors import Unauthenticated, Unavailable
 from core.settings import Settings
-from models import RecommendationSlate, User
+from models import RecommendationDay, RecommendationSlate, User
 from services import recommendations
 from services.pages import Page
 from services.recommendations import ranking, recommending
+from tests.clock import ManualClock
 from tests.porchlight import Porchlight
 from tests.test_slates import FEED, feed, ids, record, somebody
 
@@ -103,3 +105,46 @@ async def test_who_leaves_meanwhile_is_signed_out(porchlight: Porchlight, monkey
 
     meanwhile(monkeypatch, leave)
     assert await porchlight.codes(FEED, {"first": 3}, token=other.access_token) == ["UNAUTHENTICATED"]
+
+
+async def counted(porchlight: Porchlight) -> tuple[int, int]:
+    """Impressions and clicks of all lists on all days."""
+    with porchlight.app.database.bound():
+        rows = await RecommendationDay.all()
+    return sum(row.impressions for row in rows), sum(row.clicks for row in rows)
+
+
+async def told(porchlight: Porchlight, token: str, edge: dict[str, Any], kind: str = "CLICK") -> None:
+    event = {"itemId": edge["node"]["id"], "kind": kind, "recommendationId": edge["recommendationId"]}
+    await record(porchlight, token, event)
+
+
+async def test_an_id_of_before_is_taken_and_counts_nothing(porchlight: Porchlight) -> None:
+    """However often deeds are erased, an id counts once: what was counted is not known any more then."""
+    person = await somebody(porchlight, "photography")
+    token = person.access_token
+    [edge] = (await feed(porchlight, token, first=1))["edges"]
+    for _ in range(3):
+        await told(porchlight, token, edge)
+        assert await counted(porchlight) == (1, 1)
+        await porchlight.ask(SAY, {"enabled": True, "erase": True}, token=token)
+    page = await feed(porchlight, token, first=1)
+    assert page["edges"][0]["recommendationId"] != edge["recommendationId"]
+    await told(porchlight, token, page["edges"][0])
+    assert await counted(porchlight) == (2, 2)
+
+
+async def test_a_place_of_a_list_counts_once_whenever_it_is_told(porchlight: Porchlight, clock: ManualClock) -> None:
+    """The same list has another id tomorrow; seen today and opened then, it is one impression and one click."""
+    person = await somebody(porchlight)
+    edges = (await feed(porchlight, person.access_token, first=1))["edges"]
+    await clock.advance(timedelta(days=1))
+    token = (await porchlight.refresh(person.refresh_token))["tokens"]["accessToken"]
+    edges += (await feed(porchlight, token, first=1))["edges"]
+    first, second = edges
+    assert first["cursor"] == second["cursor"]
+    assert first["recommendationId"] != second["recommendationId"]
+    await told(porchlight, token, first, "VIEW")
+    for edge in (second, first, second):
+        await told(porchlight, token, edge)
+        assert await counted(porchlight) == (1, 1)

@@ -68,7 +68,7 @@ async def _first_page(
 async def _kept(app: App, user_id: int, page: Page, wanted: Filter, toward: NDArray[np.float32] | None) -> Slate:
     """The beginning of a list that stays. Raises Outdated when what it was made of may not be used any more."""
     profile = await profile_of(app, user_id)
-    reader = Reader(user_id, wanted, _hidden(profile, wanted), Entitlement(app, user_id))
+    reader = Reader(user_id, wanted, _hidden(profile, wanted), Entitlement(app, user_id), profile.epoch)
     found = await _made(app, profile, reader, toward)
     return await served(app, reader, await slates.freeze(app, user_id, profile.epoch, found), page)
 
@@ -80,10 +80,10 @@ async def _made(app: App, profile: Profile, reader: Reader, toward: NDArray[np.f
 
 
 async def _later_page(app: App, user_id: int, page: Page, wanted: Filter) -> Slate:
-    story = (await told_of(user_id)).story
+    may = await told_of(user_id)
     frozen = await slates.thawed(app, user_id, page)
-    hidden = _hidden(story, wanted)
-    return await served(app, Reader(user_id, wanted, hidden, Entitlement(app, user_id)), frozen, page)
+    reader = Reader(user_id, wanted, _hidden(may.story, wanted), Entitlement(app, user_id), may.epoch)
+    return await served(app, reader, frozen, page)
 
 
 def _hidden(known: Profile | Story, wanted: Filter) -> frozenset[int]:
