@@ -251,14 +251,17 @@ async def test_a_recommendation_id_is_the_persons_own(porchlight: Porchlight, cl
         assert await RecommendationDay.all().count() == 0
 
 
-async def test_pages_cost_a_fixed_number_of_statements(porchlight: Porchlight) -> None:
+async def test_pages_cost_a_fixed_number_of_statements(porchlight: Porchlight, clock: ManualClock) -> None:
     """Of the first page: session and user, whether they opted out, deeds, interests, their vectors, the list, items.
 
-    Of a later one: session and user, list, whether they opted out, deeds, items. Where something needs a plan, trial
-    and purchases besides.
+    A list that is new takes the place of one that is old: one more. Of a later page: session and user, list, whether
+    they opted out, deeds, items. Where something needs a plan, trial and purchases besides.
     """
     person = await somebody(porchlight, "photography", "sea kayaks", "cooking")
-    first = await feed(porchlight, person.access_token, first=50)
+    with porchlight.counting_queries() as statements:
+        first = await feed(porchlight, person.access_token, first=50)
+    assert len(statements) == 8, statements
+    await clock.advance(timedelta(seconds=1))
     arguments = {"first": 50, "after": first["pageInfo"]["endCursor"]}
     for more in (0, 2):
         with porchlight.counting_queries() as statements:

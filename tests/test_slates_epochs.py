@@ -9,10 +9,10 @@ import pytest
 
 from core.errors import Unauthenticated, Unavailable
 from core.settings import Settings
-from models import RecommendationDay, RecommendationSlate, User
+from models import Item, RecommendationDay, RecommendationSlate, User
 from services import recommendations
 from services.pages import Page
-from services.recommendations import ranking, recommending
+from services.recommendations import ranking, recommending, slates
 from tests.clock import ManualClock
 from tests.porchlight import Porchlight
 from tests.test_slates import FEED, feed, ids, record, somebody
@@ -105,6 +105,25 @@ async def test_who_leaves_meanwhile_is_signed_out(porchlight: Porchlight, monkey
 
     meanwhile(monkeypatch, leave)
     assert await porchlight.codes(FEED, {"first": 3}, token=other.access_token) == ["UNAUTHENTICATED"]
+
+
+async def test_twenty_lists_are_kept_of_one_person(porchlight: Porchlight) -> None:
+    """Of many that are asked for at once or one after another the newest; another person's stay."""
+    person, other = await somebody(porchlight, "cooking"), await somebody(porchlight, email="grace@example.com")
+    theirs = await feed(porchlight, other.access_token, first=1)
+    with porchlight.app.database.bound():
+        tags = sorted({tag for item in await Item.all() for tag in item.tags})[: slates.MOST + 5]
+    asked = " ".join(
+        f'a{number}: recommendations(first: 1, filter: {{tags: ["{tag}"]}}) {{ strategy }}'
+        for number, tag in enumerate(tags)
+    )
+    await porchlight.ask(f"{{ me {{ {asked} }} }}", token=person.access_token)
+    first = await feed(porchlight, person.access_token, first=1)
+    with porchlight.app.database.bound():
+        assert await RecommendationSlate.filter(user_id=person.user_id).count() == slates.MOST
+    for who, page in ((person, first), (other, theirs)):
+        later = await feed(porchlight, who.access_token, first=1, after=page["pageInfo"]["endCursor"])
+        assert len(later["edges"]) == 1
 
 
 async def counted(porchlight: Porchlight) -> tuple[int, int]:
