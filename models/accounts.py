@@ -42,6 +42,8 @@ class User(Model):
     """Whether what the user's client tells of their doings is written down."""
     personalization = fields.BooleanField(default=True, db_default=True)
     """Whether what the user does is kept and used to find what suits them."""
+    personalization_epoch = fields.IntField(default=0, db_default=0)
+    """How often the user has said otherwise or erased: what was made of their deeds before is not to be used."""
     created_at = fields.DatetimeField()
 
     class Meta:

@@ -47,6 +47,7 @@ class Crowd:
     """What others did, as told to it."""
 
     ready = True
+    loaded = True
 
     def __init__(self, ranked: Sequence[int] = (), popular: Sequence[int] = ()) -> None:
         self._ranked = ranked

@@ -14,6 +14,7 @@ from core.errors import Unavailable
 from services.recommendations.grounds import DONE, Ground, GroundKind
 from services.recommendations.nearby import CANDIDATES
 from services.recommendations.profile import vectors_of
+from services.recommendations.profile.clusters import CLUSTERED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +52,8 @@ DEEPER = 2
 
 VECTORS_LATE = "The vector store did not answer in time."
 NOT_READ = "The catalogue's vectors are not read yet."
-NO_VECTORS = "Some interests have no vector yet."
+NO_VECTORS = "Some of what the list is made of has no vector yet."
+NO_CROWD = "What people did is not read yet."
 
 log = structlog.get_logger(__name__)
 
@@ -116,7 +118,7 @@ async def _by_contents(
 ) -> list[_Query]:
     """Rank by likeness to what is asked for, to interests and to what stands for the history."""
     began = monotonic()
-    if toward is None and not profile.interests and not profile.medoids:
+    if toward is None and not profile.interests and not profile.history:
         return []
     if not app.items.ready:
         found.degraded_reason = NOT_READ
@@ -176,8 +178,10 @@ async def _queries(
     app: App, profile: Profile, weights: Weights, toward: NDArray[np.float32] | None, found: Found
 ) -> list[_Query]:
     queries = []
-    if toward is not None and toward.shape[1] == app.embeddings.space.dimension:  # it may just have changed
+    if toward is not None and toward.shape[1] == app.embeddings.space.dimension:
         queries += [_Query(vector, 1.0, Ground(GroundKind.REQUEST)) for vector in toward]
+    elif toward is not None:  # the space has just changed
+        found.degraded_reason = NO_VECTORS
     kinds = {signal.item_id: DONE[signal.kind] for signal in profile.history}
     if weights.interests > 0 and profile.interests:
         strongest = profile.interests[:MOST_INTERESTS]
@@ -186,7 +190,10 @@ async def _queries(
         if len(vectors) < len(strongest):
             found.degraded_reason = NO_VECTORS
     if weights.medoids > 0:
-        vectors = app.items.vector_of([item_id for item_id, _ in profile.medoids])
+        newest = [signal.item_id for signal in profile.history[:CLUSTERED]]
+        vectors = app.items.vector_of(newest)
+        if any(item_id in app.items.known and item_id not in vectors for item_id in newest):
+            found.degraded_reason = NO_VECTORS
         queries += [
             _Query(vectors[item_id], importance, Ground(kinds[item_id], item_id=item_id))
             for item_id, importance in profile.medoids
@@ -223,6 +230,8 @@ def _by_the_crowd(
 ) -> None:
     """Rank by what people who did alike did next, and by what many did."""
     if weights.collaborative > 0 and profile.history:
+        if not app.collaborative.loaded:
+            found.degraded_reason = found.degraded_reason or NO_CROWD
         kinds = {signal.item_id: DONE[signal.kind] for signal in profile.history}
         ranked = app.collaborative.rank(profile.history, limit=CANDIDATES * DEEPER)
         kept = shelf.kept([item_id for item_id, _, _ in ranked], allowed).tolist()

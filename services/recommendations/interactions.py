@@ -84,7 +84,7 @@ async def record(app: App, user_id: int, events: Sequence[Event]) -> Recorded:
         if OPENED & {event.kind for event in events}:
             await onboarding.done(app, user_id, onboarding.OPEN_RECOMMENDATION)
         if accepted and any(event.recommendation for event in kept):
-            await outcomes.count(app, user_id, batch)
+            await outcomes.count(app, user, batch)
     if accepted:
         await app.recommendations_changed.publish(str(user_id))
     return Recorded(accepted, len(kept) - accepted, len(events) - len(kept))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from models.accounts import User
     from services.app import App
 
 COUNTED_FOR = timedelta(days=7)
@@ -35,7 +36,9 @@ TYPE = "Recommendation"
 PURPOSE = "recommendation"
 SIGNED = 24
 """Characters of the signature: 96 bits."""
-_KEY = re.compile(r"([0-9]{1,10})\.([0-9]{1,3})\.([0-9]{1,10})\.([hipc])\.([0-9]{6,7})\.([0-9a-f]{24})", re.ASCII)
+_KEY = re.compile(
+    r"([0-9]{1,10})\.([0-9]{1,3})\.([0-9]{1,10})\.([hipc])\.([0-9]{6,7})\.([0-9]{1,10})\.([0-9a-f]{24})", re.ASCII
+)
 _STRATEGIES = {strategy.value[0]: strategy for strategy in Strategy}
 _COUNT = """
 INSERT INTO recommendation_days (day, strategy, slot, impressions, clicks) VALUES {}
@@ -46,13 +49,33 @@ clicks = recommendation_days.clicks + excluded.clicks
 
 @dataclass(frozen=True)
 class Shown:
-    """An item at a rank of a list, and the moment at which it was given out."""
+    """An item at a rank of a list, the moment at which it was given out, and its owner's epoch then."""
 
     number: int
     rank: int
     item_id: int
     strategy: Strategy
     at: datetime
+    epoch: int = 0
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What an id says, and its signature."""
+
+    number: int
+    rank: int
+    item_id: int
+    strategy: Strategy
+    day: date
+    epoch: int
+    text: str
+    mac: str
+
+    @property
+    def seat(self) -> tuple[int, int]:
+        """Which place of which list: what counts once, by whichever id of whichever day it is told."""
+        return self.number, self.rank
 
 
 @dataclass(frozen=True)
@@ -73,7 +96,7 @@ class Figure:
 def key_of(app: App, user_id: int | None, shown: Shown) -> str:
     """The recommendation's id, for this user: the same one all day."""
     day = shown.at.date().toordinal()
-    told = f"{shown.number}.{shown.rank}.{shown.item_id}.{shown.strategy.value[0]}.{day}"
+    told = f"{shown.number}.{shown.rank}.{shown.item_id}.{shown.strategy.value[0]}.{day}.{shown.epoch}"
     mac = app.keys.mac(PURPOSE, f"{user_id or 0}.{told}").hex()[:SIGNED]
     return encode_id(TYPE, f"{told}.{mac}")
 
@@ -83,35 +106,34 @@ def require_own(app: App, user_id: int, key: str, item_id: int) -> None:
 
     What was given to somebody who had not signed in may be told by whoever has signed in since.
     """
-    told, mac = _parts(key)
-    owners = (user_id, 0)
-    macs = [each for owner in owners for each in app.keys.macs(PURPOSE, f"{owner}.{'.'.join(told)}")]
-    genuine = any(hmac.compare_digest(mac, each[:SIGNED]) for each in macs)
-    if not genuine or told[2] != str(item_id):
+    said = _said(key)
+    macs = [each for owner in (user_id, 0) for each in app.keys.macs(PURPOSE, f"{owner}.{said.text}")] if said else []
+    genuine = said and any(hmac.compare_digest(said.mac, each[:SIGNED]) for each in macs)
+    if not said or not genuine or said.item_id != item_id:
         raise BadUserInput("recommendationId is none of ours.")
 
 
-async def count(app: App, user_id: int, batch: str) -> None:
+async def count(app: App, user: User, batch: str) -> None:
     """Count what a batch of interactions tells of lists, inside the caller's transaction, which holds the user.
 
     Three statements at most, and the last one of the transaction: many people wait for these rows.
     """
     told: Any = await Interaction.filter(
-        user_id=user_id, batch=batch, recommendation__isnull=False, kind__in=list(SEEN)
-    ).values_list("recommendation", "item_id", "kind")
-    if not told:
+        user_id=user.id, batch=batch, recommendation__isnull=False, kind__in=list(SEEN)
+    ).values_list("recommendation", "kind", "item_id")
+    now = app.clock.now()
+    new = [(said, kind) for key, kind, _ in told if (said := _said(key)) and _counts(said, user, now)]
+    if not new:
         return
     before: Any = await Interaction.filter(
-        user_id=user_id,
-        item_id__in=list({item_id for _, item_id, _ in told}),
-        recommendation__in=list({key for key, _, _ in told}),
+        user_id=user.id, item_id__in=list({item_id for _, _, item_id in told}), recommendation__isnull=False,
         kind__in=list(SEEN),
-    ).exclude(batch=batch).values_list("recommendation", "kind")  # fmt: skip
-    now = app.clock.now()
-    seen = {key for key, _, _ in told} - {key for key, _ in before}
-    opened = {key for key, _, kind in told if kind in OPENED} - {key for key, kind in before if kind in OPENED}
-    impressions = Counter(place for key in seen if (place := _place(key, now)))
-    clicks = Counter(place for key in opened if (place := _place(key, now)))
+    ).exclude(batch=batch).distinct().values_list("recommendation", "kind")  # fmt: skip
+    known = [(said.seat, kind) for key, kind in before if (said := _said(key))]
+    seen, opened = {seat for seat, _ in known}, {seat for seat, kind in known if kind in OPENED}
+    places = {said.seat: (said.strategy.value, said.rank) for said, _ in new}
+    impressions = Counter(places[seat] for seat in places.keys() - seen)
+    clicks = Counter(places[seat] for seat in {said.seat for said, kind in new if kind in OPENED} - opened)
     rows = [(now.date().isoformat(), *place, impressions[place], clicks[place]) for place in impressions | clicks]
     await _write(app, sorted(rows))
 
@@ -141,17 +163,22 @@ async def _write(app: App, rows: Sequence[tuple[Any, ...]]) -> None:
     await app.database.rows(_COUNT.format(", ".join(places)), [value for row in rows for value in row])
 
 
-def _place(key: str, now: datetime) -> tuple[str, int] | None:
-    """Strategy and slot of an id that still counts: what no list was made for, or long ago, counts nowhere."""
-    (number, rank, _, strategy, day), _ = _parts(key)
-    counts = number != "0" and now.date() - date.fromordinal(int(day)) <= COUNTED_FOR
-    return (_STRATEGIES[strategy].value, int(rank)) if counts else None
+def _counts(said: _Said, user: User, now: datetime) -> bool:
+    """Whether an id still counts: not what no list was kept for, nor what is from long ago, or from another epoch."""
+    fresh = now.date() - said.day <= COUNTED_FOR
+    return said.number != 0 and said.epoch == user.personalization_epoch and fresh
 
 
-def _parts(key: str) -> tuple[tuple[str, ...], str]:
-    """What an id says, and its signature. Raises BadUserInput for what is no id of a recommendation."""
+def _said(key: str) -> _Said | None:
+    """What an id says; None for what is no id of a recommendation."""
     decoded = decode_id(key)
     match = _KEY.fullmatch(decoded[1]) if decoded and decoded[0] == TYPE else None
     if match is None:
-        raise BadUserInput("recommendationId is none of ours.")
-    return match.groups()[:5], match[6]
+        return None
+    number, rank, item_id, strategy, day, epoch, mac = match.groups()
+    try:
+        at = date.fromordinal(int(day))
+    except ValueError:
+        return None
+    text = decoded[1].rpartition(".")[0] if decoded else ""
+    return _Said(int(number), int(rank), int(item_id), _STRATEGIES[strategy], at, int(epoch), text, mac)

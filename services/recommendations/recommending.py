@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from core.errors import BadUserInput
+from core.errors import BadUserInput, Unavailable
 from models.recommendations import Item
 from services.recommendations import slates
 from services.recommendations.filters import Deeds, Entitlement, Filter, Rules
 from services.recommendations.nearby import CANDIDATES
 from services.recommendations.profile import Profile, profile_of
-from services.recommendations.profile.reading import deeds_of
-from services.recommendations.profile.signals import told
+from services.recommendations.profile.reading import told_of
 from services.recommendations.ranking import made
 from services.recommendations.reading import Known
 from services.recommendations.serving import Reader, Slate, served
@@ -24,12 +24,16 @@ if TYPE_CHECKING:
 
     from services.app import App
     from services.pages import Page
+    from services.recommendations.profile.signals import Story
+    from services.recommendations.ranking import Made
     from services.recommendations.shelf import Shelf
 
 STRANGER = Profile(
     personalized=False, interests=(), history=(), medoids=(), met=frozenset(), refused=frozenset(), finished=frozenset()
 )
 """The profile of nobody."""
+TRIES = 2
+"""How often a list is made when its owner opts out or erases meanwhile."""
 
 
 async def recommend(
@@ -50,23 +54,41 @@ async def recommend(
 async def _first_page(
     app: App, user_id: int | None, page: Page, wanted: Filter, toward: NDArray[np.float32] | None
 ) -> Slate:
-    profile = STRANGER if user_id is None else await profile_of(app, user_id)
-    shelf, entitlement = await _shelf(app), Entitlement(app, user_id)
-    hidden = Deeds(profile.met, profile.refused, profile.finished).hidden(wanted)
-    rules = Rules(wanted, hidden, await entitlement.lacking(shelf.features), app.clock.now())
-    found = await made(app, profile, shelf, rules, toward)
-    reader = Reader(user_id, wanted, hidden, entitlement)
     if user_id is not None:
-        return await served(app, reader, await slates.freeze(app, user_id, found), page)
+        for _ in range(TRIES):
+            with suppress(slates.Outdated):
+                return await _kept(app, user_id, page, wanted, toward)
+        raise Unavailable("What may be used for this list is being changed. Try again shortly.")
+    reader = Reader(None, wanted, frozenset(), Entitlement(app, None))
+    found = await _made(app, STRANGER, reader, toward)
     slate = await served(app, reader, slates.unkept(found), page)
     return replace(slate, page=replace(slate.page, has_next=False, has_previous=False))
 
 
+async def _kept(app: App, user_id: int, page: Page, wanted: Filter, toward: NDArray[np.float32] | None) -> Slate:
+    """The beginning of a list that stays. Raises Outdated when what it was made of may not be used any more."""
+    profile = await profile_of(app, user_id)
+    reader = Reader(user_id, wanted, _hidden(profile, wanted), Entitlement(app, user_id), profile.epoch)
+    found = await _made(app, profile, reader, toward)
+    return await served(app, reader, await slates.freeze(app, user_id, profile.epoch, found), page)
+
+
+async def _made(app: App, profile: Profile, reader: Reader, toward: NDArray[np.float32] | None) -> Made:
+    shelf = await _shelf(app)
+    lacking = await reader.entitlement.lacking(shelf.features)
+    return await made(app, profile, shelf, Rules(reader.wanted, reader.hidden, lacking, app.clock.now()), toward)
+
+
 async def _later_page(app: App, user_id: int, page: Page, wanted: Filter) -> Slate:
+    may = await told_of(user_id)
     frozen = await slates.thawed(app, user_id, page)
-    story = told(await deeds_of(user_id))
-    hidden = Deeds(story.met, story.refused, story.finished).hidden(wanted)
-    return await served(app, Reader(user_id, wanted, hidden, Entitlement(app, user_id)), frozen, page)
+    reader = Reader(user_id, wanted, _hidden(may.story, wanted), Entitlement(app, user_id), may.epoch)
+    return await served(app, reader, frozen, page)
+
+
+def _hidden(known: Profile | Story, wanted: Filter) -> frozenset[int]:
+    """What no page shows, the first or a later one."""
+    return Deeds(known.met, known.refused, known.finished).hidden(wanted)
 
 
 async def _shelf(app: App) -> Shelf:

@@ -52,12 +52,13 @@ class Slate:
 
 @dataclass(frozen=True)
 class Reader:
-    """Who reads a page, and what they are not shown."""
+    """Who reads a page, what they are not shown, and their epoch."""
 
     user_id: int | None
     wanted: Filter
     hidden: frozenset[int]
     entitlement: Entitlement
+    epoch: int = 0
 
 
 async def served(app: App, reader: Reader, frozen: Frozen, page: Page) -> Slate:
@@ -99,7 +100,7 @@ def _recommendation(
     app: App, reader: Reader, frozen: Frozen, rank: int, each: Ranked, items: Mapping[int, Item]
 ) -> Recommendation:
     item, evidence = items[each.item_id], items.get(each.ground.item_id or 0)
-    shown = outcomes.Shown(frozen.number, rank, item.id, frozen.strategy, app.clock.now())
+    shown = outcomes.Shown(frozen.number, rank, item.id, frozen.strategy, app.clock.now(), reader.epoch)
     return Recommendation(
         item=item,
         place=(rank, frozen.number),

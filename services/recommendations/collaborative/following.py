@@ -26,9 +26,13 @@ log = structlog.get_logger(__name__)
 
 
 class Collaborative:
-    """Ranks by the newest model that this process can read. `ready` once there is one."""
+    """Ranks by the newest model that this process can read. `ready` once there is one.
+
+    `loaded` once it has been looked for, whether there is one or not.
+    """
 
     def __init__(self, database: Database, bus: Bus) -> None:
+        self.loaded = False
         self._database = database
         self._bus = bus
         self._model: Model | None = None
@@ -70,6 +74,10 @@ class Collaborative:
 
     async def load(self) -> None:
         """Read the newest model, unless it is the one that serves. What cannot be read is logged once and passed by."""
+        await self._load()
+        self.loaded = True
+
+    async def _load(self) -> None:
         ids: Any = await CollaborativeModel.all().order_by("-id").values_list("id", flat=True)
         for model_id in ids:
             if model_id == self._serving:

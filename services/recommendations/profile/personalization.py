@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tortoise.expressions import F
+
 from models.accounts import User
 from models.images import ImageAnalysis
 from models.recommendations import Interaction, Interest, InterestSource
@@ -28,10 +30,11 @@ async def set_personalization(app: App, viewer: Viewer, client: Client, *, enabl
     async with app.database.transaction():
         user = await hold(viewer.user.id)
         changed = user.personalization is not enabled
-        if changed:
-            user.personalization = enabled
-            await User.filter(id=user.id).update(personalization=enabled)
         if changed or erase:
+            user.personalization = enabled
+            # Whoever is making a list of what was known before finds the number raised, and makes it anew.
+            raised = F("personalization_epoch") + 1
+            await User.filter(id=user.id).update(personalization=enabled, personalization_epoch=raised)
             await RecommendationSlate.filter(user_id=user.id).delete()  # made of what may not be used any more
             if erase:
                 await _forget(user.id)

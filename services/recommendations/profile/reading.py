@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from tortoise.functions import Count, Max
 
+from core.errors import Unauthenticated
 from models.accounts import User
 from models.recommendations import Interaction, Interest, Item, ItemVector
 from services.recommendations.profile.clusters import CLUSTERED, medoids
-from services.recommendations.profile.signals import Deed, told
+from services.recommendations.profile.signals import Deed, Story, told
 from services.recommendations.profile.topics import key_of
 
 if TYPE_CHECKING:
@@ -24,13 +25,25 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Told:
+    """What a person did, as far as it may be used: of who has opted out, what they refused and nothing else.
+
+    `epoch` is the person's from before the deeds were read: while it stands, what is made of them may be used.
+    """
+
+    personalized: bool
+    epoch: int
+    story: Story
+
+
+@dataclass(frozen=True)
 class Profile:
     """What is known of a person and may be used.
 
     `personalized` is false for who has opted out: all but `refused` is empty then. `interests` has the strongest first,
     `history` the newest, `medoids` the most important: up to three items of the history with their parts of its weight.
     `met` are all items that the person has met in any way, `refused` those that they are never shown again,
-    `finished` those that they have completed.
+    `finished` those that they have completed. `epoch` is that of `Told`.
     """
 
     personalized: bool
@@ -40,13 +53,19 @@ class Profile:
     met: frozenset[int]
     refused: frozenset[int]
     finished: frozenset[int] = frozenset()
+    epoch: int = 0
 
 
 async def profile_of(app: App, user_id: int) -> Profile:
-    """The profile now. Costs three statements, one more for who erased a topic; the index holds the vectors."""
-    story = told(await deeds_of(user_id))
-    if not await User.exists(id=user_id, personalization=True):
-        return Profile(personalized=False, interests=(), history=(), medoids=(), met=frozenset(), refused=story.refused)
+    """The profile now. Costs three statements, one more for who erased a topic; the index holds the vectors.
+
+    Raises Unauthenticated for who has been deleted meanwhile.
+    """
+    may = await told_of(user_id)
+    story = may.story
+    if not may.personalized:
+        of_them: Any = {"met": story.met, "refused": story.refused, "finished": story.finished, "epoch": may.epoch}
+        return Profile(personalized=False, interests=(), history=(), medoids=(), **of_them)
     rows = await Interest.filter(user_id=user_id).order_by("-weight", "id")
     history = await _without(story.history, {row.topic_key for row in rows if row.erased_at is not None})
     newest = [signal.item_id for signal in history[:CLUSTERED]]
@@ -59,7 +78,20 @@ async def profile_of(app: App, user_id: int) -> Profile:
         met=story.met,
         refused=story.refused,
         finished=story.finished,
+        epoch=may.epoch,
     )
+
+
+async def told_of(user_id: int) -> Told:
+    """What the user did, as every page of a list may use it. Two statements. Raises Unauthenticated for who is gone."""
+    found: Any = await User.get_or_none(id=user_id).values_list("personalization", "personalization_epoch")
+    if found is None:
+        raise Unauthenticated
+    personalized, epoch = found
+    story = told(await deeds_of(user_id))
+    if not personalized:
+        story = Story((), story.refusals, frozenset(), story.refused, frozenset())
+    return Told(personalized, epoch, story)
 
 
 async def deeds_of(user_id: int) -> list[Deed]:
