@@ -176,6 +176,11 @@ def test_topics_have_one_spelling() -> None:
     }  # fmt: skip
     with pytest.raises(BadUserInput):
         cleaned(["x" * 101])
+    triple = "\N{GREEK SMALL LETTER IOTA WITH DIALYTIKA AND TONOS}"
+    assert [len(key) for key in cleaned([triple * 66])] == [198]
+    with pytest.raises(BadUserInput):
+        cleaned([triple * 67])
+    assert strongest([(triple * 100, 1.0), ("tea", 0.5)]) == {"tea": ("tea", 0.5)}
 
 
 def test_who_has_the_row() -> None:
