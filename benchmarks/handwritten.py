@@ -1,13 +1,15 @@
 """The feed as one would write it by hand for this one query: SQL, NumPy, orjson, and no house around it.
 
 It verifies the token and reads session, trial, interests, refusals and items for each request, as Porchlight does, and
-answers the same bytes (tests/test_benchmarks.py).
+answers the same bytes (tests/test_benchmarks.py). It fuses and spreads by the same two functions. It knows no history
+and keeps no list, as nobody would who wants one page.
 """
 
 import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from itertools import accumulate
 from math import ceil
 from typing import Any
 
@@ -30,8 +32,10 @@ from core.environment import load_settings
 from core.keys import Envelope, SigningKey
 from core.settings import Settings
 from core.tokens import AUDIENCE
+from services.recommendations.fusing import diversified, fused
 
 PAGE = 50
+DEPTH, LONGEST, POOL, SPREAD = 400, 200, 40, 20
 SAME_CATEGORY = 0.25
 IDLE = timedelta(days=14)
 ENDING = timedelta(days=3)
@@ -54,7 +58,9 @@ class Feed:
         self._ids = np.array([row[0] for row in rows])
         self._categories = np.array([row[1] for row in rows])
         vectors = np.stack([np.frombuffer(row[2], np.float32) for row in rows])
-        self._matrix = np.ascontiguousarray(directions(vectors, SPACE.dimension).astype(np.float64).T)
+        self._vectors = directions(vectors, SPACE.dimension)
+        self._matrix = np.ascontiguousarray(self._vectors.astype(np.float64).T)
+        self._walk = np.lexsort((self._ids, np.array([row[3] for row in rows])))
 
     async def answer(self, request: Request) -> Response:
         """The viewer's trial and what suits them."""
@@ -92,19 +98,34 @@ class Feed:
         return int(user_id) if live else None
 
     def _ranked(self, interests: Sequence[Sequence[Any]], refused: list[int]) -> list[tuple[int, float, int]]:
-        """Item, score and best interest of the first page."""
+        """Item, score and interest of the first page: one ranking of all interests by seats, its best spread."""
         queries = directions(np.stack([np.frombuffer(row[3], np.float32) for row in interests]), SPACE.dimension)
         scores: NDArray[np.float64] = queries.astype(np.float64) @ self._matrix
+        quotients = []
         for number, (_, category, weight, _) in enumerate(interests):
-            if category:
-                scores[number] += SAME_CATEGORY * (self._categories == category)
-            scores[number] *= weight
-        scores = scores.round(6)
-        best = scores.max(axis=0)
-        best[np.isin(self._ids, refused)] = -np.inf
-        order = np.lexsort((self._ids, -best))[:PAGE]
-        numbers = scores.argmax(axis=0)[order]
-        return list(zip(self._ids[order].tolist(), best[order].tolist(), numbers.tolist(), strict=True))
+            nearest = np.lexsort((self._ids, -scores[number]))[:DEPTH]
+            nearest = nearest[~np.isin(self._ids[nearest], refused)][:LONGEST]
+            worth = scores[number][nearest] + SAME_CATEGORY * (self._categories[nearest] == category)
+            best = nearest[np.lexsort((self._ids[nearest], -worth))].tolist()
+            quotients += [(-weight / rank, number, row) for rank, row in enumerate(best, start=1)]
+        seats: dict[int, int] = {}
+        for _, number, row in sorted(quotients, key=lambda each: (each[0], each[1], self._ids[each[2]])):
+            seats.setdefault(row, number)
+        ranked = list(seats)[:LONGEST]
+        walk = self._walk[~np.isin(self._ids[self._walk], refused)][:LONGEST].tolist()
+        sums = fused([(1.0, self._ids[ranked].tolist()), (1e-9, self._ids[walk].tolist())])
+        order = self._spread(list(sums)[:LONGEST], sums)[:PAGE]
+        falling = accumulate((round(sums[item_id], 6) for item_id in order), min)
+        numbers = {int(self._ids[row]): number for row, number in seats.items()}
+        return [(item_id, score, numbers[item_id]) for item_id, score in zip(order, falling, strict=True)]
+
+    def _spread(self, order: list[int], sums: dict[int, float]) -> list[int]:
+        pool = order[:POOL]
+        rows = np.searchsorted(self._ids, pool)
+        first = diversified(
+            {each: sums[each] for each in pool}, dict(zip(pool, self._vectors[rows], strict=True)), SPREAD
+        )
+        return first + [each for each in order if each not in set(first)]
 
 
 def _trial(ends_at: datetime, now: datetime) -> dict[str, Any]:

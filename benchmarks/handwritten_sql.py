@@ -27,7 +27,7 @@ REFUSED = "SELECT DISTINCT item_id FROM interactions WHERE user_id = $1 AND kind
 ITEMS_POSTGRES = "SELECT id, title, summary, category, tags FROM items WHERE id = ANY($1::int[])"
 ITEMS_SQLITE = "SELECT id, title, summary, category, tags FROM items WHERE id IN (SELECT value FROM json_each($1))"
 VECTORS = """
-SELECT i.id, i.category, v.vector FROM item_vectors v JOIN items i ON i.id = v.item_id
+SELECT i.id, i.category, v.vector, i.position FROM item_vectors v JOIN items i ON i.id = v.item_id
 WHERE v.model = $1 AND v.version = $2 AND i.retired_at IS NULL ORDER BY i.id
 """
 
@@ -60,7 +60,7 @@ class Reads(Protocol):
         ...
 
     async def vectors(self, model: str, version: str) -> Sequence[Row]:
-        """Id, category and vector of each item."""
+        """Id, category, vector and position of each item, by id."""
         ...
 
 

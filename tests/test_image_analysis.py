@@ -57,7 +57,7 @@ async def test_a_picture_becomes_interests_and_they_become_recommendations(
         {"topic": topic, "weight": weight, "source": "IMAGE"}
         for topic, weight in (("baking", 0.4), ("orange", 0.3), ("colourful", 0.15), ("warm tones", 0.15))
     ]
-    assert analysis["items"]["edges"][0]["reason"] == "Because you are interested in baking"
+    assert analysis["items"]["edges"][0]["reason"] == "Because you asked for it"
     me = (await porchlight.ask(MINE, token=person.access_token))["me"]
     assert me["interests"] == analysis["topics"]
     steps = {step["key"]: (step["done"], step["optional"]) for step in me["onboarding"]["steps"]}
@@ -168,4 +168,4 @@ async def test_known_numbers_of_queries(porchlight: Porchlight, person: Person) 
         with porchlight.counting_queries() as statements:
             await send(porchlight, parts(operation, {"0": ["variables.image"]}, **{"0": plain()}), person=person)
         counts.append(len(statements))
-    assert counts == [16, 5]
+    assert counts == [21, 9]
