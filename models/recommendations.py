@@ -153,4 +153,4 @@ class Interaction(Model):
     class Meta:
         table = "interactions"
         unique_together = (("user", "idempotency_key"),)
-        indexes = (("user", "item"), ("item", "kind"))
+        indexes = (("user", "item"), ("user", "batch"), ("item", "kind"))

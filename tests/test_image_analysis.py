@@ -88,6 +88,21 @@ async def test_the_same_again_costs_nothing(porchlight: Porchlight, person: Pers
     assert len(set(rows)) == len(rows) == 4
 
 
+async def test_of_who_opted_out_nothing_is_kept(porchlight: Porchlight, person: Person) -> None:
+    """Nor learnt; the look is answered alike, and counted each time."""
+    say = "mutation { setPersonalization(enabled: %s) { id } }"
+    await porchlight.ask(say % "false", token=person.access_token)
+    both = [(await show(porchlight, person, plain(), "Bread"))["analysis"] for _ in range(2)]
+    assert [each["caption"] for each in both] == ["This picture tells of baking, orange, colourful and warm tones."] * 2
+    assert await used(porchlight, person) == (2, 0)
+    with porchlight.app.database.bound():
+        assert (await ImageAnalysis.all().count(), await Interest.all().count()) == (0, 0)
+    await porchlight.ask(say % "true", token=person.access_token)
+    await show(porchlight, person, plain(), "Bread")
+    with porchlight.app.database.bound():
+        assert await ImageAnalysis.all().count() == 1
+
+
 async def test_what_a_month_has_passed_over_is_forgotten(
     porchlight: Porchlight, person: Person, clock: ManualClock
 ) -> None:
@@ -187,4 +202,4 @@ async def test_known_numbers_of_queries(porchlight: Porchlight, person: Person) 
         with porchlight.counting_queries() as statements:
             await send(porchlight, parts(operation, {"0": ["variables.image"]}, **{"0": plain()}), person=person)
         counts.append(len(statements))
-    assert counts == [21, 9]
+    assert counts == [22, 9]

@@ -4,12 +4,13 @@ import asyncio
 
 import pytest
 
+from adapters.embeddings import Space
 from core.settings import Settings
 from models import AuditEvent, Interaction, InteractionKind, Interest, InterestSource, OnboardingStep
-from services.recommendations import learn
+from services.recommendations import embed_interests, learn
 from services.recommendations.profile import profile_of
 from tests.porchlight import Person, Porchlight
-from tests.test_profile import SET, event, interests, items_in, record
+from tests.test_profile import SET, Other, event, interests, items_in, record
 
 SAY = """
 mutation($enabled: Boolean!, $erase: Boolean) {
@@ -96,6 +97,26 @@ async def test_no_stops_keeping_and_using(porchlight: Porchlight) -> None:
     assert [(each.actor_id, each.data) for each in told] == [
         (person.user_id, {"enabled": False, "erased": False}), (person.user_id, {"enabled": True, "erased": False}),
     ]  # fmt: skip
+
+
+async def test_no_topic_goes_to_a_vendor_after_a_no(porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither by a statement nor by the job for another space; of who said yes, a statement's own topics alone."""
+    person, other = await porchlight.register(), await porchlight.register("grace@example.com")
+    app, statement, job = porchlight.app, Other(), Other()
+    with app.database.bound():
+        for each in (person, other):
+            await learn(app, each.user_id, [("maps", 1.0)], InterestSource.IMAGE)
+    await say(porchlight, person, enabled=False)
+    monkeypatch.setattr(type(app), "embeddings", statement)
+    await porchlight.ask(SET, {"topics": ["tea"]}, token=person.access_token)
+    assert statement.texts == []
+    await porchlight.ask(SET, {"topics": ["wine"]}, token=other.access_token)
+    assert statement.texts == ["wine"]
+    monkeypatch.undo()
+    job.space = Space("another", 2, "1")
+    with app.database.bound():
+        await embed_interests(app, job)
+    assert sorted(job.texts) == ["maps", "wine"]
 
 
 async def test_what_was_learnt_is_forgotten_on_demand(porchlight: Porchlight) -> None:

@@ -16,6 +16,7 @@ from core.settings import Settings
 from models import InteractionKind, Interest, InterestSource, InterestVector, Item, User
 from services.recommendations import embed_interests, learn
 from services.recommendations.profile import profile_of, vectors_of
+from services.recommendations.recency import recency
 from tests.clock import START
 from tests.conftest import Start
 from tests.porchlight import Person, Porchlight
@@ -68,7 +69,7 @@ async def test_deeds_show_interests_on_every_process(start: Start) -> None:
     person = await here.register()
     saved = await items_in(here, "cooking")
     assert await record(here, person, *map(event, saved)) == {"accepted": 3, "duplicates": 0, "ignored": 0}
-    total = 0.8 * sum(0.5 ** (rank / 10) for rank in range(3))
+    total = 0.8 * sum(recency(rank) for rank in range(3))
     expected = {
         "topic": "cooking", "weight": round(total / (total + 1.5), 6), "source": "BEHAVIOR", "evidence": 3,
         "corrected": False,
@@ -325,9 +326,10 @@ async def test_known_numbers_of_statements(porchlight: Porchlight) -> None:
     assert counts == {
         "first statement": 13, "statement": 10, "weight": 4, "erasure": 6, "first deed": 13, "deed": 11, "interests": 2,
     }  # fmt: skip
+    await until(lambda: app.items.ready)
     with app.database.bound(), bound_contextvars(request_id="r"), porchlight.counting_queries() as statements:
         profile = await profile_of(app, person.user_id)
-    assert len(statements) == 5
+    assert len(statements) == 4
     assert profile.personalized
     assert [(each.topic, each.source) for each in profile.interests] == [
         ("maps", "STATED"), ("cooking", "STATED"), ("photography", "BEHAVIOR"),

@@ -66,12 +66,12 @@ def test_a_refusal_stands_until_a_later_wish(done: list[Deed]) -> None:
         assert (item_id in story.refused) is (bool(against) and not any(each > max(against) for each in wanted))
 
 
-def test_weights_are_those_of_the_kind_halved_every_ten_items() -> None:
+def test_weights_are_those_of_the_kind_and_fade_by_recency() -> None:
     """The strongest kind counts, at the last moment; who looks again and again dwells, as much as opening says."""
     story = told(
         [at(0, 1, SAVE), at(5, 1, VIEW), at(4, 2, CLICK), at(3, 3, VIEW), at(2, 4, VIEW, 4), at(1, 5, VIEW, 99)]
     )
-    fading = [0.5 ** (rank / 10) for rank in range(5)]
+    fading = [recency(rank) for rank in range(5)]
     assert [(signal.item_id, signal.kind, signal.at) for signal in story.history] == [
         (1, SAVE, NOON + timedelta(hours=5)),
         (2, CLICK, NOON + timedelta(hours=4)),
@@ -131,11 +131,11 @@ def test_each_cluster_has_its_medoid() -> None:
 def test_topics_are_shown_by_two_items_and_enough_weight() -> None:
     """A category counts whole and a tag half; one item, or looks alone, show nothing; refusals speak against."""
     facts = {number: ["home-cooking", "bread", "Home Cooking"] for number in range(1, 11)} | {20: ["design", "bread"]}
-    halves = 0.5 * (0.8 + 0.4 * 0.5**0.1)
+    halves = 0.5 * (0.8 + 0.4 * recency(1))
     bread = Shown("bread", round(halves / (halves + 1.5), 6), 2)
     assert shown(told([at(1, 1, SAVE), at(0, 20, CLICK)]), facts) == {"bread": bread}
     two = told([at(1, 1, SAVE), at(0, 2, SAVE)])
-    cooking = 0.8 * (1 + 0.5**0.1)
+    cooking = 0.8 * (1 + recency(1))
     assert shown(two, facts) == {
         "home cooking": Shown("home cooking", round(cooking / (cooking + 1.5), 6), 2),
         "bread": Shown("bread", round(cooking / 2 / (cooking / 2 + 1.5), 6), 2),
@@ -176,6 +176,11 @@ def test_topics_have_one_spelling() -> None:
     }  # fmt: skip
     with pytest.raises(BadUserInput):
         cleaned(["x" * 101])
+    triple = "\N{GREEK SMALL LETTER IOTA WITH DIALYTIKA AND TONOS}"
+    assert [len(key) for key in cleaned([triple * 66])] == [198]
+    with pytest.raises(BadUserInput):
+        cleaned([triple * 67])
+    assert strongest([(triple * 100, 1.0), ("tea", 0.5)]) == {"tea": ("tea", 0.5)}
 
 
 def test_who_has_the_row() -> None:

@@ -292,6 +292,11 @@ async def test_items_are_searched_by_words(porchlight: Porchlight) -> None:
     for wrong in ("x" * 201, "a\x00", "w " * 11):
         assert await porchlight.codes(ITEMS, {"search": wrong}) == ["BAD_USER_INPUT"]
     assert await porchlight.codes(ITEMS, {"categories": ["c"] * 51}) == ["BAD_USER_INPUT"]
+    for impossible in (["a\0"], ["c" * 65], []):
+        none = (await porchlight.ask(ITEMS, {"categories": impossible}))["items"]
+        assert none == {"edges": [], "pageInfo": {**none["pageInfo"], "hasNextPage": False}}
+        some = (await porchlight.ask(ITEMS, {"categories": [*impossible, "cooking"]}))["items"]
+        assert len(some["edges"]) == 20
 
 
 async def test_recommendations_are_followed_live(start: Start) -> None:

@@ -3,8 +3,8 @@
 `migrate`, `downgrade` and `make` stand in `adapters.database.migrating`, which a normal start need not import.
 """
 
-from adapters.database.database import Database, open_database
+from adapters.database.database import Database, dialect, open_database, rows
 from adapters.database.failures import unavailable
 from adapters.database.history import pending
 
-__all__ = ["Database", "open_database", "pending", "unavailable"]
+__all__ = ["Database", "dialect", "open_database", "pending", "rows", "unavailable"]

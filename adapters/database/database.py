@@ -107,20 +107,31 @@ class Database:
         Placeholders are `$1`, `$2`, … on both databases. SQLite knows no dates or booleans: it gives text and integers.
         """
         with self.bound():
-            return await get_connection("default").execute_query_dict(self._spoken(sql), list(values))
+            return await rows(sql, values)
 
     async def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
         """How many rows a raw INSERT, UPDATE or DELETE changed, cascades not counted. Placeholders as in `rows`."""
         with self.bound():
-            return await cast("Reporting", get_connection("default")).affected(self._spoken(sql), list(values))
-
-    def _spoken(self, sql: str) -> str:
-        return re.sub(r"\$(\d+)", r"?\1", sql) if self.dialect == "sqlite" else sql
+            return await cast("Reporting", get_connection("default")).affected(_spoken(sql), list(values))
 
 
 def open_database(url: str, *, pool_size: int = POOL_SIZE) -> Database:
     """The database of a URL (see `addresses.parse`), still to be opened. A wrong URL is a ValueError."""
     return Database(url, pool_size=pool_size)
+
+
+def dialect() -> Dialect:
+    """The dialect of the database that the models use in the current task."""
+    return cast("Dialect", get_connection("default").capabilities.dialect)
+
+
+async def rows(sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    """What a raw statement returns from the database that the models use in the current task, as `Database.rows`."""
+    return await get_connection("default").execute_query_dict(_spoken(sql), list(values))
+
+
+def _spoken(sql: str) -> str:
+    return re.sub(r"\$(\d+)", r"?\1", sql) if dialect() == "sqlite" else sql
 
 
 @contextmanager

@@ -43,7 +43,8 @@ SELECT 1 FROM items WHERE retired_at IS NULL AND NOT EXISTS (
 ) LIMIT 1
 """
 _LACKS_INTERESTS = """
-SELECT 1 FROM interests WHERE erased_at IS NULL AND NOT EXISTS (
+SELECT 1 FROM interests JOIN users ON users.id = interests.user_id
+WHERE erased_at IS NULL AND users.personalization AND NOT EXISTS (
   SELECT 1 FROM interest_vectors WHERE interest_id = interests.id AND model = $1 AND version = $2 AND dimension = $3
 ) LIMIT 1
 """

@@ -64,6 +64,7 @@ class Analysis:
 async def analyze(app: App, user: User, raw: bytes, caption: str | None) -> Analysis:
     """Look at an image of the user's, within 10 s. The same one again, with the same caption, costs nothing.
 
+    Of who has opted out neither what was seen is kept nor anything learnt: each look is a new one, and costs.
     Raises InvalidImage, UsageLimitReached, BadUserInput, Unavailable; Unauthenticated when the account has been deleted
     meanwhile.
     """

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapters.vision import Seen
 from models.images import ImageAnalysis
+from services.recommendations.profile.held import hold
 
 if TYPE_CHECKING:
     from services.app import App
@@ -36,7 +37,12 @@ async def find(app: App, user_id: int, fingerprint: str) -> Seen | None:
 
 
 async def keep(app: App, user_id: int, fingerprint: str, seen: Seen) -> bool:
-    """Write down what was seen, inside the caller's transaction; false when it is known already."""
+    """Write down what was seen, inside the caller's transaction; false when it is known already.
+
+    Of who has opted out nothing is written down, so that each look is new. Raises Unauthenticated for who has gone.
+    """
+    if not (await hold(user_id)).personalization:
+        return True
     tags, now = json.dumps(seen.tags), app.clock.now()
     values = [user_id, fingerprint, seen.model, seen.prompt_version, tags, seen.confidence, now]
     return bool(await app.database.rows(_INSERT, values))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LONGEST_SEARCH = 200
 MOST_WORDS = 10
 MOST_CATEGORIES = 50
+LONGEST_CATEGORY = 64
 
 
 async def item(app: App, item_id: int) -> Item | None:
@@ -29,14 +30,20 @@ async def item(app: App, item_id: int) -> Item | None:
 
 
 async def items(app: App, page: Page, *, search: str | None, categories: Sequence[str] | None) -> Rows[Item]:
-    """Items in the catalogue's order; with `search`, those that hold every word of it. Raises BadUserInput."""
+    """Items in the catalogue's order; with `search`, those that hold every word of it. Raises BadUserInput.
+
+    What can be no category matches nothing.
+    """
     query = _available(app)
     for word in _words(search or ""):
         query = query.filter(search__contains=word)
     if categories is not None:
         if len(categories) > MOST_CATEGORIES:
             raise BadUserInput(f"There are at most {MOST_CATEGORIES} categories.")
-        query = query.filter(category__in=list(categories))
+        possible = [each for each in categories if len(each) <= LONGEST_CATEGORY and each.isprintable()]
+        if not possible:
+            return cut([], page)
+        query = query.filter(category__in=possible)
     if page.after:
         query = query.filter(position__gt=int(page.after[0]))
     if page.before:

@@ -32,11 +32,12 @@ async def interests_of(user_id: int) -> list[Interest]:
 async def set_interests(app: App, user_id: int, topics: Sequence[str]) -> list[Interest]:
     """Replace what the user stated, and nothing else. A topic is a category of the catalogue, or any words.
 
-    A weight that the user has chosen stays. What was erased is an interest again. Raises BadUserInput.
+    A weight that the user has chosen stays. What was erased is an interest again. Of who has opted out nothing is given
+    to the embeddings, and of others what is stated now alone. Raises BadUserInput.
     """
     wanted, known, now = cleaned(topics), await categories(), app.clock.now()
     async with app.database.transaction():
-        await hold(user_id)
+        user = await hold(user_id)
         held = {key: row for key, row in (await rows_of(user_id)).items() if row.erased_at is None}
         gone = [row.id for key, row in held.items() if row.source is InterestSource.STATED and key not in wanted]
         await Interest.filter(id__in=gone).delete()
@@ -57,7 +58,8 @@ async def set_interests(app: App, user_id: int, topics: Sequence[str]) -> list[I
         if rows:
             await onboarding.done(app, user_id, onboarding.CHOOSE_INTERESTS)
     found = await interests_of(user_id)
-    await vectors_of(app, found, deadline=EMBED_WITHIN)
+    if user.personalization:
+        await vectors_of(app, [row for row in found if row.topic_key in wanted], deadline=EMBED_WITHIN)
     await app.recommendations_changed.publish(str(user_id))
     return found
 

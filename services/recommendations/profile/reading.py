@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tortoise.functions import Count, Max
-
+from adapters.database import dialect, rows
 from core.errors import Unauthenticated
 from models.accounts import User
-from models.recommendations import Interaction, Interest, Item, ItemVector
+from models.recommendations import InteractionKind, Interest, Item, ItemVector
 from services.recommendations.profile.clusters import CLUSTERED, medoids
-from services.recommendations.profile.signals import Deed, Story, told
+from services.recommendations.profile.signals import DISLIKED, HISTORY, WANTED, Deed, Past, Story, told
 from services.recommendations.profile.topics import key_of
 
 if TYPE_CHECKING:
@@ -22,6 +22,32 @@ if TYPE_CHECKING:
 
     from services.app import App
     from services.recommendations.profile.signals import Signal
+
+
+_DEEDS = """
+WITH items AS (
+    SELECT item_id,
+        MAX(CASE WHEN kind IN ({disliked}) THEN occurred_at END) AS against,
+        MAX(CASE WHEN kind IN ({wanted}) THEN occurred_at END) AS wanted,
+        MAX(CASE WHEN kind NOT IN ({disliked}) THEN occurred_at END) AS liked,
+        MAX(CASE WHEN kind = '{complete}' THEN 1 ELSE 0 END) AS finished
+    FROM interactions WHERE user_id = $1 GROUP BY item_id
+), judged AS (
+    SELECT item_id, against, liked, finished,
+        CASE WHEN against IS NOT NULL AND (wanted IS NULL OR against >= wanted) THEN 1 ELSE 0 END AS refused
+    FROM items
+), placed AS (
+    SELECT item_id, ROW_NUMBER() OVER (
+        PARTITION BY refused ORDER BY CASE WHEN refused = 1 THEN against ELSE liked END DESC, item_id DESC
+    ) AS place FROM judged
+)
+SELECT item_id, kind, MAX(occurred_at) AS at, COUNT(*) AS times, NULL AS ids FROM interactions
+WHERE user_id = $1 AND item_id IN (SELECT item_id FROM placed WHERE place <= {history}) GROUP BY item_id, kind
+UNION ALL SELECT NULL, 'met', NULL, NULL, {join}(CAST(item_id AS TEXT), ',') FROM judged
+UNION ALL SELECT NULL, 'refused', NULL, NULL, {join}(CAST(item_id AS TEXT), ',') FROM judged WHERE refused = 1
+UNION ALL SELECT NULL, 'finished', NULL, NULL, {join}(CAST(item_id AS TEXT), ',') FROM judged WHERE finished = 1
+"""
+"""Which items are the newest is decided as `told` does. Ids come as one text: a row for each took 20 times as long."""
 
 
 @dataclass(frozen=True)
@@ -94,15 +120,40 @@ async def told_of(user_id: int) -> Told:
     return Told(personalized, epoch, story)
 
 
-async def deeds_of(user_id: int) -> list[Deed]:
-    """What the user did, by item and kind: one statement, however much it was."""
-    found: Any = (
-        await Interaction.filter(user_id=user_id)
-        .group_by("item_id", "kind")
-        .annotate(at=Max("occurred_at"), times=Count("id"))
-        .values("item_id", "kind", "at", "times")
+async def deeds_of(user_id: int) -> Past:
+    """What the user did: one statement, and however much it was, few rows."""
+    found = await rows(_deeds(), [user_id])
+    newest = tuple(
+        Deed(row["item_id"], InteractionKind(row["kind"]), _moment(row["at"]), row["times"])
+        for row in found
+        if row["item_id"] is not None
     )
-    return [Deed(**row) for row in found]
+    ids = {
+        row["kind"]: frozenset(map(int, row["ids"].split(","))) if row["ids"] else frozenset[int]()
+        for row in found
+        if row["item_id"] is None
+    }
+    return Past(newest, **ids)
+
+
+def _deeds() -> str:
+    """The statement, in the words of the database that is open."""
+    return _DEEDS.format(
+        join="group_concat" if dialect() == "sqlite" else "string_agg",
+        disliked=_quoted(DISLIKED),
+        wanted=_quoted(WANTED),
+        complete=InteractionKind.COMPLETE.value,
+        history=HISTORY,
+    )
+
+
+def _quoted(kinds: Collection[InteractionKind]) -> str:
+    return ", ".join(sorted(f"'{kind.value}'" for kind in kinds))
+
+
+def _moment(stored: datetime | str) -> datetime:
+    """A moment as a raw statement gives it: SQLite knows no dates."""
+    return datetime.fromisoformat(stored) if isinstance(stored, str) else stored
 
 
 async def facts_of(item_ids: Collection[int]) -> dict[int, list[str]]:

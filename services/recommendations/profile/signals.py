@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from models.recommendations import InteractionKind
 from services.recommendations.recency import recency
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
 HISTORY = 200
@@ -42,6 +42,22 @@ class Deed:
     times: int
 
 
+@dataclass(frozen=True)
+class Past:
+    """All that somebody did, so far as it matters: whole deeds for the newest items alone, of all others their ids.
+
+    `newest` has every deed with the `HISTORY` items that were liked last, and with as many that were refused last.
+    """
+
+    newest: tuple[Deed, ...]
+    met: frozenset[int]
+    refused: frozenset[int]
+    finished: frozenset[int]
+
+    def __iter__(self) -> Iterator[Deed]:
+        return iter(self.newest)
+
+
 @dataclass(frozen=True, slots=True)
 class Signal:
     """What somebody's deeds say of one item: the strongest kind, the last moment, and a weight that fades by rank."""
@@ -63,10 +79,11 @@ class Story:
     finished: frozenset[int]
 
 
-def told(deeds: Iterable[Deed]) -> Story:
+def told(deeds: Iterable[Deed] | Past) -> Story:
     """The story of these deeds, in whatever order they come: only their moments count.
 
-    A refusal stands until the item is saved or completed later; while it stands, nothing speaks for the item.
+    A refusal stands until the item is saved or completed later; while it stands, nothing speaks for the item. A `Past`
+    tells the story of all its deeds.
     """
     items: dict[int, list[Deed]] = defaultdict(list)
     for deed in deeds:
@@ -83,7 +100,10 @@ def told(deeds: Iterable[Deed]) -> Story:
     finished = frozenset(
         item_id for item_id, of_item in items.items() if any(deed.kind is InteractionKind.COMPLETE for deed in of_item)
     )
-    return Story(_faded(liked), _faded(disliked), frozenset(items), refused, finished)
+    story = Story(_faded(liked), _faded(disliked), frozenset(items), refused, finished)
+    if isinstance(deeds, Past):
+        return replace(story, met=deeds.met, refused=deeds.refused, finished=deeds.finished)
+    return story
 
 
 def _signal(item_id: int, deeds: list[Deed]) -> Signal:

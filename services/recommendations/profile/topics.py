@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 MAX_TOPICS = 20
 """Topics of one source that a person has at most."""
 LONGEST_TOPIC = 100
+LONGEST_KEY = 200
+"""What a row holds of a key. Without case some letters are three: only of such topics is a key longer than this."""
 
 
 def cleaned(topics: Sequence[str]) -> dict[str, str]:
@@ -28,15 +30,17 @@ def cleaned(topics: Sequence[str]) -> dict[str, str]:
     for topic in topics:
         text = spelled(topic)
         if text is None:
-            raise BadUserInput(f"A topic has from 1 to {LONGEST_TOPIC} characters, all of them printable.")
+            lengths = f"from 1 to {LONGEST_TOPIC} characters, at most {LONGEST_KEY} without case"
+            raise BadUserInput(f"A topic has {lengths}, all of them printable.")
         found.setdefault(key_of(text), text)
     return found
 
 
 def spelled(topic: str) -> str | None:
-    """A topic in NFKC with single spaces; None when it is empty, too long or not printable."""
+    """A topic in NFKC with single spaces; None when it is empty, unprintable, or too long, also without case."""
     text = " ".join(unicodedata.normalize("NFKC", topic[: LONGEST_TOPIC * 4]).split())
-    return text if text and len(text) <= LONGEST_TOPIC and text.isprintable() else None
+    fits = len(text) <= LONGEST_TOPIC and len(key_of(text)) <= LONGEST_KEY
+    return text if text and fits and text.isprintable() else None
 
 
 def key_of(topic: str) -> str:

@@ -62,13 +62,15 @@ async def vectors_of(
 async def embed_interests(_: App, embeddings: Embeddings) -> None:
     """Make the vectors that are missing in the space of these embeddings, a batch at a time. Raises Unavailable.
 
-    It may be cut off and called again: it goes on where it was. What is stated meanwhile is embedded too, if it comes
-    after the place that has been reached; the rest is left to readers, and to the next call.
+    Nothing of who has opted out is given to them. It may be cut off and called again: it goes on where it was. What is
+    stated meanwhile is embedded too, if it comes after the place that has been reached; the rest is left to
+    readers, and to the next call.
     """
     space, after, made = embeddings.space, 0, 0
     while True:
         there = InterestVector.filter(model=space.model, version=space.version).only("interest_id")
-        missing = Interest.filter(id__gt=after, erased_at=None).exclude(id__in=Subquery(there))
+        used = Interest.filter(id__gt=after, erased_at=None, user__personalization=True)
+        missing = used.exclude(id__in=Subquery(there))
         batch = await missing.order_by("id").limit(BATCH)
         if not batch:
             break
