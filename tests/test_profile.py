@@ -293,7 +293,7 @@ async def test_each_change_is_told_live(start: Start) -> None:
 
 
 async def test_strangers_and_the_gone_have_no_profile(porchlight: Porchlight) -> None:
-    """Nobody edits without a token, nothing is learnt of an account that has been deleted."""
+    """Nobody edits without a token, nothing is learnt or known of an account that has been deleted."""
     person, app = await porchlight.register(), porchlight.app
     assert await porchlight.codes(WEIGH, {"t": "a", "w": 1}) == ["UNAUTHENTICATED"]
     assert await porchlight.codes(REMOVE, {"t": "a"}) == ["UNAUTHENTICATED"]
@@ -301,8 +301,8 @@ async def test_strangers_and_the_gone_have_no_profile(porchlight: Porchlight) ->
         await User.filter(id=person.user_id).delete()
         with pytest.raises(Unauthenticated):
             await learn(app, person.user_id, [("a", 1.0)], InterestSource.INTENT)
-        profile = await profile_of(app, person.user_id)
-    assert (profile.personalized, profile.interests, profile.met) == (False, (), frozenset())
+        with pytest.raises(Unauthenticated):
+            await profile_of(app, person.user_id)
 
 
 async def test_known_numbers_of_statements(porchlight: Porchlight) -> None:
