@@ -128,7 +128,7 @@ def test_only_what_is_allowed_is_told() -> None:
 async def test_openai_is_asked_for_tags_alone(vision: Vision, vendor: OpenAIService) -> None:
     """First whether the picture is harmless, then in an enum of the vocabulary, with nothing of the file but pixels."""
     seen = await vision.look(PICTURE, "Bread", safety_identifier="hashed")
-    assert seen == Seen((("baking", 0.9),), 0.8, MODEL, "1.1", 120)
+    assert seen == Seen((("baking", 0.9),), 0.8, MODEL, "1.1", 120, 20)
     moderated, asked = (each["body"] for each in vendor.asked)
     assert [part["type"] for part in moderated["input"]] == ["image_url", "text"]
     assert (asked["store"], asked["safety_identifier"], asked["model"]) == (False, "hashed", MODEL)
