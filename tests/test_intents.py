@@ -178,7 +178,8 @@ async def test_items_are_near_to_what_was_said(porchlight: Porchlight) -> None:
     with porchlight.counting_queries() as statements:
         left = await near(porchlight, text, ada, first=3)
     assert len(statements) == 7
-    assert keys(left) == [keys(whole)[1], *keys(whole)[3:5]]
+    assert keys(left)[:2] == [keys(whole)[1], keys(whole)[3]]
+    assert len(left["edges"]) == 3
     assert await near(porchlight, "delete my account") is None
     assert await porchlight.codes(ITEMS, {"text": text, "first": 0}) == ["BAD_USER_INPUT"]
 
