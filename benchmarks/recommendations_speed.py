@@ -1,8 +1,8 @@
 """How fast 100,000 items are recommended: `python -m benchmarks.recommendations_speed [items] [requests a second]`.
 
-The real program in one process on SQLite and the embedded index, over HTTP, with a catalogue, people and a model of the
-crowd that are made up. Requests come at their times, whatever the server does. First each is of somebody new, with
-vectors that nobody shares: the worst there is. Then they come back, and then they page on.
+The real program in one process on SQLite and the embedded index, over HTTP, with a catalogue, people and a model of
+the crowd that are made up. Requests come at their times, whatever the server does. First each is of somebody new, with
+a history that nobody shares and topics of a list of some dozen. Then they come back, and then they page on.
 """
 
 import asyncio

@@ -149,7 +149,7 @@ async def _interests(
             model=space.model,
             dimension=space.dimension,
             version=space.version,
-            vector=_near(directions[row.topic], random),
+            vector=_unit(directions[row.topic]),  # the same words have the same vector
         )
         for row in await Interest.all().order_by("id")
     ]
@@ -178,4 +178,8 @@ async def _refusals(app: App, random: np.random.Generator, users: list[User], it
 def _near(direction: NDArray[Any], random: np.random.Generator) -> bytes:
     """A unit vector not far from `direction`, as rows keep it."""
     vector = NEARNESS * direction + (1 - NEARNESS) * random.standard_normal(len(direction))
+    return _unit(vector)
+
+
+def _unit(vector: NDArray[Any]) -> bytes:
     return (vector / np.linalg.norm(vector)).astype(np.float32).tobytes()

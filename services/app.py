@@ -253,6 +253,7 @@ async def _follow(app: App, stack: AsyncExitStack) -> None:
         signals.open()
         stack.callback(signals.close)
     app.spaces.prepare = app.items.prepare
+    stack.push_async_callback(app.nearby.close)
     for followed in (app.items, app.collaborative):
         stack.push_async_callback(followed.close)
         await followed.open()

@@ -16,7 +16,7 @@ Flags: TypeAlias = NDArray[np.bool_]
 Places: TypeAlias = NDArray[np.intp]
 
 CHUNK = 256  # vectors that are made ready at a time, so that little is copied
-BLOCK = 2**19  # numbers of the matrix that meet every query while they lie in the processor's cache
+BLOCK = 2**23  # numbers of the matrix that one call reads: each call waits for the interpreter, which others keep busy
 SPARSE = 4  # of that many rows one or fewer: gathering them is faster than multiplying all
 
 

@@ -6,11 +6,14 @@ filters, deep enough that they seldom leave too little; where they do, the store
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING
+
+from core.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +37,11 @@ STALE_FOR = 60.0
 """Real seconds, when it has changed meanwhile: what is gone is filtered out, and what is new has its own ranking."""
 LARGE = 5_000
 """Items from which on searching is so dear that what is stale serves."""
+COMPARED = 100_000
+"""Vectors that one request may have compared for what is not remembered: all of 100,000 for one query, which takes 7 ms
+of a processor. The others are looked up by the requests that follow."""
+AT_ONCE = 4
+"""Searches of a large catalogue that are under way at a time. One more would only make all of them late."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,11 @@ class Nearby:
     def __init__(self) -> None:
         self._held: OrderedDict[bytes, tuple[float, int, Near]] = OrderedDict()
         self._space: Space | None = None
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """Wait for searches that nobody waits for any more."""
+        await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def of(
         self,
@@ -62,15 +75,19 @@ class Nearby:
     ) -> list[Near]:
         """For each query at most `CANDIDATES` items that are allowed. At most two calls of the store.
 
-        Raises Unavailable. The caller sets the deadline.
+        Of a large catalogue only the first queries are searched for now: what is found is remembered, so that the same
+        ones cost nothing the next time. Until then the others find nothing. Raises Unavailable. The caller sets the
+        deadline; a search that takes longer is brought to its end all the same, and remembered.
         """
         stale_for = STALE_FOR if len(shelf.ids) > LARGE else 0.0
-        found = await self._unfiltered(vectors, space, version, queries, stale_for)
-        near = [_kept(each, shelf, allowed) for each in found]
+        most = max(1, COMPARED // max(1, len(shelf.ids)))
+        found = await self._unfiltered(vectors, space, version, queries, stale_for, most)
+        near = [_kept(each or _near(()), shelf, allowed) for each in found]
         enough = min(CANDIDATES, int(allowed.sum()))
         # A catalogue that is no longer than an answer was told whole. How much was told says nothing: stores leave out
         # what they know to be stale.
-        short = [number for number, each in enumerate(near) if len(shelf.ids) > DEPTH and len(each.ids) < enough]
+        short = [number for number, each in enumerate(near) if found[number] and len(each.ids) < enough]
+        short = short if len(shelf.ids) > DEPTH else []
         if short:
             told = await _filtered(vectors, space, queries[short], shelf, allowed)
             for number, each in zip(short, told, strict=True):
@@ -78,21 +95,39 @@ class Nearby:
         return near
 
     async def _unfiltered(
-        self, vectors: Vectors, space: Space, version: int, queries: NDArray[np.float32], stale_for: float
-    ) -> list[Near]:
+        self, vectors: Vectors, space: Space, version: int, queries: NDArray[np.float32], stale_for: float, most: int
+    ) -> list[Near | None]:
         if self._space != space:
             self._held.clear()
             self._space = space
         names = [hashlib.blake2b(query.tobytes(), digest_size=16).digest() for query in queries]
         found = {name: near for name in names if (near := self._recall(name, version, stale_for))}
-        missing = [number for number, name in enumerate(names) if name not in found]
+        missing = {name: number for number, name in enumerate(names) if name not in found}
         if missing:
-            told = await vectors.search(space, queries[missing], limit=DEPTH)
-            for number, neighbours in zip(missing, told, strict=True):
-                found[names[number]] = near = _near(neighbours)
-                if self._space == space:
-                    self._keep(names[number], version, near)
-        return [found[name] for name in names]
+            if most < len(queries) and len(self._under_way) >= AT_ONCE:
+                raise Unavailable
+            sought = dict(list(missing.items())[:most])
+            task = asyncio.create_task(self._search(vectors, space, version, queries, sought, found))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+            await asyncio.shield(task)
+        return [found.get(name) for name in names]
+
+    async def _search(
+        self,
+        vectors: Vectors,
+        space: Space,
+        version: int,
+        queries: NDArray[np.float32],
+        sought: dict[bytes, int],
+        found: dict[bytes, Near],
+    ) -> None:
+        """Put what is near to the queries that are sought for into `found`, and remember it."""
+        told = await vectors.search(space, queries[list(sought.values())], limit=DEPTH)
+        for name, neighbours in zip(sought, told, strict=True):
+            found[name] = near = _near(neighbours)
+            if self._space == space:
+                self._keep(name, version, near)
 
     def _recall(self, name: bytes, version: int, stale_for: float) -> Near | None:
         at, seen, near = self._held.get(name, (0.0, version, None))
