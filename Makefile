@@ -57,7 +57,7 @@ serve: runtime ## Start Porchlight on http://localhost:8000, with everything emb
 	@$(PY) server.py
 
 test: development ## Run all tests and the coverage gate; ARGS="-k trials" goes to pytest, without the gate.
-	$(PY) -m pytest -n 2 $(if $(strip $(ARGS)),$(ARGS),--cov --cov-report=term)
+	$(PY) -m pytest -n 3 $(if $(strip $(ARGS)),$(ARGS),--cov --cov-report=term)
 
 test-browser: chromium development browser graphiql ## Drive GraphiQL in headless Chromium; ARGS goes to pytest.
 	$(PY) -m pytest tests/browser $(ARGS)

@@ -182,4 +182,5 @@ def _near(direction: NDArray[Any], random: np.random.Generator) -> bytes:
 
 
 def _unit(vector: NDArray[Any]) -> bytes:
-    return (vector / np.linalg.norm(vector)).astype(np.float32).tobytes()
+    direction: bytes = (vector / np.linalg.norm(vector)).astype(np.float32).tobytes()
+    return direction
