@@ -61,7 +61,9 @@ class Nearby:
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
-        """Wait for searches that nobody waits for any more."""
+        """End searches that nobody waits for any more."""
+        for task in self._under_way:
+            task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def of(
