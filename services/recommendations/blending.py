@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-POPULAR_UNTIL = 50
+POPULAR_UNTIL = 30
 """Items met from which on popularity adds nothing."""
 ALIKE_UNTIL = 20
 """Items met from which on EASE ranks alone; before, likeness of two items, which needs less to go by, helps it."""
