@@ -183,8 +183,9 @@ def test_the_weights_follow_the_evidence() -> None:
     """Interests lead while they are all there is; what others did leads from the first item on; popularity fades."""
     assert weights(0, 0) == Weights(interests=0.0, medoids=0.0, collaborative=0.0, popular=1.0, fresh=0.05)
     assert weights(0, 3) == Weights(interests=1.0, medoids=0.0, collaborative=0.0, popular=0.25, fresh=0.05)
-    assert weights(1, 3) == Weights(interests=0.1, medoids=0.1, collaborative=1.0, popular=0.75 * (1 - 1 / 30), fresh=0.05)
-    assert weights(10, 0) == Weights(interests=0.0, medoids=0.1, collaborative=1.0, popular=0.75 * (1 / 10 - 1 / 30), fresh=0.05)
+    one, ten = 0.75 * (1 - 1 / 30), 0.75 * (1 / 10 - 1 / 30)
+    assert weights(1, 3) == Weights(interests=0.1, medoids=0.1, collaborative=1.0, popular=one, fresh=0.05)
+    assert weights(10, 0) == Weights(interests=0.0, medoids=0.1, collaborative=1.0, popular=ten, fresh=0.05)
     assert [alike(0), alike(10), alike(20), alike(99)] == [1.0, 0.5, 0.0, 0.0]
     assert weights(30, 0).popular == weights(500, 0).popular == 0.0
 
