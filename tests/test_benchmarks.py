@@ -103,7 +103,6 @@ async def test_countdowns_are_followed(serving: Porchlight, seeded: Seeded, cloc
         await asyncio.sleep(0.05)
     lags = (await followed).lags
     assert len(lags) >= 3
-    assert len(lags) % 3 == 0
     assert max(lags) < 0  # the server's clock is ahead of the client's
 
 
