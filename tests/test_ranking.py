@@ -170,13 +170,17 @@ async def test_without_vectors_the_crowd_serves(troubled: tuple[Porchlight, Trou
     loop = asyncio.get_running_loop()
     began = loop.time()
     found = await feed(porchlight, person.access_token, first=5)
-    assert loop.time() - began < 3, "a store that never answers is left after 0.3 seconds"
+    assert loop.time() - began < 3, "a store that never answers is left at the deadline"
     assert (found["strategy"], found["degraded"], found["degradedReason"]) == ("popular", True, VECTORS_LATE)
     assert ids(found)[:3] == [encode_id("Item", item_id) for item_id in popular[:3]]
     later = await feed(porchlight, person.access_token, first=5, after=found["pageInfo"]["endCursor"])
     assert (later["strategy"], later["degraded"], len(later["edges"])) == ("popular", True, 5)
     vectors.trouble = ""
-    assert (await feed(porchlight, person.access_token))["degraded"] is False
+
+    async def whole() -> bool:
+        return not (await feed(porchlight, person.access_token))["degraded"]
+
+    await until(whole)
 
 
 async def test_what_the_store_still_has_of_the_gone_is_dropped(troubled: tuple[Porchlight, Troubled]) -> None:
