@@ -13,6 +13,7 @@ import structlog
 from adapters.embeddings import Space, open_embeddings
 from adapters.embeddings.port import DEADLINE
 from core.errors import Unavailable
+from core.tasks import ended
 from models.embedding_spaces import EmbeddingProcess, EmbeddingSpace, ServingSpace
 
 if TYPE_CHECKING:
@@ -118,10 +119,7 @@ class SpaceKeeper:
     async def close(self) -> None:
         """Stop following, and close what was opened here besides the configured embeddings, which are the caller's."""
         self._unsubscribe()
-        if self._task:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await ended(self._task)
         with self._database.bound(), suppress(Exception):
             async with asyncio.timeout(LOOK_WITHIN):
                 await EmbeddingProcess.filter(name=self._name).delete()

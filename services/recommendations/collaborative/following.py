@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from core.tasks import ended
 from models.collaborative import CollaborativeModel
 
 if TYPE_CHECKING:
@@ -67,10 +68,7 @@ class Collaborative:
     async def close(self) -> None:
         """Stop following."""
         self._unsubscribe()
-        if self._task:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await ended(self._task)
 
     async def load(self) -> None:
         """Read the newest model, unless it is the one that serves. What cannot be read is logged once and passed by."""
