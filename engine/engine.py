@@ -7,6 +7,7 @@ from typing import Any
 
 from graphql import DocumentNode, ExecutionResult, GraphQLSchema
 from graphql.execution import Executor, get_variable_values
+from graphql.execution.incremental.incremental_executor import IncrementalExecutor
 from strawberry.execution.is_awaitable import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
@@ -34,7 +35,7 @@ class Engine:
     ) -> None:
         strawberry = getattr(schema, "_strawberry_schema", None)
         self._schema = schema
-        self._executor_class = executor_class or (StrawberryGraphQLCoreExecutionContext if strawberry else Executor)
+        self._executor_class = executor_class or (StrawberryGraphQLCoreExecutionContext if strawberry else IncrementalExecutor)
         self._extended = issubclass(self._executor_class, StrawberryGraphQLCoreExecutionContext)
         self._plans = plans
         self._threshold = threshold

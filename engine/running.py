@@ -6,12 +6,14 @@ methods, and wherever these come to an object whose selection is compiled, they 
 
 from collections.abc import Awaitable, Callable, Iterator
 from functools import cache
+from inspect import getattr_static
 from typing import Any
 
 from graphql import ExecutionResult, GraphQLError, GraphQLObjectType, GraphQLResolveInfo, GraphQLResolveInfoHelpers
 from graphql.execution import Executor, get_argument_values
 from graphql.execution.collect_fields import FieldDetailsList
 from graphql.execution.executor import CollectedErrors, collect_iterator_awaitables, default_field_resolver
+from graphql.execution.incremental.incremental_executor import IncrementalExecutor
 from graphql.pyutils import Path, gather_with_cancel
 from strawberry.types.cast import get_strawberry_type_cast
 
@@ -19,8 +21,9 @@ from engine.errors import Unsupported
 from engine.fields import Complete, Selected
 
 Late = dict[str, Awaitable[Any]]
-CHANGEABLE = {"__init__", "build_resolve_info", "async_helpers", "build_per_event_executor"}
-"""What an executor class may have of its own; another's would not be asked by the generated code."""
+CHANGEABLE = {"build_resolve_info", "async_helpers", "build_per_event_executor"}
+"""What an executor class may do in its own way; the generated code would not ask it for the rest."""
+EXECUTES = {name for name, value in vars(Executor).items() if callable(value) and not name.startswith("__")} - CHANGEABLE
 
 
 def path_of(path: Any) -> Path | None:
@@ -214,9 +217,6 @@ async def gathered_items(done: list[Any], late: list[int]) -> list[Any]:
 @cache
 def run_class(executor_class: type[Executor[Any]]) -> type[Run]:
     """Runs that are executors of this class. Raises Unsupported for one that executes otherwise."""
-    for base in executor_class.__mro__:
-        if issubclass(base, Executor) and base is not Executor:
-            own = {name for name in vars(base) if hasattr(Executor, name) and name not in vars(object)}
-            if own - CHANGEABLE - {"__module__", "__doc__"}:
-                raise Unsupported("executor")
+    if any(getattr_static(executor_class, name) is not getattr_static(IncrementalExecutor, name) for name in EXECUTES):
+        raise Unsupported("executor")
     return type("Run", (Run, executor_class), {})
