@@ -7,7 +7,8 @@ from keyword import iskeyword
 from graphql import FieldNode, GraphQLField
 from graphql.execution.values import get_argument_values
 
-from engine.inputs.literals import Literals, Refused
+from engine.inputs.defaults import Refused
+from engine.inputs.literals import Literals
 from engine.inputs.names import Names
 
 

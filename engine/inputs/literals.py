@@ -4,7 +4,6 @@ from typing import Any
 
 from graphql import (
     GraphQLEnumType,
-    GraphQLError,
     GraphQLInputObjectType,
     GraphQLInputType,
     GraphQLList,
@@ -23,9 +22,10 @@ from graphql.type.scalars import (
     parse_int_literal,
     parse_string_literal,
 )
-from graphql.utilities.coerce_input_value import coerce_default_value, coerce_input_literal
+from graphql.utilities.coerce_input_value import coerce_input_literal
 from strawberry.schema.schema_converter import CustomGraphQLEnumType
 
+from engine.inputs.defaults import Refused, default_of
 from engine.inputs.names import Names
 
 # Literals of these are coerced once: what they give depends on the literal alone and cannot be changed.
@@ -34,10 +34,6 @@ PURE_ENUMS = (GraphQLEnumType.coerce_input_literal, CustomGraphQLEnumType.coerce
 
 # Beyond so many nodes a literal is coerced by graphql-core for each request: generated code stays small.
 NODES = 64
-
-
-class Refused(Exception):
-    """The literal does not fit, or its code would not be sure: graphql-core is asked for each request."""
 
 
 class Literals:
@@ -90,10 +86,7 @@ class Literals:
 
     def _default(self, field: Any) -> str | None:
         """The default of an argument or field: one object for all requests, as graphql-core's. None without one."""
-        try:
-            value = coerce_default_value(field)
-        except (TypeError, GraphQLError) as error:
-            raise Refused from error
+        value = default_of(field)
         return None if value is Undefined else self._constant(value)
 
     def _local(self) -> str:

@@ -6,7 +6,6 @@ from typing import Any, cast
 
 from graphql import (
     GraphQLEnumType,
-    GraphQLError,
     GraphQLInputField,
     GraphQLInputObjectType,
     GraphQLInputType,
@@ -17,9 +16,9 @@ from graphql import (
 from graphql.language.parser import MAX_NESTING_DEPTH
 from graphql.type import GraphQLLeafType, is_required_input_field
 from graphql.type.scalars import coerce_boolean, coerce_float, coerce_id, coerce_int, coerce_string
-from graphql.utilities.coerce_input_value import coerce_default_value
 from strawberry.schema.schema_converter import CustomGraphQLEnumType
 
+from engine.inputs.defaults import Refused, default_of
 from engine.inputs.names import Constants
 
 # Conditions under which a built-in scalar gives the very value back, of a name {0} in the generated code.
@@ -175,8 +174,8 @@ class ValueReaders:
     def _default(self, field: GraphQLInputField, out: str) -> list[str]:
         """Lines for a field that is left out. Defaults of fields are one object for all requests, as graphql-core's."""
         try:
-            default = coerce_default_value(field)
-        except (TypeError, GraphQLError):
+            default = default_of(field)
+        except Refused:
             return ["  raise Unsure"]
         if default is Undefined:
             return []

@@ -20,7 +20,8 @@ from graphql.execution.values import (
 )
 from graphql.utilities.coerce_input_value import coerce_input_literal
 
-from engine.inputs.literals import Literals, Refused
+from engine.inputs.defaults import Refused
+from engine.inputs.literals import Literals
 from engine.inputs.values import ValueReaders, may_be_too_deep
 
 VariablesReader = Callable[[dict[str, Any]], VariableValues | list[GraphQLError]]
