@@ -1,14 +1,13 @@
 """Arguments of a field as code: what graphql-core's `get_argument_values` gives, in the same order of keys."""
 
 from dataclasses import dataclass
-from itertools import starmap
 from keyword import iskeyword
 
 from graphql import FieldNode, GraphQLField
 from graphql.execution.values import get_argument_values
 
 from engine.inputs.defaults import Refused
-from engine.inputs.literals import Literals
+from engine.inputs.literals import Literals, Scope
 from engine.inputs.names import Names
 
 
@@ -25,35 +24,38 @@ class Argument:
 class ArgumentsSource:
     """How generated code passes the arguments of a field.
 
-    The code sees `variables`, the coerced values by name, and `variable_values`. `lines` run first, `keywords` stand in
-    the call: `resolve(source, info{keywords})`. Both may raise a GraphQLError, which belongs to the field.
+    `lines` run first, `keywords` stand in the call: `resolve(source, info{keywords})`. Both may raise a GraphQLError,
+    which belongs to the field. Locals of the lines begin with a capital.
     """
 
     lines: tuple[str, ...] = ()
     keywords: str = ""
-    # The arguments one by one, for a call that passes them otherwise: the lines without those of the dictionary.
-    arguments: tuple[Argument, ...] | None = ()  # None when graphql-core is asked at run time
+    arguments: tuple[Argument, ...] | None = ()
+    """The arguments one by one, for a call that passes them otherwise; None when graphql-core is asked at run time."""
     before: tuple[str, ...] = ()
-
-    @property
-    def asks(self) -> bool:
-        """Whether graphql-core's own function runs for each request."""
-        return self.arguments is None
+    """What has to run before the expressions of `arguments`."""
 
 
-def arguments_source(field_def: GraphQLField, node: FieldNode, names: Names) -> ArgumentsSource:
+def arguments_source(
+    field_def: GraphQLField,
+    node: FieldNode,
+    names: Names,
+    variables: str = "variables",
+    variable_values: str = "variable_values",
+) -> ArgumentsSource:
     """The arguments of one field node, by the rules of `get_argument_values`.
 
     Literals that cannot change are coerced once; lists and objects are made anew for each call; what never fits, so
-    that an error is due, is left to graphql-core at run time.
+    that an error is due, is left to graphql-core at run time. `variables` and `variable_values` are the expressions of
+    the coerced values by name and of the VariableValues.
     """
     if not field_def.args:
         return ArgumentsSource()
-    call, field, of = starmap(
-        names.constant, ((get_argument_values, "get_argument_values"), (field_def, "field"), (node, "node"))
+    asking = (
+        f"{names.constant(get_argument_values, 'get_argument_values')}("
+        f"{names.constant(field_def, 'field')}, {names.constant(node, 'node')}, {variable_values})"
     )
-    asking = f"{call}({field}, {of}, variable_values)"
-    literals = Literals(names, asking)
+    literals = Literals(Scope(names, asking, variables, variable_values))
     try:
         arguments = tuple(_arguments(field_def, node, literals))
     except Refused:
@@ -78,9 +80,9 @@ def _passed(arguments: tuple[Argument, ...]) -> tuple[list[str], str]:
     names = [argument.name for argument in arguments]
     if all(map(_is_plain, names)) and len(set(names)) == len(names) and not any(one.condition for one in arguments):
         return [], "".join(f", {one.name}={one.expression}" for one in arguments)
-    lines = ["arguments = {}"]
-    lines += [f"{one.condition}arguments[{one.name!r}] = {one.expression}" for one in arguments]
-    return lines, ", **arguments"
+    lines = ["Arguments1 = {}"]
+    lines += [f"{one.condition}Arguments1[{one.name!r}] = {one.expression}" for one in arguments]
+    return lines, ", **Arguments1"
 
 
 def _is_plain(name: str) -> bool:

@@ -1,5 +1,6 @@
 """Literals of a document as Python expressions that give what graphql-core's `coerce_input_literal` gives."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from graphql import (
@@ -36,18 +37,26 @@ PURE_ENUMS = (GraphQLEnumType.coerce_input_literal, CustomGraphQLEnumType.coerce
 NODES = 64
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What generated code reads of a request. Its own locals begin with a capital and end with a number."""
+
+    names: Names
+    doubt: str
+    """A statement that raises: it runs where the value of a variable does not fit its place."""
+    variables: str = "variables"
+    """An expression of the coerced values of variables by name."""
+    variable_values: str = "variable_values"
+    """An expression of the VariableValues; `None` for literals that hold no variables."""
+
+
 class Literals:
-    """Writes expressions, and the lines that have to run before them.
+    """Writes expressions, and the lines that have to run before them."""
 
-    The code sees `variables`, the coerced values by name, and `variable_values`. `doubt` is a statement that raises:
-    it runs where a variable does not fit its place.
-    """
-
-    def __init__(self, names: Names, doubt: str, prefix: str = "a") -> None:
+    def __init__(self, scope: Scope) -> None:
         self.lines: list[str] = []
-        self._names = names
-        self._doubt = doubt
-        self._prefix = prefix
+        self._names = scope.names
+        self._scope = scope
         self._locals = 0
 
     def write(self, node: ValueNode, type_: GraphQLInputType) -> str:
@@ -72,16 +81,19 @@ class Literals:
         if isinstance(type_, GraphQLNonNull):
             return self._given(name, default), ""
         if default is not None:
-            return f"variables.get({name!r}, {default})", ""
-        return f"variables[{name!r}]", f"if {name!r} in variables: "
+            return f"{self._scope.variables}.get({name!r}, {default})", ""
+        return f"{self._scope.variables}[{name!r}]", f"if {name!r} in {self._scope.variables}: "
 
     def _given(self, name: str, default: str | None) -> str:
         """A variable that must not be null."""
         if default == "None":
             raise Refused
         value = self._local()
-        self.lines.append(f"{value} = variables.get({name!r}{'' if default is None else ', ' + default})")
-        self.lines.append(f"if {value} is None: {self._doubt}")
+        otherwise = "" if default is None else f", {default}"
+        self.lines += [
+            f"{value} = {self._scope.variables}.get({name!r}{otherwise})",
+            f"if {value} is None: {self._scope.doubt}",
+        ]
         return value
 
     def _default(self, field: Any) -> str | None:
@@ -91,7 +103,7 @@ class Literals:
 
     def _local(self) -> str:
         self._locals += 1
-        return f"{self._prefix}{self._locals}"
+        return f"Value{self._locals}"
 
     def _constant(self, value: Any) -> str:
         if value is None or type(value) in {bool, int} or (type(value) is str and len(value) <= NODES):
@@ -116,8 +128,11 @@ class Literals:
         value = self._local()
         call = self._names.constant(coerce_input_literal, "coerce_input_literal")
         literal, of_type = self._names.constant(node, "literal"), self._names.constant(type_, "type")
-        self.lines.append(f"{value} = {call}({literal}, {of_type}, variable_values)")
-        self.lines.append(f"if {value} is {self._names.constant(Undefined, 'Undefined')}: {self._doubt}")
+        undefined = self._names.constant(Undefined, "Undefined")
+        self.lines += [
+            f"{value} = {call}({literal}, {of_type}, {self._scope.variable_values})",
+            f"if {value} is {undefined}: {self._scope.doubt}",
+        ]
         return value
 
     def _leaf(self, node: ValueNode, type_: Any) -> str:
@@ -138,7 +153,7 @@ class Literals:
             return self._written(node, type_)
         if isinstance(type_, GraphQLNonNull):
             return self._given(node.name.value, None)
-        return f"variables.get({node.name.value!r})"
+        return f"{self._scope.variables}.get({node.name.value!r})"
 
     def _object(self, node: ValueNode, type_: GraphQLInputObjectType) -> str:
         if not isinstance(node, ObjectValueNode):

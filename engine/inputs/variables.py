@@ -18,10 +18,9 @@ from graphql.execution.values import (
     get_variable_values,
     input_is_nested_too_deeply,
 )
-from graphql.utilities.coerce_input_value import coerce_input_literal
 
 from engine.inputs.defaults import Refused
-from engine.inputs.literals import Literals
+from engine.inputs.literals import Literals, Scope
 from engine.inputs.values import ValueReaders, may_be_too_deep
 
 VariablesReader = Callable[[dict[str, Any]], VariableValues | list[GraphQLError]]
@@ -94,7 +93,7 @@ class VariablesWriter:
         self._lines.append(f"   sources[{key}] = {source}")
         if definition.default_value is None:
             return
-        literals = Literals(self._constants, "raise Unsure")
+        literals = Literals(Scope(self._constants, "raise Unsure", variable_values="None"))
         try:
             found = literals.write(definition.default_value, signature.type)
         except Refused:
@@ -120,11 +119,9 @@ class VariablesWriter:
         namespace |= {
             "Source": VariableValueSource,
             "VariableValues": VariableValues,
-            "coerce_input_literal": coerce_input_literal,
             "new": tuple.__new__,
             "slow": slow,
             "too_deep": input_is_nested_too_deeply,
-            "variable_values": None,
         }
         code = compile("\n".join(source), "<variables>", "exec")
         exec(code, namespace)  # ruff: ignore[exec-builtin] -- the source is written here, of names and numbers alone

@@ -11,7 +11,6 @@ from graphql import (
     GraphQLSchema,
     Undefined,
     build_schema,
-    is_enum_type,
     is_input_object_type,
     is_list_type,
     is_non_null_type,
@@ -37,7 +36,8 @@ TYPES = [wrapped.format(base) for base in BASES for wrapped in WRAPPED]
 
 WRONG_VALUES: list[Any] = [
     None, True, 0, 3, 2**31, 2**70, 1.0, 1.5, float("nan"), float("inf"), "", "RED", "PINK", "7", b"x", (), (1, "a"),
-    [], [None], [[]], {}, {"x": None}, {"number": 1}, {"nothing": Undefined}, Undefined, object, {1, 2}, {"x": 1, "z": 2},
+    [], [None], [[]], {}, {"x": None}, {"number": 1}, {"nothing": Undefined}, Undefined, object, {1, 2},
+    {"x": 1, "z": 2},
     {"number": 1, "word": None}, {"word": None}, type("Text", (str,), {})("sub"), type("Map", (dict,), {})(), range(2),
 ]  # fmt: skip
 WRONG_LITERALS = [
@@ -108,16 +108,12 @@ class Drawing:
         if self.chance(wrong):
             return self.one(WRONG_VALUES)
         if is_non_null_type(type_):
-            return self.value(type_.of_type, depth, 0)
+            return self.value(type_.of_type, depth, wrong)
         if self.chance(10):
             return None
         if is_list_type(type_):
             return [self.value(type_.of_type, depth + 1, wrong) for _ in range(self._luck.randrange(3))]
-        if is_enum_type(type_):
-            return self.one(["RED", "GREEN", "BLUE", "LISTED", "RED", "GREEN", "VOID"])
-        if is_input_object_type(type_):
-            return self._fields(type_, depth, wrong)
-        return self.one(SCALARS[type_.name])
+        return self._fields(type_, depth, wrong) if is_input_object_type(type_) else self.one(SCALARS[type_.name])
 
     def _fields(self, type_: Any, depth: int, wrong: int) -> dict[str, Any]:
         fields = list(type_.fields.items())
@@ -137,17 +133,13 @@ class Drawing:
         """What a document may hold for a type."""
         if variables and self.chance(25):
             return f"${self.one(variables)}"
-        if self.chance(wrong):
-            return str(self.one(WRONG_LITERALS))
         if is_non_null_type(type_):
-            return self.literal(type_.of_type, variables, depth, 0)
+            return self.literal(type_.of_type, variables, depth, wrong)
         if self.chance(10):
-            return "null"
+            return str(self.one(WRONG_LITERALS)) if self.chance(wrong * 10) else "null"
         if is_list_type(type_):
             items = [self.literal(type_.of_type, variables, depth + 1, wrong) for _ in range(self._luck.randrange(3))]
             return items[0] if len(items) == 1 and self.chance(40) else f"[{', '.join(items)}]"
-        if is_enum_type(type_):
-            return str(self.one(["RED", "GREEN", "BLUE", "LISTED", "RED", "GREEN", "VOID"]))
         if is_input_object_type(type_):
             return self._literal_fields(type_, variables, depth, wrong)
         return str(self.one(LITERALS[type_.name]))
@@ -171,6 +163,7 @@ SCALARS: dict[str, list[Any]] = {
     "Float": [0.5, -1e300, 3, 2**53],
     "Boolean": [True, False],
     "ID": ["a", "1", 12, -1],
+    "Colour": ["RED", "GREEN", "BLUE", "LISTED", "RED", "GREEN", "VOID"],
     "Even": [2, 4, 4, 2, 0, 3],
     "Json": [1, "a", {"a": [1, None]}, [1.5]],
 }
@@ -180,6 +173,7 @@ LITERALS = {
     "Float": ["0.5", "-1e300", "3"],
     "Boolean": ["true", "false"],
     "ID": ['"a"', "12"],
+    "Colour": ["RED", "GREEN", "BLUE", "LISTED", "RED", "GREEN", "VOID"],
     "Even": ["2", "4", "4", "0", "3"],
     "Json": ["1", '"a"', "{ a: [1, null], b: $v0 }", "[1.5, $v1]", "[$v9]"],
 }

@@ -1,10 +1,8 @@
 """Generated readers of variables and arguments against graphql-core's own functions."""
 
 from collections.abc import Callable
-from itertools import count
 from typing import Any
 
-import pytest
 from graphql import (
     FieldNode,
     GraphQLArgument,
@@ -13,7 +11,6 @@ from graphql import (
     GraphQLField,
     GraphQLInt,
     OperationDefinitionNode,
-    Undefined,
     parse,
     parse_const_value,
     parse_type,
