@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from inspect import CO_COROUTINE, signature
-from types import CodeType, FunctionType
+from functools import partial
+from inspect import CO_COROUTINE, isawaitable, signature
+from types import CodeType, CoroutineType, FunctionType
 from typing import Any
 
 from graphql import GraphQLField
+from strawberry.extensions import FieldExtension
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
-from strawberry.types.fields.resolver import CLS_PARAMSPEC, StrawberryResolver
+from strawberry.types.fields.resolver import StrawberryResolver
 from strawberry.types.info import Info
 
 from engine.inputs.arguments import ArgumentsSource
@@ -30,9 +32,9 @@ class DirectArgument:
     convert: Convert | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class DirectCall:
-    """How to call a resolver's own function."""
+    """How to call a resolver's own function, or the extensions around it."""
 
     function: Callable[..., Any]
     is_async: bool
@@ -42,11 +44,14 @@ class DirectCall:
     info_class: type[Info]
     field: StrawberryField
     arguments: tuple[DirectArgument, ...]
+    extensions: tuple[Callable[..., Any], ...]
+    handling: Callable[[Info, Callable[[], Any]], Any] | None
+    """Strawberry's own function that calls another and hands what that raises to handlers; None without handlers."""
 
     @property
     def asks_for_info(self) -> bool:
-        """Whether the function takes the request's information."""
-        return self.info_name is not None
+        """Whether what is called takes the request's information."""
+        return self.info_name is not None or bool(self.extensions) or self.handling is not None
 
     def write(
         self, given: ArgumentsSource, names: Names, source: str = "source", info: str = "info"
@@ -58,10 +63,9 @@ class DirectCall:
         """
         passed = {argument.name: argument.expression for argument in given.arguments or ()}
         taken = [one for one in self.arguments if one.name in passed]
-        if given.arguments is None or any(one.condition for one in given.arguments) or not self._binds(taken):
-            call = self._later if self.is_async else self._call
-            information = info if self.asks_for_info else "None"
-            return given.lines, f"{names.constant(call, 'call')}({source}, {information}{given.keywords})"
+        if given.arguments is None or any(one.condition for one in given.arguments) or not self._is_bare(taken):
+            call = names.constant(self._call_later if self.is_async else self._call, "call")
+            return given.lines, f"{call}({source}, {info if self.asks_for_info else 'None'}{given.keywords})"
         keywords = [source] if self.takes_self else []
         keywords += [f"{one.python_name}={_converted(one, passed[one.name], names)}" for one in taken]
         keywords += [f"{name}={source}" for name in self.source_names]
@@ -70,82 +74,113 @@ class DirectCall:
             keywords.append(f"{self.info_name}={made}")
         return given.before, f"{names.constant(self.function, 'resolve')}({', '.join(keywords)})"
 
-    def _binds(self, taken: list[DirectArgument]) -> bool:
-        """Whether the call cannot raise before the coroutine of an async resolver runs: Strawberry's would be later."""
-        if not self.is_async:
-            return True
-        if any(one.convert is not None for one in taken):
+    def _is_bare(self, taken: list[DirectArgument]) -> bool:
+        """Whether the function can be called at once.
+
+        An async resolver's call must not raise before its coroutine runs: Strawberry's would raise later.
+        """
+        if self.extensions or self.handling is not None:
             return False
-        keywords = {one.python_name for one in taken} | {*self.source_names} | {self.info_name} - {None}
+        return not self.is_async or (
+            is_coroutine_function(self.function)
+            and all(one.convert is None for one in taken)
+            and self._binds([one.python_name for one in taken])
+        )
+
+    def _binds(self, python_names: list[str]) -> bool:
+        keywords = [*python_names, *self.source_names, *([self.info_name] if self.info_name else [])]
+        positional = [None] if self.takes_self else []
         try:
-            signature(self.function, follow_wrapped=False).bind(
-                *([None] if self.takes_self else []), **dict.fromkeys(map(str, keywords))
-            )
+            signature(self.function, follow_wrapped=False).bind(*positional, **dict.fromkeys(keywords))
         except TypeError:
             return False
         return True
 
-    def _call(self, source: Any, info: Any, /, **values: Any) -> Any:
+    async def _call_later(self, source: Any, raw: Any, /, **values: Any) -> Any:
+        result = self._call(source, raw, **values)
+        return await result if type(result) is CoroutineType or isawaitable(result) else result
+
+    def _call(self, source: Any, raw: Any, /, **values: Any) -> Any:
+        info = self.info_class(raw, self.field) if self.asks_for_info else None
+        if self.handling is None or info is None:
+            return self._extended(source, info, values)
+        return self.handling(info, partial(self._extended, source, info, values))
+
+    def _extended(self, source: Any, info: Any, values: dict[str, Any]) -> Any:
         keywords: dict[str, Any] = {}
         for one in self.arguments:
             if one.name in values:
                 value = values[one.name]
                 keywords[one.python_name] = value if one.convert is None else one.convert(value)
-        keywords |= dict.fromkeys(self.source_names, source)
-        if self.info_name is not None:
-            keywords[self.info_name] = self.info_class(info, self.field)
-        return self.function(source, **keywords) if self.takes_self else self.function(**keywords)
+        for name in self.source_names:
+            keywords[name] = source
+        positional = (source,) if self.takes_self else ()
+        if self.info_name is not None and not (self.extensions and self.info_name == "info"):
+            keywords[self.info_name] = info
+        if not self.extensions:
+            return self.function(*positional, **keywords)
 
-    async def _later(self, source: Any, info: Any, /, **values: Any) -> Any:
-        return await self._call(source, info, **values)
+        def resolve(_source: Any, info: Any, **keywords: Any) -> Any:
+            if self.info_name == "info":
+                keywords["info"] = info
+            return self.function(*positional, **keywords)
+
+        following: Callable[..., Any] = resolve
+        for extension in self.extensions:
+            following = partial(extension, following)
+        return following(source, info, **keywords)
+
+
+def is_coroutine_function(function: Any) -> bool:
+    """Whether a function is `async def`, and so gives a coroutine and nothing else."""
+    return bool(getattr(getattr(function, "__code__", None), "co_flags", 0) & CO_COROUTINE)
 
 
 def direct_call(field: StrawberryField, graphql_field: GraphQLField) -> DirectCall | None:
     """How to call the resolver of a field; None where Strawberry's wrapper does more, or is not known.
 
-    More are extensions, permissions, exception handlers, an Info class with an `__init__` of its own, inputs that
-    build themselves, and fields or resolvers of classes of their own.
+    More are extensions that change arguments, an Info class with an `__init__` of its own, inputs that build
+    themselves, and fields or resolvers of classes of their own.
     """
     resolver, resolve = field.base_resolver, graphql_field.resolve
-    if type(field) is not StrawberryField or type(resolver) is not StrawberryResolver or field.extensions:
+    if type(field) is not StrawberryField or type(resolver) is not StrawberryResolver:
+        return None
+    if any(type(extension).map_arguments is not FieldExtension.map_arguments for extension in field.extensions):
         return None
     try:
         wrapper = _cells(resolve, SYNC, ASYNC)
         inner = _cells(wrapper["_get_result_with_extensions"], INNER)
-        if wrapper["field_exception_handlers"] or inner["extension_functions"] or inner["field"] is not field:
+        if inner["field"] is not field:
             return None
-        return _direct(field, resolver, inner["self"], is_async=getattr(resolve, "__code__", None) is ASYNC)
+        return _direct(field, resolver, wrapper, inner, is_async=getattr(resolve, "__code__", None) is ASYNC)
     except Refused:
         return None
 
 
-def _direct(field: StrawberryField, resolver: StrawberryResolver[Any], converter: Any, *, is_async: bool) -> DirectCall:
-    function: Any = resolver.wrapped_func
-    code = getattr(function, "__code__", None)
-    if not callable(function) or (is_async and not (code and code.co_flags & CO_COROUTINE)):
+def _direct(
+    field: StrawberryField,
+    resolver: StrawberryResolver[Any],
+    wrapper: dict[str, Any],
+    inner: dict[str, Any],
+    *,
+    is_async: bool,
+) -> DirectCall:
+    config = inner["self"].config
+    info_class, info = config.info_class, resolver.info_parameter
+    plain = info_class.__init__ is Info.__init__ and info_class.__new__ is Info.__new__
+    if not plain or hasattr(info_class, "__post_init__") or not callable(resolver.wrapped_func):
         raise Refused
-    info_class = converter.config.info_class
-    if (info_class.__init__, info_class.__new__) != (Info.__init__, Info.__new__) or hasattr(
-        info_class, "__post_init__"
-    ):
-        raise Refused
-    if resolver.reserved_parameters.get(CLS_PARAMSPEC):
-        raise Refused
-    conversions = Conversions(converter.scalar_registry, converter.config)
+    conversions = Conversions(inner["self"].scalar_registry, config)
     arguments = tuple(
-        DirectArgument(
-            converter.config.name_converter.from_argument(argument), argument.python_name, conversions.of(argument.type)
-        )
-        for argument in field.arguments
+        DirectArgument(config.name_converter.from_argument(one), one.python_name, conversions.of(one.type))
+        for one in field.arguments
     )
     sources = [one.name for one in (resolver.parent_parameter, resolver.root_parameter) if one]
-    if TAKEN & {*sources, *(one.name for one in arguments), *(one.python_name for one in arguments)}:
-        raise Refused
-    info = resolver.info_parameter
-    if info and info.name == "_source":
+    named = {*sources, *(one.name for one in arguments), *(one.python_name for one in arguments)}
+    if TAKEN & named or (info and info.name == "_source"):
         raise Refused
     return DirectCall(
-        function,
+        resolver.wrapped_func,
         is_async,
         resolver.self_parameter is not None,
         tuple(dict.fromkeys(sources)),
@@ -153,6 +188,8 @@ def _direct(field: StrawberryField, resolver: StrawberryResolver[Any], converter
         info_class,
         field,
         arguments,
+        tuple(inner["extension_functions"]),
+        wrapper["_call_with_exception_handling"] if wrapper["field_exception_handlers"] else None,
     )
 
 
