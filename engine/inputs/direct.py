@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from inspect import CO_COROUTINE, isawaitable, signature
 from types import CodeType, CoroutineType, FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphql import GraphQLField
 from strawberry.extensions import FieldExtension
@@ -23,8 +23,7 @@ TAKEN = {"_source", "info"}
 """Names of arguments that Strawberry's wrapper does not let through."""
 
 
-@dataclass(frozen=True, slots=True)
-class DirectArgument:
+class DirectArgument(NamedTuple):
     """Which argument of the GraphQL field is which of the function's."""
 
     name: str
@@ -108,10 +107,9 @@ class DirectCall:
 
     def _extended(self, source: Any, info: Any, values: dict[str, Any]) -> Any:
         keywords: dict[str, Any] = {}
-        for one in self.arguments:
-            if one.name in values:
-                value = values[one.name]
-                keywords[one.python_name] = value if one.convert is None else one.convert(value)
+        for name, python_name, convert in self.arguments:
+            if name in values:
+                keywords[python_name] = values[name] if convert is None else convert(values[name])
         for name in self.source_names:
             keywords[name] = source
         positional = (source,) if self.takes_self else ()
@@ -126,9 +124,10 @@ class DirectCall:
             return self.function(*positional, **keywords)
 
         following: Callable[..., Any] = resolve
-        for extension in self.extensions:
+        *inner, outermost = self.extensions
+        for extension in inner:
             following = partial(extension, following)
-        return following(source, info, **keywords)
+        return outermost(following, source, info, **keywords)
 
 
 def is_coroutine_function(function: Any) -> bool:
