@@ -183,7 +183,7 @@ LITERALS = {
     "Int": ["0", "-3", "2147483647", "5"],
     "Float": ["0.5", "-1e300", "3"],
     "Boolean": ["true", "false"],
-    "ID": ['"a"', "12"],
+    "ID": ['"a"', "12", '"VHJlZTox"'],  # The last is the global id of Tree 1.
     "Colour": ["RED", "GREEN", "BLUE", "LISTED", "RED", "GREEN", "VOID"],
     "Even": ["2", "4", "4", "0", "3"],
     "Json": ["1", '"a"', "{ a: [1, null], b: $v0 }", "[1.5, $v1]", "[$v9]"],
