@@ -8,7 +8,6 @@ from typing import Any
 
 from graphql import (
     GraphQLObjectType,
-    GraphQLOutputType,
     get_nullable_type,
     is_abstract_type,
     is_leaf_type,
@@ -90,14 +89,9 @@ class Compiler:
         """Have values of these classes completed by a function, wherever they come from."""
         self._fast += [(field.fast, class_, function) for class_ in classes]
 
-    def item_type(self, field: Selected) -> GraphQLOutputType:
-        """The type of a list's items."""
-        item_type: GraphQLOutputType = get_nullable_type(field.type).of_type  # type: ignore[union-attr]
-        return item_type
-
     def constant(self, field: Selected) -> str:
         """The name of a field."""
-        return self.names.shared(field.key, field, lambda: field)
+        return self.names.constant(field, field.key)
 
     def subfields(self, type_: GraphQLObjectType, details: FieldDetailsList) -> list[Selected]:
         """What is selected of the objects of a type."""
@@ -192,7 +186,7 @@ class Compiler:
         field.castable = True
         table = fast if fast is not None else {}
         self._fast += [(table, class_, selections[member].function) for class_, member in members.items()]
-        name = self.names.constant(f"{field.key}_by_class", table)
+        name = self.names.constant(table, f"{field.key}_by_class")
         return Value(
             f"type({{0}}) in {name} and {UNCAST}",
             complete=f"{name}[type({{0}})](run, {{0}}, {{1}})",

@@ -4,6 +4,7 @@ import builtins
 import keyword
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 RESERVED = frozenset(dir(builtins)) | frozenset(keyword.kwlist) | frozenset(keyword.softkwlist)
@@ -22,7 +23,8 @@ class Names:
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
-        self._shared: dict[int, str] = {}
+        self._named: dict[int, str] = {}
+        self._made_of: dict[int, str] = {}
         self._made = 0
 
     def known(self, name: str, value: Any) -> str:
@@ -30,25 +32,29 @@ class Names:
         self.values[name] = value
         return name
 
-    def constant(self, hint: str, value: Any) -> str:
-        """A new name for a value, in capitals."""
-        name = self.new(snake(hint).upper())
-        self.values[name] = value
+    def constant(self, value: object, hint: str) -> str:
+        """The name of a value, in capitals. One object has one name, the one that it was given first."""
+        if isinstance(value, type):
+            return self.class_(value)
+        name = self._named.get(id(value))
+        if name is None:
+            name = self._named[id(value)] = self.new(snake(hint).upper())
+            self.values[name] = value
         return name
 
-    def shared(self, hint: str, of: object, make: Callable[[], Any]) -> str:
-        """The name of what is made of an object that lives on, once."""
-        name = self._shared.get(id(of))
+    def made(self, of: object, hint: str, make: Callable[[], object]) -> str:
+        """The name of what is made, once, of an object that lives on."""
+        name = self._made_of.get(id(of))
         if name is None:
-            name = self._shared[id(of)] = self.constant(hint, make())
+            name = self._made_of[id(of)] = self.constant(make(), hint)
         return name
 
     def class_(self, class_: type) -> str:
         """The name of a class."""
-        name = self._shared.get(id(class_))
+        name = self._named.get(id(class_))
         if name is None:
             taken = class_.__name__ in self.values or class_.__name__ in RESERVED
-            name = self._shared[id(class_)] = self.new(class_.__name__) if taken else class_.__name__
+            name = self._named[id(class_)] = self.new(class_.__name__) if taken else class_.__name__
             self.values[name] = class_
         return name
 
@@ -56,6 +62,18 @@ class Names:
         """A name that nothing has yet."""
         self._made += 1
         return f"{hint}_{self._made}"
+
+
+@dataclass(frozen=True, slots=True)
+class NamesOf:
+    """The same names, for what belongs to a field."""
+
+    names: Names
+    field: str
+
+    def constant(self, value: object, hint: str) -> str:
+        """The name of a value, with the field's in it."""
+        return self.names.constant(value, f"{hint}_{self.field}")
 
 
 class Locals:

@@ -58,7 +58,7 @@ def compiled(
     """The plan of an operation for these values of its conditions. Raises Unsupported."""
     compiler = Compiler(operation, values)
     source, root = compiler.compile()
-    prototype = run_class(executor_class)(
+    prototype: Run = run_class(executor_class)(
         operation.schema,
         {name: details.definition for name, details in operation.fragments.items()},
         operation.fragments,
