@@ -121,6 +121,8 @@ class Engine:
             return compiled(operation, values, self._executor_class, optimized_is_awaitable)
         except Unsupported:
             raise
+        except RecursionError:
+            raise Unsupported("size") from None
         except Exception as error:
             log.exception("An operation could not be compiled")
             raise Unsupported("failed") from error

@@ -46,6 +46,8 @@ class Selection:
     """What is selected of the objects of a type."""
 
     parent: GraphQLObjectType
+    details: FieldDetailsList
+    """The fields whose objects these are, held so that their identity stays their own; empty for the root."""
     grouped: GroupedFieldSet
     sources: frozenset[type]
     """The classes whose objects the generated function can read; empty for all."""

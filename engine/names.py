@@ -8,8 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 RESERVED = frozenset(dir(builtins)) | frozenset(keyword.kwlist) | frozenset(keyword.softkwlist)
-USED = frozenset({"run", "source", "path", "late", "error", "info", "data", "expected", "inf"})
+USED = frozenset(
+    {"run", "source", "path", "late", "error", "data", "expected", "inf", "gathered", "gathered_items"}
+    | {"values", "value", "index", "done"}
+)
 """What the generated functions call things of their own."""
+_CAPITALIZED = re.compile(r"[A-Z][A-Za-z0-9]*[a-z][A-Za-z0-9]*")
+"""Class names that are neither a constant's nor a local's."""
+_NUMBERED = re.compile(r"_[0-9]+$")
+"""How the names of functions and constants end."""
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -53,8 +60,9 @@ class Names:
         """The name of a class."""
         name = self._named.get(id(class_))
         if name is None:
-            taken = class_.__name__ in self.values or class_.__name__ in RESERVED
-            name = self._named[id(class_)] = self.new(class_.__name__) if taken else class_.__name__
+            own = class_.__name__
+            free = own not in self.values and own not in RESERVED and _CAPITALIZED.fullmatch(own)
+            name = self._named[id(class_)] = own if free or vars(builtins).get(own) is class_ else self.new(own)
             self.values[name] = class_
         return name
 
@@ -79,13 +87,13 @@ class NamesOf:
 class Locals:
     """The local names of one generated function."""
 
-    def __init__(self, *taken: str) -> None:
-        self._taken = {*RESERVED, *USED, *taken}
+    def __init__(self) -> None:
+        self._taken = {*RESERVED, *USED}
 
     def of(self, key: str) -> str:
         """The local name of a response key."""
         name = snake(key)
-        while name in self._taken:
+        while name in self._taken or _NUMBERED.search(name):
             name += "_"
         self._taken.add(name)
         return name

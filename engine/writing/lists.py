@@ -63,7 +63,7 @@ def objects(compiler: "Compiler", field: Selected, item: Value) -> Value:
 
 def _read(compiler: "Compiler", field: Selected, item: Value) -> list[str]:
     """Each item is read in one expression."""
-    names = Locals("values", "value", "index", "done")
+    names = Locals()
     object_type = get_nullable_type(field.item_type)
     reading = Reading(compiler, names, "value", object_type)
     for child in compiler.subfields(object_type, field.details):

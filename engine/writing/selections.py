@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from graphql import GraphQLObjectType, is_non_null_type
-from graphql.execution.collect_fields import GroupedFieldSet
 from strawberry.types.field import StrawberryField
 
 from engine.fields import Selected, Selection
@@ -30,15 +29,15 @@ class SelectionWriter:
         self._locals = Locals()
         self._reading = Reading(compiler, self._locals, "source", type_)
         self._steps: list[list[str]] = []
-        self._effects = False
+        self.effects = False
 
-    def selection(self, fields: list[Selected], grouped: GroupedFieldSet) -> Selection:
-        """The function's selection; `lines` are its code."""
-        for field in fields:
-            self._add(field)
-        return Selection(self._type, grouped, self._reading.sources, self._name, self._effects)
+    @property
+    def sources(self) -> frozenset[type]:
+        """The classes whose objects the function can read; empty for all."""
+        return self._reading.sources
 
-    def _add(self, field: Selected) -> None:
+    def add(self, field: Selected) -> None:
+        """A field, in the order of the answer."""
         if field.name == "__typename":
             self._reading.answer(field.key, repr(self._type.name))
             return
@@ -47,7 +46,7 @@ class SelectionWriter:
             self._introspect(field, local)
             return
         read = self._reading.read(field)
-        if not self._effects and read is not None and read.pure:
+        if not self.effects and read is not None and read.pure:
             if self._compiler.is_read_whole(field):
                 self._reading.add_whole(field, local)
                 return
@@ -86,7 +85,7 @@ class SelectionWriter:
         if not is_non_null_type(field.type):
             lines = [f"if {local} is not None:", *indented(lines)]
         self._steps.append([f"# {field.coordinates}", *lines])
-        self._effects |= value.effects
+        self.effects |= value.effects
 
     def _resolve(self, field: Selected, local: str, read: str | None) -> None:
         """A field that is asked for in its turn."""
@@ -110,7 +109,7 @@ class SelectionWriter:
             ]
         )
         self._reading.answer(field.key, local)
-        self._effects = True
+        self.effects = True
 
     def _call(self, field: Selected, constant: str) -> tuple[list[str], str]:
         """The lines that run first, and the expression that calls the resolver."""
