@@ -4,7 +4,7 @@
 """
 
 from adapters.database.database import Database, dialect, open_database, rows
-from adapters.database.failures import unavailable
+from adapters.database.failures import Record, unavailable
 from adapters.database.history import pending
 
-__all__ = ["Database", "dialect", "open_database", "pending", "rows", "unavailable"]
+__all__ = ["Database", "Record", "dialect", "open_database", "pending", "rows", "unavailable"]

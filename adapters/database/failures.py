@@ -3,9 +3,9 @@
 import asyncio
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine, Generator
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from collections.abc import Coroutine, Iterator, Sequence
+from types import TracebackType
+from typing import Any, Protocol, TypeVar
 
 from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClient
 from tortoise.exceptions import BaseORMException, DBConnectionError, TransactionManagementError
@@ -60,17 +60,34 @@ def _postgres_gone(error: BaseException) -> bool:
     return any(word in str(error) for word in ("closed", "closing", "released back"))
 
 
-@contextmanager
-def reporting() -> Generator[None]:
+class reporting:  # ruff: ignore[invalid-class-name] -- used as a verb, twice a statement: a generator costs ten times as much
     """Turn a driver's failure into `Unavailable`. For drivers' calls alone: every OSError counts as theirs."""
-    try:
-        yield
-    except Unavailable:
-        raise
-    except Exception as error:
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not isinstance(error, Exception) or isinstance(error, Unavailable):
+            return
         if isinstance(error, OSError) or unavailable(error):
             raise Unavailable("The database is busy or out of reach. Try again shortly.") from error
-        raise
+
+
+class Record(Protocol):
+    """One row as the driver has it: its values by name and by place. Iterating gives the values."""
+
+    def __getitem__(self, place: str | int) -> Any: ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+    def __len__(self) -> int: ...
+
+    def keys(self) -> Any:
+        """The names of the columns, in order."""
 
 
 class Reporting(BaseDBAsyncClient, ABC):
@@ -101,11 +118,15 @@ class Reporting(BaseDBAsyncClient, ABC):
             await super().execute_script(query)
 
     @abstractmethod
-    async def affected(self, statement: str, values: list[Any]) -> int:
+    async def affected(self, statement: str, values: Sequence[Any]) -> int:
         """Run one INSERT, UPDATE or DELETE and tell how many rows it changed, cascades not counted.
 
         Each dialect has its own way of counting.
         """
+
+    @abstractmethod
+    async def records(self, statement: str, values: Sequence[Any]) -> list[Record]:
+        """What one statement returns, as the driver has it: nothing is copied."""
 
 
 def refuse_ended(client: TransactionalDBClient) -> None:

@@ -6,8 +6,9 @@ after ten of them the pool is empty. It also waits for a free connection for eve
 
 # ruff: file-ignore[private-member-access] -- Tortoise offers no other way into its clients; the version is pinned, and tests/test_migrations.py watches the names
 
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import asyncpg  # type: ignore[import-untyped]
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
@@ -21,12 +22,26 @@ from tortoise.backends.base.client import (
 from tortoise.connection import ConnectionToken, get_connections
 
 from adapters.database.addresses import CONNECT_SECONDS
-from adapters.database.failures import CLOSED, Reporting, refuse_ended, reporting
+from adapters.database.failures import CLOSED, Record, Reporting, refuse_ended, reporting
 from core.errors import Unavailable
+
+MAX_QUERIES = 50_000
+"""Statements after which a connection is replaced: asyncpg's own measure."""
+IDLE_SECONDS = 300.0
+"""How long a connection beyond the first may lie idle: asyncpg's own measure."""
 
 
 class _Counting(Reporting, AsyncpgDBClient):
-    async def affected(self, statement: str, values: list[Any]) -> int:
+    async def records(self, statement: str, values: Sequence[Any]) -> list[Record]:
+        with reporting():
+            return cast("list[Record]", await self._translate_exceptions(type(self)._fetched, statement, values))
+
+    async def _fetched(self, statement: str, values: Sequence[Any]) -> Any:
+        async with self.acquire_connection() as connection:
+            self.log.debug("%s: %s", statement, values)
+            return await connection.fetch(statement, *values)
+
+    async def affected(self, statement: str, values: Sequence[Any]) -> int:
         with reporting():
             async with self.acquire_connection() as connection:
                 self.log.debug("%s: %s", statement, values)
@@ -40,6 +55,15 @@ class PostgresClient(_Counting):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(connection_class=PlainConnection, **settings)
+
+    async def create_pool(self, **settings: Any) -> "asyncpg.Pool[Any]":
+        return await Pool(
+            None,
+            max_queries=MAX_QUERIES,
+            max_inactive_connection_lifetime=IDLE_SECONDS,
+            record_class=asyncpg.Record,
+            **settings,
+        )
 
     def acquire_connection(self) -> "PoolConnectionWrapper[Any] | ConnectionWrapper[Any]":
         return BorrowedConnection(self, self._pool_init_lock)
@@ -83,6 +107,53 @@ class PlainConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has 
 
     def get_reset_query(self) -> str:
         return ""
+
+
+class Pool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg has no types
+    """Hands out what lies idle, and takes back what has nothing to undo, at once: without a task and without waiting.
+
+    asyncpg starts a task for every release, which cannot be cancelled while it resets the connection; and a timeout for
+    every acquisition. Both are for those that wait. Whatever is not plainly in order goes asyncpg's own way.
+    """
+
+    __slots__ = ()
+
+    async def _acquire(self, timeout: float | None) -> Any:  # ruff: ignore[async-function-with-timeout] -- asyncpg's signature
+        if self._initialized and not self.is_closing() and not self._queue.empty():
+            holder = self._queue.get_nowait()  # One that is connected, if there is one.
+            if holder.is_connected() and holder._generation == self._generation:
+                proxy = await holder.acquire()  # Does not wait: there is nothing to connect.
+                holder._timeout = timeout
+                return proxy
+            self._queue.put_nowait(holder)
+        return await super()._acquire(timeout)
+
+    async def release(self, connection: Any, *, timeout: float | None = None) -> None:  # ruff: ignore[async-function-with-timeout] -- asyncpg's signature
+        if connection._con is None or not self._reusable(connection):
+            await super().release(connection, timeout=timeout)
+            return
+        holder = connection._holder
+        connection._con._on_release()
+        holder._timeout = None
+        holder._release()
+        holder._setup_inactive_callback()
+
+    def _reusable(self, borrowed: Any) -> bool:
+        """Whether all is done that was begun on a connection, and nothing listens to it."""
+        connection, holder = borrowed._con, borrowed._holder
+        protocol = connection._protocol
+        return not (
+            self._closed
+            or holder._pool is not self
+            or connection.is_closed()
+            or protocol.is_in_transaction()
+            or connection._top_xact is not None
+            or protocol._is_cancelling()
+            or connection._listeners
+            or connection._log_listeners
+            or protocol.queries_count >= holder._max_queries
+            or holder._generation != self._generation
+        )
 
 
 class BorrowedConnection(PoolConnectionWrapper[Any]):

@@ -8,8 +8,10 @@ the lock held for ever. Here whoever takes the lock gives it back, after the con
 
 import asyncio
 import os
+import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
@@ -20,7 +22,7 @@ from tortoise.backends.sqlite.client import SqliteClient as TortoiseSqliteClient
 from tortoise.backends.sqlite.client import SqliteTransactionWrapper
 from tortoise.connection import ConnectionToken, get_connections
 
-from adapters.database.failures import CLOSED, Reporting, refuse_ended, reporting, settled
+from adapters.database.failures import CLOSED, Record, Reporting, refuse_ended, reporting, settled
 from core.errors import Unavailable
 
 LOCKED_SECONDS = 0.02
@@ -28,7 +30,11 @@ LOCKED_SECONDS = 0.02
 
 
 class _Counting(Reporting, TortoiseSqliteClient):
-    async def affected(self, statement: str, values: list[Any]) -> int:
+    async def records(self, statement: str, values: Sequence[Any]) -> list[Record]:
+        return cast("list[Record]", (await self.execute_query(spoken(statement), list(values)))[1])
+
+    async def affected(self, statement: str, values: Sequence[Any]) -> int:
+        statement = spoken(statement)
         with reporting():
             async with self.acquire_connection() as connection:
                 self.log.debug("%s: %s", statement, values)
@@ -141,6 +147,12 @@ class SqliteTransaction(TransactionContext):
             await settled(self._client.end(commit=commit))
         finally:
             self._lock.release()
+
+
+@lru_cache(maxsize=1024)
+def spoken(statement: str) -> str:
+    """A statement with SQLite's numbered placeholders instead of PostgreSQL's."""
+    return re.sub(r"\$(\d+)", r"?\1", statement)
 
 
 def statements(script: str) -> Iterator[str]:
