@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
         ops.AddField(
             model_name='RecommendationSlate',
             name='taste',
-            field=fields.IntField(default=0, db_default=0),
+            field=fields.IntField(null=True),
         ),
         ops.AddField(
             model_name='User',
