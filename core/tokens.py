@@ -5,6 +5,7 @@ and other short-lived hashes is derived from SECRET_KEY: the first secret makes,
 """
 
 import base64
+import hashlib
 import hmac
 import re
 from collections.abc import Sequence
@@ -25,6 +26,8 @@ AUDIENCE = "porchlight"
 TOKEN_TYPE = "at+jwt"  # ruff: ignore[hardcoded-password-string] -- a media type (RFC 9068)
 MAX_TOKEN_LENGTH = 2048
 """Characters. Ours have about 400; nothing longer is decoded."""
+KNOWN_TOKENS = 8_192
+"""Tokens that are verified once: about 6 MB. Beyond these, those that came first are verified anew."""
 SEALED = "s1"
 """The first word of a sealed text: which way it was sealed."""
 _SEALED = re.compile(r"s1\.([0-9a-f]+)\.([A-Za-z0-9_-]+)\.(.+)", re.ASCII | re.DOTALL)
@@ -78,9 +81,12 @@ class KeyRing:
         self._signing: dict[str, SigningKey] = {}
         self._sealing: dict[str, SealingKey] = {}
         self._identifying = b""
+        self._known: dict[bytes, tuple[AccessClaims, SigningKey]] = {}
+        """What genuine tokens say, and who signed them, by the hash of the token: the token itself is not kept."""
 
     def load(self, signing: Sequence[SigningKey], sealing: Sequence[SealingKey], identifying: bytes) -> None:
-        """Hold these keys, the oldest of each use first, and none of those before."""
+        """Hold these keys, the oldest of each use first, and none of those before, nor what they have verified."""
+        self._known.clear()
         self._signing = {key.id: key for key in signing}
         self._sealing = {key.id: key for key in sealing}
         self._identifying = identifying
@@ -165,11 +171,32 @@ class KeyRing:
         return jwt.encode(claims, key.private, algorithm="EdDSA", headers={"kid": key.id, "typ": TOKEN_TYPE})
 
     def read_access_token(self, token: str, now: datetime) -> AccessClaims:
-        """The claims of a genuine, unexpired access token. Raises UnknownKeyError, InvalidTokenError."""
+        """The claims of a genuine, unexpired access token. Raises UnknownKeyError, InvalidTokenError.
+
+        A signature is verified once (ADR 0053); that the key counts and the token lasts is asked each time.
+        """
         if len(token) > MAX_TOKEN_LENGTH:
             raise InvalidTokenError
+        name = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+        known = self._known.get(name)
+        claims, key = known or self._verified(token)
+        if not key.counts(now) or claims.expires_at <= now:
+            self._known.pop(name, None)
+            raise InvalidTokenError
+        if known is None:
+            self._keep(name, claims, key)
+        return claims
+
+    def _keep(self, name: bytes, claims: AccessClaims, key: SigningKey) -> None:
+        if len(self._known) >= KNOWN_TOKENS:
+            del self._known[next(iter(self._known))]
+        self._known[name] = (claims, key)
+
+    def _verified(self, token: str) -> tuple[AccessClaims, SigningKey]:
+        """What a token says that one of our keys signed as an access token, whenever that was."""
         try:
-            claims = self._verified(token, now)
+            key = self._signer_of(token)
+            claims = _decoded(token, key, self._issuer)
             read = AccessClaims(
                 user_id=int(claims["sub"]),
                 session_key=str(claims["sid"]),
@@ -178,32 +205,17 @@ class KeyRing:
             )
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:
             raise InvalidTokenError from error
-        if read.expires_at <= now:
-            raise InvalidTokenError
-        return read
+        return read, key
 
-    def _verified(self, token: str, now: datetime) -> dict[str, Any]:
-        """The claims of a token that one of our keys signed as an access token."""
+    def _signer_of(self, token: str) -> SigningKey:
+        """The key of ours that an access token names, whether or not it counts."""
         header = jwt.get_unverified_header(token)
         if header.get("typ") != TOKEN_TYPE:
             raise InvalidTokenError
         key = self._signing.get(str(header.get("kid")))
         if key is None:
             raise UnknownKeyError
-        if not key.counts(now):
-            raise InvalidTokenError
-        # The library would ask the machine's clock; the caller checks the expiry against ours.
-        options = Options(
-            require=["exp", "iat", "sub", "sid", "jti"], verify_exp=False, verify_iat=False, verify_nbf=False
-        )
-        return jwt.decode(
-            token,
-            key.public,
-            algorithms=["EdDSA"],
-            audience=AUDIENCE,
-            issuer=self._issuer,
-            options=options,
-        )
+        return key
 
     def refresh_token(self, *, session_key: str, salt: bytes, counter: int) -> str:
         """The session's refresh token number `counter`."""
@@ -220,6 +232,12 @@ class KeyRing:
     def is_genuine(self, claims: RefreshClaims, salt: bytes) -> bool:
         """Whether we made this refresh token for the session that has `salt`."""
         return self.proves(claims.mac, "refresh-token", _refresh_data(claims.session_key, salt, claims.counter))
+
+
+def _decoded(token: str, key: SigningKey, issuer: str) -> dict[str, Any]:
+    # The library would ask the machine's clock; the caller checks the expiry against ours.
+    options = Options(require=["exp", "iat", "sub", "sid", "jti"], verify_exp=False, verify_iat=False, verify_nbf=False)
+    return jwt.decode(token, key.public, algorithms=["EdDSA"], audience=AUDIENCE, issuer=issuer, options=options)
 
 
 def _newest_active(keys: dict[str, Made], at: datetime) -> Made:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum, auto
+from functools import cache
 from typing import TYPE_CHECKING
 
+from adapters.database import instances, related
 from core.errors import Unauthenticated
 from core.tokens import InvalidTokenError
 from models.accounts import Role, User
@@ -14,6 +16,8 @@ from models.sessions import Session
 from services import sessions
 
 if TYPE_CHECKING:
+    from adapters.database import Record
+    from adapters.database.addresses import Dialect
     from services.app import App
 
 
@@ -100,14 +104,30 @@ async def renewed(app: App, viewer: Viewer) -> Viewer:
 
 async def viewer_of(app: App, session_key: str, user_id: int) -> Viewer:
     """The viewer of a session that stands. One query. Raises Unauthenticated, Suspended."""
-    session = await Session.get_or_none(key=session_key, user_id=user_id).select_related("user")
-    if session is not None and session.user.suspended_at is not None:
-        raise Suspended
-    if session is None or not sessions.is_live(session, app.clock.now()):
+    found = await app.database.records(_reading(app.database.dialect), [session_key, user_id])
+    if not found:
         raise Unauthenticated("This session has ended.")
-    if is_gone(session.user, app.clock.now()):
+    viewer = _viewer_in(found[0], app.database.dialect)
+    if viewer.user.suspended_at is not None:
+        raise Suspended
+    if not sessions.is_live(viewer.session, app.clock.now()):
+        raise Unauthenticated("This session has ended.")
+    if is_gone(viewer.user, app.clock.now()):
         raise Unauthenticated("This account has been deleted.")
-    return Viewer(session.user, session)
+    return viewer
+
+
+@cache
+def _reading(dialect: Dialect) -> str:
+    columns = f"{instances(Session, dialect).columns('s')}, {instances(User, dialect).columns('u')}"
+    return f"SELECT {columns} FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.key = $1 AND s.user_id = $2"  # ruff: ignore[hardcoded-sql-expression] -- names of columns
+
+
+def _viewer_in(record: Record, dialect: Dialect) -> Viewer:
+    sessions_, users = instances(Session, dialect), instances(User, dialect)
+    session, user = sessions_.of(record), users.of(record, sessions_.width)
+    related(session, "user", user)
+    return Viewer(user, session)
 
 
 def is_assured(

@@ -4,17 +4,19 @@ import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 from threading import Event
+from typing import Any
 
 import jwt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core import tokens
 from core.emails import InvalidEmail, email_key, parse_email
 from core.errors import Unavailable
 from core.keys import SealingKey, SigningKey
 from core.passwords import QUEUE_PER_WORKER, Passwords
-from core.tokens import AUDIENCE, Authentication, InvalidTokenError, KeyRing
+from core.tokens import AUDIENCE, Authentication, InvalidTokenError, KeyRing, UnknownKeyError
 from tests.clock import ManualClock
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -111,6 +113,69 @@ def test_any_other_token_is_refused(ring: KeyRing, token: str) -> None:
     """Forged, expired, of another kind, incomplete, or no token at all: one answer."""
     with pytest.raises(InvalidTokenError):
         ring.read_access_token(token, NOW)
+
+
+@pytest.fixture
+def verified(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The tokens whose signatures are verified from now on."""
+    seen: list[str] = []
+    decode = jwt.decode
+
+    def counted(token: str, *arguments: Any, **options: Any) -> Any:
+        seen.append(token)
+        return decode(token, *arguments, **options)
+
+    monkeypatch.setattr(jwt, "decode", counted)
+    return seen
+
+
+def refused(ring: KeyRing, token: str, now: datetime) -> None:
+    with pytest.raises(InvalidTokenError):
+        ring.read_access_token(token, now)
+
+
+def test_a_signature_is_verified_once(ring: KeyRing, verified: list[str]) -> None:
+    """What a genuine token says is known the second time; what is not genuine is looked at each time."""
+    token, forged = signed(), signed("foreign", kid=KEYS["new"].id)
+    claims = [ring.read_access_token(token, NOW) for _ in range(3)]
+    assert claims[0] == claims[1] == claims[2]
+    refused(ring, forged, NOW)
+    refused(ring, forged, NOW)
+    refused(ring, token[:-1] + ("A" if token[-1] != "A" else "B"), NOW)
+    assert verified[:3] == [token, forged, forged]
+    assert token not in str(vars(ring))
+
+
+def test_a_known_token_expires(ring: KeyRing, verified: list[str]) -> None:
+    """By the clock that is handed in, to the second, and for good: what has expired is not kept."""
+    token, end = signed(), NOW + timedelta(minutes=10)
+    ring.read_access_token(token, end - timedelta(seconds=1))
+    refused(ring, token, end)
+    assert ring._known == {}
+    ring.read_access_token(token, NOW)
+    assert verified == [token, token]
+
+
+def test_what_a_withdrawn_key_has_signed_is_refused_at_once(ring: KeyRing, verified: list[str]) -> None:
+    """Whether the key retires by its time, or the ring is loaded anew without it."""
+    token = signed("old", exp=int(NOW.timestamp()) + 6000)
+    ring.read_access_token(token, NOW)
+    refused(ring, token, NOW + timedelta(minutes=10))
+    ring.read_access_token(token, NOW)
+    ring.load([KEYS["new"]], [], b"")
+    with pytest.raises(UnknownKeyError):
+        ring.read_access_token(token, NOW)
+    assert verified == [token, token]
+
+
+def test_known_tokens_are_bounded(ring: KeyRing, verified: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the bound the one that came first is verified anew."""
+    monkeypatch.setattr(tokens, "KNOWN_TOKENS", 2)
+    one, two, three = (signed(jti=f"{SESSION}.{number}") for number in (1, 2, 3))
+    for token in (one, two, three, three, two, one):
+        ring.read_access_token(token, NOW)
+        assert len(ring._known) <= 2
+    assert verified == [one, two, three, one]
 
 
 def test_a_public_key_signs_nothing(ring: KeyRing) -> None:

@@ -6,5 +6,17 @@
 from adapters.database.database import Database, dialect, open_database, rows
 from adapters.database.failures import Record, unavailable
 from adapters.database.history import pending
+from adapters.database.hydration import Instances, instances, related
 
-__all__ = ["Database", "Record", "dialect", "open_database", "pending", "rows", "unavailable"]
+__all__ = [
+    "Database",
+    "Instances",
+    "Record",
+    "dialect",
+    "instances",
+    "open_database",
+    "pending",
+    "related",
+    "rows",
+    "unavailable",
+]
