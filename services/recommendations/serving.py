@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from services.pages import Rows, cut
@@ -11,7 +11,7 @@ from services.recommendations.filters import Entitlement, Filter, Rules
 from services.recommendations.grounds import Ground, reason
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from core.cursors import Place
@@ -41,26 +41,28 @@ class Asked:
 
 @dataclass(frozen=True)
 class Showing:
-    """What all recommendations of one page have in common."""
+    """What all recommendations of one page have in common. `rows` has their items and those of their evidence."""
 
     app: App
     asked: Asked
     frozen: Frozen
     at: datetime
+    rows: Mapping[int, ItemRow]
+    reasons: dict[tuple[int, str], str] = field(default_factory=dict)
+    """Sentences by ground and category: many recommendations share one."""
 
 
 @dataclass(slots=True, eq=False)
 class Recommendation:
-    """One item of a list, with its place in the order, what it is good for and where the claim comes from.
+    """One item of a list, with its place in the order, and what it is good for.
 
-    `evidence` is the item that the ground is about. What few ask for is made when it is asked for.
+    `said` is the number of its ground among those of the list. What few ask for is made when it is asked for.
     """
 
     item: ItemRow
     rank: int
     score: float
-    ground: Ground
-    evidence: ItemRow | None
+    said: int
     showing: Showing
 
     @property
@@ -69,10 +71,23 @@ class Recommendation:
         return self.rank, self.showing.frozen.number
 
     @property
+    def ground(self) -> Ground:
+        """What speaks for it."""
+        return self.showing.frozen.grounds[self.said]
+
+    @property
+    def evidence(self) -> ItemRow | None:
+        """The item that the ground is about."""
+        return self.showing.rows.get(self.ground.item_id or 0)
+
+    @property
     def reason(self) -> str:
         """Why it is here, for people."""
-        title = self.evidence.title if self.evidence else None
-        return reason(self.ground, title=title, category=self.item.category)
+        reasons, key = self.showing.reasons, (self.said, self.item.category)
+        if key not in reasons:
+            title = self.evidence.title if self.evidence else None
+            reasons[key] = reason(self.ground, title=title, category=self.item.category)
+        return reasons[key]
 
     @property
     def key(self) -> str:
@@ -126,9 +141,9 @@ async def _standing(app: App, asked: Asked, frozen: Frozen, ranks: Sequence[int]
     lacking = await asked.entitlement.lacking({row.requires for row in rows.values() if row.requires})
     now = app.clock.now()
     rules = Rules(asked.wanted, asked.hidden, lacking, now)
-    showing = Showing(app, asked, frozen, now)
+    showing = Showing(app, asked, frozen, now, rows)
     return [
-        Recommendation(row, rank, score, grounds[number], rows.get(grounds[number].item_id or 0), showing)
-        for rank, item_id, score, number in some
+        Recommendation(row, rank, score, said, showing)
+        for rank, item_id, score, said in some
         if (row := rows.get(item_id)) is not None and rules.admit(row)
     ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import orjson
@@ -18,9 +19,10 @@ from services.recommendations.grounds import Ground, GroundKind
 from services.recommendations.ranking import Strategy
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from adapters.database import Record
+    from adapters.embeddings import Space
     from services.app import App
     from services.pages import Page
     from services.recommendations.filters import Filter
@@ -81,16 +83,20 @@ class Standing:
     hides_all: bool
 
 
-def basis_of(app: App, wanted: Filter, lacking: Collection[str]) -> str | None:
+def basis_of(app: App, wanted: Filter, lacking: frozenset[str]) -> str | None:
     """A hash of whatever a list is made of besides what is counted by numbers in rows.
 
     None while this process does not know the whole catalogue: what is made now is not shown again.
     """
     if app.items.revision is None:
         return None
-    space = app.embeddings.space
+    return _hash(app.embeddings.space, app.collaborative.serving, wanted, lacking)
+
+
+@lru_cache(maxsize=1024)
+def _hash(space: Space, crowd: int, wanted: Filter, lacking: frozenset[str]) -> str:
     asked = sorted(wanted.categories), sorted(wanted.tags), wanted.exclude_seen
-    parts = (space.model, space.version, space.dimension, app.collaborative.serving, asked, sorted(lacking))
+    parts = (space.model, space.version, space.dimension, crowd, asked, sorted(lacking))
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
 
