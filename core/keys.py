@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -30,6 +30,7 @@ class SealedElsewhereError(Exception):
     """None of our secrets opens this key, or somebody has changed it."""
 
 
+@lru_cache(maxsize=256)
 def derived_key(secret: str, purpose: str) -> bytes:
     """32 bytes for one purpose: HKDF-SHA256, RFC 5869."""
     return HKDF(SHA256(), SIZE, salt=None, info=f"porchlight/{purpose}".encode()).derive(secret.encode())

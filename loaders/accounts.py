@@ -1,9 +1,10 @@
 """Users for graph edges."""
 
+from adapters.database import found_by
 from models.accounts import User
 
 
 async def users_by_id(ids: list[int]) -> list[User | None]:
     """The user of each id."""
-    rows = {user.id: user for user in await User.filter(id__in=ids)}
+    rows = {user.id: user for user in await found_by(User, "id", ids)}
     return [rows.get(pk) for pk in ids]

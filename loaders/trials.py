@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 
+from adapters.database import found_by
 from models.trials import Trial, TrialChange
 
 HISTORY = 100
@@ -10,13 +11,13 @@ HISTORY = 100
 
 async def trials_by_id(ids: list[int]) -> list[Trial | None]:
     """The trial of each id."""
-    rows = {trial.id: trial for trial in await Trial.filter(id__in=ids)}
+    rows = {trial.id: trial for trial in await found_by(Trial, "id", ids)}
     return [rows.get(pk) for pk in ids]
 
 
 async def trials_by_user(user_ids: list[int]) -> list[Trial | None]:
     """The trial of each user."""
-    rows = {trial.user_id: trial for trial in await Trial.filter(user_id__in=user_ids)}
+    rows = {trial.user_id: trial for trial in await found_by(Trial, "user_id", user_ids)}
     return [rows.get(pk) for pk in user_ids]
 
 

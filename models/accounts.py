@@ -44,6 +44,8 @@ class User(Model):
     """Whether what the user does is kept and used to find what suits them."""
     personalization_epoch = fields.IntField(default=0, db_default=0)
     """How often the user has said otherwise or erased: what was made of their deeds before is not to be used."""
+    taste = fields.IntField(default=0, db_default=0)
+    """How often what is known of the user has changed: a list that was made of less is not shown again."""
     created_at = fields.DatetimeField()
 
     class Meta:

@@ -9,7 +9,12 @@ from models.accounts import User
 
 
 class RecommendationSlate(Model):
-    """One frozen list of one user. `number` follows from its content: the same list is the same row."""
+    """One frozen list of one user. `number` follows from its content: the same list is the same row.
+
+    `taste` is the user's from before what is known of them was read, `revision` the catalogue's as it was known where
+    the list was made, and `basis` a hash of whatever else it was made of: null where it is not to be shown again.
+    Lists from before these were written down have none of them.
+    """
 
     id = fields.BigIntField(primary_key=True)
     user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField("models.User", related_name="slates")
@@ -21,6 +26,13 @@ class RecommendationSlate(Model):
     """Of each place the item's number, its score, and which of `grounds` brought it there."""
     grounds: Any = fields.JSONField()
     """Of each ground its kind, and the topic or the number of the item that it is about."""
+    taste = fields.IntField(null=True)
+    revision = fields.BigIntField(null=True)
+    basis = fields.CharField(max_length=32, null=True)
+    excludes_seen = fields.BooleanField(default=False, db_default=False)
+    """Whether what the user had met was left out."""
+    made_at = fields.DatetimeField(null=True)
+    """When the list was last made."""
     created_at = fields.DatetimeField()
     expires_at = fields.DatetimeField(db_index=True)
 

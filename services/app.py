@@ -39,6 +39,7 @@ from services.measuring import Measuring
 from services.ports import Ports, choose_ports
 from services.recommendations.collaborative import Collaborative
 from services.recommendations.index import ItemIndex
+from services.recommendations.item_rows import ItemRows
 from services.recommendations.nearby import Nearby
 from services.recommendations.revisions import CHANNEL as ITEMS_EMBEDDED
 from services.recommendations.shelf import Shelves
@@ -92,6 +93,8 @@ class App:
     """Who registers waits for a turn and not, holding a connection, for who shares a key with them."""
     shelves: Shelves = field(default_factory=Shelves)
     """The catalogue as arrays."""
+    item_rows: ItemRows = field(default_factory=ItemRows)
+    """The catalogue as it is shown."""
     nearby: Nearby = field(default_factory=Nearby)
     """What was near to which vector a moment ago."""
     openings: Turns = field(default_factory=Turns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from adapters.database import found_by
 from models.billing import PlanSubscription, PlanSubscriptionStatus
 from models.trials import Trial
 from services.billing import standing
@@ -58,14 +59,15 @@ async def held_by(user_id: int) -> Held:
 
 async def held_by_all(user_ids: Collection[int]) -> dict[int, Held]:
     """What each user has. Two statements."""
-    trials = {trial.user_id: trial for trial in await Trial.filter(user_id__in=user_ids)}
+    trials = {trial.user_id: trial for trial in await found_by(Trial, "user_id", user_ids)}
     purchases = await purchases_of(user_ids)
     return {user_id: Held(trials.get(user_id), purchases[user_id]) for user_id in user_ids}
 
 
 async def purchases_of(user_ids: Collection[int]) -> dict[int, tuple[PlanSubscription, ...]]:
     """The subscriptions of each user that are not over."""
-    rows = await PlanSubscription.filter(user_id__in=user_ids).exclude(status=PlanSubscriptionStatus.CANCELED)
+    rows = await found_by(PlanSubscription, "user_id", user_ids)
+    rows = [row for row in rows if row.status is not PlanSubscriptionStatus.CANCELED]
     return {user_id: tuple(row for row in rows if row.user_id == user_id) for user_id in user_ids}
 
 

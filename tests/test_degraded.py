@@ -13,7 +13,7 @@ from services.recommendations.filters import Filter
 from tests.porchlight import Porchlight
 from tests.services.valkey import until
 from tests.test_ranking import Crowd, numbers
-from tests.test_slates import feed, record, somebody
+from tests.test_slates import anew, feed, record, somebody
 
 
 @pytest.fixture(name="settings")
@@ -33,6 +33,7 @@ async def test_a_history_without_vectors_is_told(porchlight: Porchlight, monkeyp
     with app.database.bound():
         await Interest.all().delete()
     assert (await feed(porchlight, token))["degradedReason"] is None
+    await anew(porchlight)
     with monkeypatch.context() as patch:
         patch.setattr(type(app.items), "ready", False)
         found = await feed(porchlight, token)
@@ -43,6 +44,7 @@ async def test_a_history_without_vectors_is_told(porchlight: Porchlight, monkeyp
         assert (await feed(porchlight, token))["degradedReason"] == NO_VECTORS
         patch.setattr(app.items, "known", {key: known for key, known in app.items.known.items() if key != met[0]})
         assert (await feed(porchlight, token))["degradedReason"] is None, "what is retired needs no vector"
+    await anew(porchlight)
     with monkeypatch.context() as patch:
         patch.setattr(Crowd, "loaded", False)
         assert (await feed(porchlight, token))["degradedReason"] == NO_CROWD

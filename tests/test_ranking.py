@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from typing import TYPE_CHECKING, Any
 from unittest.mock import AsyncMock
 
@@ -29,7 +30,7 @@ from tests.clock import START
 from tests.conftest import Start
 from tests.porchlight import Porchlight
 from tests.services.valkey import until
-from tests.test_slates import feed, ids, record, somebody
+from tests.test_slates import anew, feed, ids, record, somebody
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,12 +45,14 @@ def stocked(stocked_settings: Settings) -> Settings:
 
 
 class Crowd:
-    """What others did, as told to it."""
+    """What others did, as told to it. Each is another model."""
 
     ready = True
     loaded = True
+    models = count(1_000)
 
     def __init__(self, ranked: Sequence[int] = (), popular: Sequence[int] = ()) -> None:
+        self.serving = next(self.models)
         self._ranked = ranked
         self._popular = popular
 
@@ -188,6 +191,7 @@ async def test_what_the_store_still_has_of_the_gone_is_dropped(troubled: tuple[P
     porchlight, vectors = troubled
     person = await somebody(porchlight, "photography")
     expected = await feed(porchlight, person.access_token, first=20)
+    await anew(porchlight)
     vectors.trouble, porchlight.app.nearby = "stale", Nearby()
     found = await feed(porchlight, person.access_token, first=20)
     assert len(found["edges"]) == 20

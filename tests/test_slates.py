@@ -12,7 +12,7 @@ from core.settings import Settings
 from models import Item, RecommendationDay, RecommendationSlate, Role, Trial
 from services import recommendations
 from services.pages import Page
-from services.recommendations import outcomes, slates
+from services.recommendations import outcomes, revisions, slates
 from tests.clock import ManualClock
 from tests.porchlight import Person, Porchlight
 from tests.services.valkey import until
@@ -66,6 +66,17 @@ async def somebody(porchlight: Porchlight, *topics: str, email: str = "ada@examp
     return person
 
 
+async def tell(porchlight: Porchlight) -> None:
+    """Say that items have been changed, as whatever changes them does in the same transaction."""
+    await revisions.raised(porchlight.app.database)
+
+
+async def anew(porchlight: Porchlight) -> None:
+    """Let no list that stands be shown again."""
+    with porchlight.app.database.bound():
+        await RecommendationSlate.all().update(basis=None)
+
+
 async def end_trial(porchlight: Porchlight, person: Person) -> None:
     """Leave somebody with the plan of who has no other."""
     with porchlight.app.database.bound():
@@ -81,6 +92,7 @@ async def test_a_later_page_passes_over_what_fell_out(porchlight: Porchlight) ->
     token, now = person.access_token, porchlight.clock.now()
     with porchlight.app.database.bound():
         await Item.filter(id__gt=0).update(requires="priority-support")
+        await tell(porchlight)
         order = keys(await feed(porchlight, token, first=100))
         first = await feed(porchlight, token, first=10)
         assert keys(first) == order[:10]
@@ -90,6 +102,7 @@ async def test_a_later_page_passes_over_what_fell_out(porchlight: Porchlight) ->
         await Item.filter(key=order[13]).update(available_from=now + timedelta(hours=2))
         await Item.filter(key=order[14]).update(available_until=now)
         numbers = dict(await Item.all().values_list("key", "id"))
+        await tell(porchlight)
     refused, finished = (encode_id("Item", numbers[order[place]]) for place in (10, 11))
     await record(
         porchlight, token, {"itemId": refused, "kind": "DISLIKE"}, {"itemId": finished, "kind": "COMPLETE"}
@@ -119,9 +132,11 @@ async def test_more_items_fall_out_than_are_read_beyond(porchlight: Porchlight) 
     with porchlight.app.database.bound():
         items: Any = (await RecommendationSlate.get()).items
         await Item.filter(id__in=[item_id for item_id, _, _ in items[2:60]]).update(retired_at=porchlight.clock.now())
+        await tell(porchlight)
         page = await feed(porchlight, person.access_token, first=2, after=first["pageInfo"]["endCursor"])
         assert ids(page) == [encode_id("Item", item_id) for item_id, _, _ in items[60:62]]
         await Item.filter(id__in=[item_id for item_id, _, _ in items[62:]]).update(retired_at=porchlight.clock.now())
+        await tell(porchlight)
     page = await feed(porchlight, person.access_token, first=2, after=first["pageInfo"]["endCursor"])
     assert (len(page["edges"]), page["pageInfo"]["hasNextPage"]) == (2, False)
 
@@ -252,23 +267,30 @@ async def test_a_recommendation_id_is_the_persons_own(porchlight: Porchlight, cl
 
 
 async def test_pages_cost_a_fixed_number_of_statements(porchlight: Porchlight, clock: ManualClock) -> None:
-    """Of the first page: session and user, whether they opted out, deeds, interests, their vectors, the list, items.
+    """Of a first page: session and user, and the list that stands. Items are in memory, or cost one.
 
-    A list that is new takes the place of one that is old: one more. Of a later page: session and user, list, whether
-    they opted out, deeds, items. Where something needs a plan, trial and purchases besides.
+    A list that is made: deeds, interests, their vectors, the list; where it is new, one for those that are old. A later
+    page is as a first one, and reads what was done where that has changed. Where something needs a plan, trial and
+    purchases besides.
     """
     person = await somebody(porchlight, "photography", "sea kayaks", "cooking")
-    with porchlight.counting_queries() as statements:
-        first = await feed(porchlight, person.access_token, first=50)
-    assert len(statements) == 8, statements
-    await clock.advance(timedelta(seconds=1))
-    arguments = {"first": 50, "after": first["pageInfo"]["endCursor"]}
-    for more in (0, 2):
+    token = person.access_token
+
+    async def cost(**arguments: Any) -> int:
         with porchlight.counting_queries() as statements:
-            await feed(porchlight, person.access_token, first=50)
-        assert len(statements) == 7 + more, statements
-        with porchlight.counting_queries() as statements:
-            await feed(porchlight, person.access_token, **arguments)
-        assert len(statements) == 5 + more, statements
-        with porchlight.app.database.bound():
-            await Item.filter(id__gt=0).update(requires="priority-support")
+            await feed(porchlight, token, **arguments)
+        return len(statements)
+
+    assert await cost(first=50) == 8, "made, new, and no item in memory"
+    first = await feed(porchlight, token, first=50)
+    assert [await cost(first=50) for _ in range(2)] == [2, 2]
+    later = {"first": 50, "after": first["pageInfo"]["endCursor"]}
+    assert [await cost(**later) for _ in range(2)] == [3, 2], "other items, once"
+    await clock.advance(timedelta(seconds=61))
+    assert [await cost(first=50) for _ in range(2)] == [7, 2], "made again, and the same; the session was seen"
+    await record(porchlight, token, {"itemId": ids(first)[0], "kind": "VIEW"})
+    assert await cost(**later) == 3, "what was done since"
+    with porchlight.app.database.bound():
+        await Item.filter(id__gt=0).update(requires="priority-support")
+        await tell(porchlight)
+    assert [await cost(**later) for _ in range(2)] == [6, 5], "items, trial and purchases"

@@ -1,14 +1,18 @@
 """Migration 0025: frozen lists and what came of them come and go, and nothing else does."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 from adapters.database.migrating import downgrade, migrate
-from models import RecommendationDay, RecommendationSlate, User
+from models import RecommendationDay, User
 from tests.services.schemas import count, opened
 from tests.test_migrations import seed
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+LIST = """
+INSERT INTO recommendation_slates (user_id, number, strategy, items, grounds, created_at, expires_at)
+VALUES ($1, 1, 'catalogue', '[]', '[]', $2, $2)
+"""
+"""A list as that version wrote it."""
 
 
 async def test_up_down_up_over_rows(empty_database_url: str) -> None:
@@ -22,10 +26,7 @@ async def test_up_down_up_over_rows(empty_database_url: str) -> None:
         async with opened(url) as database:
             with database.bound():
                 [user_id, *_] = await User.all().order_by("id").values_list("id", flat=True)
-                at: Any = {"created_at": NOW, "expires_at": NOW}
-                await RecommendationSlate.create(
-                    user_id=user_id, number=1, strategy="catalogue", items=[], grounds=[], **at
-                )
+                await database.execute(LIST, [user_id, NOW])
                 await RecommendationDay.create(day="2026-11-28", strategy="catalogue", slot=1, impressions=1, clicks=0)
         found = await count(url, "users", "recommendation_slates", "recommendation_days")
         assert found == [*people, 1, 1]

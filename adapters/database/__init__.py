@@ -5,6 +5,7 @@
 
 from adapters.database.database import Database, dialect, open_database, rows
 from adapters.database.failures import Record, unavailable
+from adapters.database.finding import found_by
 from adapters.database.history import pending
 from adapters.database.hydration import Instances, instances, related
 
@@ -13,6 +14,7 @@ __all__ = [
     "Instances",
     "Record",
     "dialect",
+    "found_by",
     "instances",
     "open_database",
     "pending",

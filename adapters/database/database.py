@@ -134,7 +134,12 @@ def dialect() -> Dialect:
 
 async def rows(sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
     """What a raw statement returns from the database that the models use in the current task, as `Database.rows`."""
-    return [dict(record) for record in await cast("Reporting", get_connection("default")).records(sql, values)]
+    return [dict(record) for record in await records(sql, values)]
+
+
+async def records(sql: str, values: Sequence[Any] = ()) -> list[Record]:
+    """The same as the driver has it, as `Database.records`."""
+    return await cast("Reporting", get_connection("default")).records(sql, values)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from services.recommendations.catalogue import PREPARE, announce, prepare
 from services.recommendations.filters import Filter
 from services.recommendations.grounds import GroundKind
 from services.recommendations.interactions import Event, Recorded, record
+from services.recommendations.item_rows import ItemRow
 from services.recommendations.profile import (
     embed_interests,
     interests_of,
@@ -24,6 +25,7 @@ __all__ = [
     "Event",
     "Filter",
     "GroundKind",
+    "ItemRow",
     "Recommendation",
     "Recorded",
     "Slate",

@@ -69,12 +69,16 @@ class Ranking:
 
 @dataclass
 class Found:
-    """All rankings, whether contents or deeds speak in them, and what could not be asked."""
+    """All rankings, whether contents or deeds speak in them, and what could not be asked.
+
+    `whole`: nothing was left for the next request to look up.
+    """
 
     rankings: list[Ranking] = field(default_factory=list)
     by_contents: bool = False
     by_deeds: bool = False
     popular: bool = False
+    whole: bool = True
     degraded_reason: str | None = None
 
 
@@ -135,6 +139,7 @@ async def _by_contents(
         log.warning("recommendations.degraded", reason=str(error) or type(error).__name__)
         found.degraded_reason = VECTORS_LATE
         return queries
+    found.whole = all(each.whole for each in near)
     for weight, of in ((TOWARD, _of_request), (weights.interests, _of_interests), (weights.medoids, _of_deeds)):
         voices = [
             (query, _best(each, query.category, shelf)) for query, each in zip(queries, near, strict=True) if of(query)

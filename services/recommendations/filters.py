@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
-    from models.recommendations import Item
     from services.app import App
+    from services.recommendations.item_rows import ItemRow
 
 LONGEST_FILTER = 50
 
@@ -53,7 +53,7 @@ class Rules:
     lacking: frozenset[str]
     now: datetime
 
-    def admit(self, row: Item) -> bool:
+    def admit(self, row: ItemRow) -> bool:
         """Whether the item of this row may be shown, as the row is now."""
         return (
             row.retired_at is None

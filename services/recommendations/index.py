@@ -62,6 +62,7 @@ class ItemIndex:
         self._unused: dict[Space, float] = {}
         self._facts_seen = -1
         self._vectors_due = True
+        self._whole = -1
         self._version = 0
         self._sweep_at = monotonic() + SWEEP_EVERY
         self._looked_at = monotonic()
@@ -77,6 +78,11 @@ class ItemIndex:
     def ready(self) -> bool:
         """Whether the space that serves can be searched."""
         return self.space is not None and self.space == self._embeddings.space
+
+    @property
+    def revision(self) -> int | None:
+        """The number of the catalogue's last change that is known here; None while not all until then is here."""
+        return self._whole if self.ready and self._whole == self._facts_seen else None
 
     @property
     def version(self) -> int:
@@ -202,13 +208,14 @@ class ItemIndex:
             if self._lags(space):
                 if not self._vectors.intact(space):
                     self._spaces.pop(space, None)
-                self._vectors_due = False  # unless facts change while this runs
+                self._vectors_due, seen = False, self._facts_seen  # unless facts change while this runs
                 try:
                     await self._load(space)
                 except BaseException:
                     self._vectors_due = True
                     raise
                 self._serve(space)
+                self._whole = seen
             await self._drop_unused()
 
     async def _load(self, space: Space) -> None:

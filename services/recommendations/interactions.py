@@ -12,7 +12,7 @@ from core.errors import BadUserInput, NotFound
 from models.recommendations import Interaction, InteractionKind, Item
 from services import onboarding
 from services.recommendations import outcomes
-from services.recommendations.profile.held import hold
+from services.recommendations.profile.held import change
 from services.recommendations.profile.learning import learn_from_deeds
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ async def record(app: App, user_id: int, events: Sequence[Event]) -> Recorded:
     if await Item.filter(id__in=wanted).count() != len(wanted):
         raise NotFound
     async with app.database.transaction():
-        user = await hold(user_id)
+        user = await change(user_id)
         kept = [event for event in events if user.personalization or event.kind in REFUSALS]
         batch = secrets.token_hex(16)
         accepted = await _insert(app, user_id, kept, batch)

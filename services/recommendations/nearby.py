@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -46,10 +46,14 @@ AT_ONCE = 4
 
 @dataclass(frozen=True)
 class Near:
-    """Items near to one vector, the nearest first, with their cosines."""
+    """Items near to one vector, the nearest first, with their cosines.
+
+    `whole`: they were looked up, in the catalogue as it is now.
+    """
 
     ids: NDArray[np.int64]
     scores: NDArray[np.float64]
+    whole: bool = True
 
 
 class Nearby:
@@ -84,7 +88,7 @@ class Nearby:
         stale_for = STALE_FOR if len(shelf.ids) > LARGE else 0.0
         most = max(1, COMPARED // max(1, len(shelf.ids)))
         found = await self._unfiltered(vectors, space, version, queries, stale_for, most)
-        near = [_kept(each or _near(()), shelf, allowed) for each in found]
+        near = [_kept(each or _near((), whole=False), shelf, allowed) for each in found]
         enough = min(CANDIDATES, int(allowed.sum()))
         # A catalogue that is no longer than an answer was told whole. How much was told says nothing: stores leave out
         # what they know to be stale.
@@ -134,7 +138,7 @@ class Nearby:
     def _recall(self, name: bytes, version: int, stale_for: float) -> Near | None:
         at, seen, near = self._held.get(name, (0.0, version, None))
         fresh = monotonic() - at < (KEPT_FOR if seen == version else stale_for)
-        return near if fresh else None
+        return replace(near, whole=seen == version) if near and fresh else None
 
     def _keep(self, name: bytes, version: int, near: Near) -> None:
         self._held[name] = (monotonic(), version, near)
@@ -158,14 +162,15 @@ async def _filtered(
 def _kept(near: Near, shelf: Shelf, allowed: NDArray[np.bool_]) -> Near:
     """What is here and allowed: what the store still has of an item that is gone is dropped."""
     kept = shelf.kept(near.ids, allowed)
-    return Near(near.ids[kept][:CANDIDATES], near.scores[kept][:CANDIDATES])
+    return Near(near.ids[kept][:CANDIDATES], near.scores[kept][:CANDIDATES], near.whole)
 
 
-def _near(neighbours: Sequence[Neighbour]) -> Near:
+def _near(neighbours: Sequence[Neighbour], *, whole: bool = True) -> Near:
     import numpy as np  # ruff: ignore[import-outside-top-level] -- start time
 
     count = len(neighbours)
     return Near(
         np.fromiter((each.id for each in neighbours), np.int64, count),
         np.fromiter((each.score for each in neighbours), np.float64, count),
+        whole,
     )

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from models.accounts import User
     from services.app import App
+    from services.recommendations.profile.held import Owner
 
 COUNTED_FOR = timedelta(days=7)
 """How long after it was given an id counts. Later it is taken as told, and counts for nothing."""
@@ -113,7 +113,7 @@ def require_own(app: App, user_id: int, key: str, item_id: int) -> None:
         raise BadUserInput("recommendationId is none of ours.")
 
 
-async def count(app: App, user: User, batch: str) -> None:
+async def count(app: App, user: Owner, batch: str) -> None:
     """Count what a batch of interactions tells of lists, inside the caller's transaction, which holds the user.
 
     Three statements at most, and the last one of the transaction: many people wait for these rows.
@@ -163,7 +163,7 @@ async def _write(app: App, rows: Sequence[tuple[Any, ...]]) -> None:
     await app.database.rows(_COUNT.format(", ".join(places)), [value for row in rows for value in row])
 
 
-def _counts(said: _Said, user: User, now: datetime) -> bool:
+def _counts(said: _Said, user: Owner, now: datetime) -> bool:
     """Whether an id still counts: not what no list was kept for, nor what is from long ago, or from another epoch."""
     fresh = now.date() - said.day <= COUNTED_FOR
     return said.number != 0 and said.epoch == user.personalization_epoch and fresh

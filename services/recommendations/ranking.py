@@ -51,11 +51,15 @@ class Ranked:
 
 @dataclass(frozen=True)
 class Made:
-    """A list that was made now. `degraded_reason` tells what it had to do without."""
+    """A list that was made now. `degraded_reason` tells what it had to do without.
+
+    `whole`: made again of the same, it would be the same.
+    """
 
     items: list[Ranked]
     strategy: Strategy
     degraded_reason: str | None
+    whole: bool = True
 
 
 async def made(
@@ -75,7 +79,7 @@ async def made(
     # What stands lower for the sake of variety counts no more than what stands before it: scores fall with the ranks.
     scores = accumulate((round(sums[item_id], PRECISION) for item_id in order), min)
     items = [Ranked(item_id, score, grounds[item_id]) for item_id, score in zip(order, scores, strict=True)]
-    return Made(items, strategy, found.degraded_reason)
+    return Made(items, strategy, found.degraded_reason, found.whole and found.degraded_reason is None)
 
 
 def strategy_of(found: Found) -> Strategy:

@@ -1,4 +1,4 @@
-"""The one question: what suits this person now? A first page makes a list and freezes it, later pages read it."""
+"""The one question: what suits this person now? A first page shows a list that stands, or makes one and freezes it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 from core.errors import BadUserInput, Unavailable
 from models.recommendations import Item
-from services.recommendations import slates
+from services.recommendations import slates, standing
 from services.recommendations.filters import Deeds, Entitlement, Filter, Rules
 from services.recommendations.nearby import CANDIDATES
-from services.recommendations.profile import Profile, profile_of
-from services.recommendations.profile.reading import told_of
+from services.recommendations.profile import Profile, profile_by, told_by
 from services.recommendations.ranking import made
 from services.recommendations.reading import Known
-from services.recommendations.serving import Reader, Slate, served
+from services.recommendations.serving import Asked, Slate, served
 from services.recommendations.shelf import built
 
 if TYPE_CHECKING:
@@ -57,33 +56,50 @@ async def _first_page(
     if user_id is not None:
         for _ in range(TRIES):
             with suppress(slates.Outdated):
-                return await _kept(app, user_id, page, wanted, toward)
+                return await _own(app, user_id, page, wanted, toward)
         raise Unavailable("What may be used for this list is being changed. Try again shortly.")
-    reader = Reader(None, wanted, frozenset(), Entitlement(app, None))
-    found = await _made(app, STRANGER, reader, toward)
-    slate = await served(app, reader, slates.unkept(found), page)
+    asked = Asked(None, wanted, frozenset(), Entitlement(app, None))
+    shelf = await _shelf(app)
+    found = await _made(app, STRANGER, shelf, asked, toward)
+    slate = await served(app, asked, slates.unkept(found), page)
     return replace(slate, page=replace(slate.page, has_next=False, has_previous=False))
 
 
-async def _kept(app: App, user_id: int, page: Page, wanted: Filter, toward: NDArray[np.float32] | None) -> Slate:
+async def _own(app: App, user_id: int, page: Page, wanted: Filter, toward: NDArray[np.float32] | None) -> Slate:
     """The beginning of a list that stays. Raises Outdated when what it was made of may not be used any more."""
-    profile = await profile_of(app, user_id)
-    reader = Reader(user_id, wanted, _hidden(profile, wanted), Entitlement(app, user_id), profile.epoch)
-    found = await _made(app, profile, reader, toward)
-    return await served(app, reader, await slates.freeze(app, user_id, profile.epoch, found), page)
-
-
-async def _made(app: App, profile: Profile, reader: Reader, toward: NDArray[np.float32] | None) -> Made:
+    revision, entitlement = app.items.revision, Entitlement(app, user_id)
     shelf = await _shelf(app)
-    lacking = await reader.entitlement.lacking(shelf.features)
-    return await made(app, profile, shelf, Rules(reader.wanted, reader.hidden, lacking, app.clock.now()), toward)
+    lacking = await entitlement.lacking(shelf.features)
+    basis = standing.basis_of(app, wanted, lacking) if toward is None else None
+    found = await standing.again(app, user_id, wanted, basis)
+    reader, frozen = found.reader, found.frozen
+    asked = Asked(user_id, wanted, frozenset(), entitlement, reader.epoch, reader.catalogue)
+    if frozen is None:
+        profile = await profile_by(app, user_id, await told_by(user_id, reader.personalized, reader.epoch))
+        asked = replace(asked, hidden=_hidden(profile, wanted))
+        new = await _made(app, profile, shelf, asked, toward)
+        again = new.whole and revision is not None and shelf.source is app.items.known
+        origin = slates.Origin(reader.epoch, reader.taste, wanted.exclude_seen)
+        origin = replace(origin, revision=revision, basis=basis) if again else origin
+        frozen, catalogue = await slates.freeze(app, user_id, origin, new)
+        asked = replace(asked, catalogue=catalogue)
+    return await served(app, asked, frozen, page)
+
+
+async def _made(app: App, profile: Profile, shelf: Shelf, asked: Asked, toward: NDArray[np.float32] | None) -> Made:
+    lacking = await asked.entitlement.lacking(shelf.features)
+    return await made(app, profile, shelf, Rules(asked.wanted, asked.hidden, lacking, app.clock.now()), toward)
 
 
 async def _later_page(app: App, user_id: int, page: Page, wanted: Filter) -> Slate:
-    may = await told_of(user_id)
-    frozen = await slates.thawed(app, user_id, page)
-    reader = Reader(user_id, wanted, _hidden(may.story, wanted), Entitlement(app, user_id), may.epoch)
-    return await served(app, reader, frozen, page)
+    found = await standing.later(app, user_id, page, wanted)
+    reader = found.reader
+    hidden: frozenset[int] = frozenset()
+    if not found.hides_all:
+        hidden = _hidden((await told_by(user_id, reader.personalized, reader.epoch)).story, wanted)
+    asked = Asked(user_id, wanted, hidden, Entitlement(app, user_id), reader.epoch, reader.catalogue)
+    assert found.frozen is not None
+    return await served(app, asked, found.frozen, page)
 
 
 def _hidden(known: Profile | Story, wanted: Filter) -> frozenset[int]:

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from core.errors import BadUserInput, Unauthenticated
+from core.errors import Unauthenticated
 from models.accounts import User
 from models.slates import RecommendationSlate
-from services.recommendations.grounds import Ground, GroundKind
-from services.recommendations.ranking import Made, Ranked, Strategy
+from services.recommendations.standing import Frozen
 
 if TYPE_CHECKING:
     from services.app import App
-    from services.pages import Page
+    from services.recommendations.ranking import Made
 
 PRUNE = "recommendations.prune"
 LIFETIME = timedelta(hours=1)
@@ -27,10 +26,16 @@ MOST = 20
 NUMBERS = 2**31 - 1
 
 _FREEZE = """
-INSERT INTO recommendation_slates (user_id, number, strategy, degraded_reason, items, grounds, created_at, expires_at)
-SELECT id, $2, $3, $4, $5, $6, $7, $8 FROM users WHERE id = $1 AND personalization_epoch = $9 {lock}
-ON CONFLICT (user_id, number) DO UPDATE SET expires_at = excluded.expires_at
-RETURNING created_at = $7 AS new
+INSERT INTO recommendation_slates (
+    user_id, number, strategy, degraded_reason, items, grounds, created_at, expires_at, made_at,
+    taste, revision, basis, excludes_seen
+)
+SELECT id, $2, $3, $4, $5, $6, $7, $8, $7, $10, $11, $12, $13
+FROM users WHERE id = $1 AND personalization_epoch = $9 {lock}
+ON CONFLICT (user_id, number) DO UPDATE SET expires_at = excluded.expires_at, made_at = excluded.made_at,
+    taste = excluded.taste, revision = excluded.revision, basis = excluded.basis,
+    excludes_seen = excluded.excludes_seen
+RETURNING created_at = $7, (SELECT number FROM catalogue_revisions WHERE id = 1)
 """
 _SHARED = {"postgres": "FOR SHARE", "sqlite": ""}
 """Lets a "no" that is being written come before the list, which is not kept then, or after it, and delete it."""
@@ -52,56 +57,49 @@ class Outdated(Exception):
 
 
 @dataclass(frozen=True)
-class Frozen:
-    """A list in its order; the item at index 0 has rank 1. Its number and a rank make a cursor."""
+class Origin:
+    """What a list was made of, in numbers: the owner's epoch and taste from before anything else of them was read.
 
-    number: int
-    strategy: Strategy
-    degraded_reason: str | None
-    items: list[Ranked]
-
-
-async def freeze(app: App, user_id: int, epoch: int, made: Made) -> Frozen:
-    """Keep a list for its user. The same list made again is the same: two requests at once get one.
-
-    One statement; for a list that is new another one, which deletes the oldest beyond `MOST`. Raises Outdated when the
-    user has opted out, in or erased since that epoch, Unauthenticated for who is gone.
+    With `revision` and `basis` it may be shown again, see `RecommendationSlate`; where these are None it is not.
     """
-    grounds = list(dict.fromkeys(each.ground for each in made.items))
-    numbers = {ground: number for number, ground in enumerate(grounds)}
-    items = orjson.dumps([(each.item_id, each.score, numbers[each.ground]) for each in made.items])
-    told = orjson.dumps([(ground.kind, ground.topic, ground.item_id) for ground in grounds])
+
+    epoch: int
+    taste: int
+    excludes_seen: bool
+    revision: int | None = None
+    basis: str | None = None
+
+
+async def freeze(app: App, user_id: int, origin: Origin, made: Made) -> tuple[Frozen, int]:
+    """Keep a list for its user; and the number of the catalogue's last change.
+
+    The same list made again is the same: two requests at once get one. Of a list that is made of less than is known by
+    now the taste says so. One statement; for a list that is new another one, which deletes the oldest beyond `MOST`.
+    Raises Outdated when the user has opted out, in or erased since that epoch, Unauthenticated for who is gone.
+    """
+    frozen = unkept(made)
+    items = orjson.dumps(frozen.items)
+    told = orjson.dumps([(ground.kind, ground.topic, ground.item_id) for ground in frozen.grounds])
     number = _number(made.strategy.value.encode(), (made.degraded_reason or "").encode(), items, told)
     now = app.clock.now()
     content = [made.strategy.value, made.degraded_reason, items.decode(), told.decode()]
-    values = [user_id, number, *content, now, now + LIFETIME, epoch]
-    rows = await app.database.rows(_FREEZE.format(lock=_SHARED[app.database.dialect]), values)
+    values = [user_id, number, *content, now, now + LIFETIME, origin.epoch]
+    values += [origin.taste, origin.revision, origin.basis, origin.excludes_seen]
+    rows = await app.database.records(_FREEZE.format(lock=_SHARED[app.database.dialect]), values)
     if not rows:
         raise Outdated if await User.exists(id=user_id) else Unauthenticated
-    if rows[0]["new"]:
+    new, catalogue = rows[0]
+    if new:
         await app.database.execute(_TRIM.format(lock=_OWN[app.database.dialect]), [user_id, MOST])
-    return Frozen(number, made.strategy, made.degraded_reason, made.items)
+    return Frozen(number, made.strategy, made.degraded_reason, frozen.items, frozen.grounds), catalogue or 0
 
 
 def unkept(made: Made) -> Frozen:
     """A list that nobody can come back to."""
-    return Frozen(0, made.strategy, made.degraded_reason, made.items)
-
-
-async def thawed(app: App, user_id: int, page: Page) -> Frozen:
-    """The list that the page's cursors name. One statement.
-
-    Raises BadUserInput for cursors of two lists, of a list that is over, and of none that was this user's.
-    """
-    named = {place[1] for place in (page.after, page.before) if place}
-    if len(named) > 1:
-        raise BadUserInput("after and before are of two lists.")
-    row = await RecommendationSlate.get_or_none(user_id=user_id, number=min(named), expires_at__gt=app.clock.now())
-    if row is None:
-        raise BadUserInput("This list is over: ask for its first page again.")
-    grounds = [Ground(GroundKind(kind), topic, item_id) for kind, topic, item_id in row.grounds]
-    items = [Ranked(item_id, score, grounds[number]) for item_id, score, number in row.items]
-    return Frozen(row.number, Strategy(row.strategy), row.degraded_reason, items)
+    grounds = list(dict.fromkeys(each.ground for each in made.items))
+    numbers = {ground: number for number, ground in enumerate(grounds)}
+    items = [(each.item_id, each.score, numbers[each.ground]) for each in made.items]
+    return Frozen(0, made.strategy, made.degraded_reason, items, grounds)
 
 
 async def prune(app: App, _: dict[str, Any]) -> None:

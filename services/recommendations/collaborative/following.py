@@ -49,6 +49,11 @@ class Collaborative:
         """Whether anything has been learnt yet."""
         return self._model is not None and len(self._model.items) > 0
 
+    @property
+    def serving(self) -> int:
+        """The number of the model that ranks; 0 while there is none."""
+        return self._serving
+
     def rank(
         self, history: Sequence[Signal], *, limit: int, without: Collection[int] = ()
     ) -> list[tuple[int, float, int]]:

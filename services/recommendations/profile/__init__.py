@@ -8,7 +8,7 @@ from services.recommendations.profile.editing import (
 )
 from services.recommendations.profile.learning import learn
 from services.recommendations.profile.personalization import set_personalization
-from services.recommendations.profile.reading import Profile, profile_of
+from services.recommendations.profile.reading import Profile, profile_by, profile_of, told_by
 from services.recommendations.profile.signals import Signal
 from services.recommendations.profile.vectors import embed_interests, vectors_of
 
@@ -18,10 +18,12 @@ __all__ = [
     "embed_interests",
     "interests_of",
     "learn",
+    "profile_by",
     "profile_of",
     "remove_interest",
     "set_interests",
     "set_personalization",
+    "told_by",
     "vectors_of",
     "weigh_interest",
 ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from core.errors import BadUserInput, NotFound
 from models.recommendations import Interest, InterestSource
 from services import onboarding
-from services.recommendations.profile.held import categories, hold, put, rows_of
+from services.recommendations.profile.held import categories, change, put, rows_of
 from services.recommendations.profile.topics import category_of, cleaned
 from services.recommendations.profile.vectors import vectors_of
 
@@ -37,7 +37,7 @@ async def set_interests(app: App, user_id: int, topics: Sequence[str]) -> list[I
     """
     wanted, known, now = cleaned(topics), await categories(), app.clock.now()
     async with app.database.transaction():
-        user = await hold(user_id)
+        user = await change(user_id)
         held = {key: row for key, row in (await rows_of(user_id)).items() if row.erased_at is None}
         gone = [row.id for key, row in held.items() if row.source is InterestSource.STATED and key not in wanted]
         await Interest.filter(id__in=gone).delete()
@@ -73,7 +73,7 @@ async def weigh_interest(app: App, user_id: int, topic: str, weight: float) -> l
         raise BadUserInput("weight is above 0 and at most 1.")
     [key] = cleaned([topic])
     async with app.database.transaction():
-        await hold(user_id)
+        await change(user_id)
         mine = Interest.filter(user_id=user_id, topic_key=key, erased_at=None)
         if not await mine.update(weight=weight, corrected_at=app.clock.now()):
             raise NotFound
@@ -86,7 +86,7 @@ async def remove_interest(app: App, user_id: int, topic: str) -> list[Interest]:
     [(key, text)] = cleaned([topic]).items()
     now = app.clock.now()
     async with app.database.transaction():
-        await hold(user_id)
+        await change(user_id)
         held = await rows_of(user_id)
         erased = sorted((row for row in held.values() if row.erased_at), key=lambda row: (row.erased_at, row.id))
         going = [row.id for row in erased if row.topic_key != key][: -(ERASED_KEPT - 1)]

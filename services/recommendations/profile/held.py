@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from adapters.database import rows
 from core.errors import Unauthenticated
 from models.accounts import User
 from models.recommendations import Interest, Item
@@ -11,6 +13,9 @@ from models.recommendations import Interest, Item
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_CHANGE = """
+UPDATE users SET taste = taste + 1 WHERE id = $1 RETURNING personalization, personalization_epoch
+"""
 CHANGING = ["topic", "category", "weight", "source", "evidence", "created_at", "corrected_at", "erased_at"]
 
 
@@ -23,6 +28,27 @@ async def hold(user_id: int) -> User:
     if user is None:
         raise Unauthenticated
     return user
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Whose profile is being changed, whether what they do is used, and how often they have said otherwise."""
+
+    id: int
+    personalization: bool
+    personalization_epoch: int
+
+
+async def change(user_id: int) -> Owner:
+    """Hold the user as `hold` does, and let no list be shown again that was made of what was known until now.
+
+    It is the first statement of a transaction that changes what is known of the user. Raises Unauthenticated for who
+    has gone.
+    """
+    found = await rows(_CHANGE, [user_id])
+    if not found:
+        raise Unauthenticated
+    return Owner(user_id, bool(found[0]["personalization"]), found[0]["personalization_epoch"])
 
 
 async def rows_of(user_id: int) -> dict[str, Interest]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from models.recommendations import InteractionKind, Interest, InterestSource
-from services.recommendations.profile.held import categories, hold, put, rows_of
+from services.recommendations.profile.held import categories, change, put, rows_of
 from services.recommendations.profile.reading import deeds_of, facts_of
 from services.recommendations.profile.signals import told
 from services.recommendations.profile.topics import MAX_TOPICS, category_of, key_of, may_take, spelled, strongest
@@ -50,7 +50,7 @@ async def learn(app: App, user_id: int, topics: Sequence[tuple[str, float]], sou
     """
     wanted, known, now = strongest(topics), await categories(), app.clock.now()
     async with app.database.transaction():
-        user = await hold(user_id)
+        user = await change(user_id)
         if not user.personalization:
             return []
         held = await rows_of(user_id)

@@ -33,8 +33,9 @@ async def set_personalization(app: App, viewer: Viewer, client: Client, *, enabl
         if changed or erase:
             user.personalization = enabled
             # Whoever is making a list of what was known before finds the number raised, and makes it anew.
-            raised = F("personalization_epoch") + 1
-            await User.filter(id=user.id).update(personalization=enabled, personalization_epoch=raised)
+            await User.filter(id=user.id).update(
+                personalization=enabled, personalization_epoch=F("personalization_epoch") + 1, taste=F("taste") + 1
+            )
             await RecommendationSlate.filter(user_id=user.id).delete()  # made of what may not be used any more
             if erase:
                 await _forget(user.id)

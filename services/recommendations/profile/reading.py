@@ -87,7 +87,11 @@ async def profile_of(app: App, user_id: int) -> Profile:
 
     Raises Unauthenticated for who has been deleted meanwhile.
     """
-    may = await told_of(user_id)
+    return await profile_by(app, user_id, await told_of(user_id))
+
+
+async def profile_by(app: App, user_id: int, may: Told) -> Profile:
+    """The profile of whose deeds are read already. One statement, one more for who erased a topic."""
     story = may.story
     if not may.personalized:
         of_them: Any = {"met": story.met, "refused": story.refused, "finished": story.finished, "epoch": may.epoch}
@@ -113,7 +117,11 @@ async def told_of(user_id: int) -> Told:
     found: Any = await User.get_or_none(id=user_id).values_list("personalization", "personalization_epoch")
     if found is None:
         raise Unauthenticated
-    personalized, epoch = found
+    return await told_by(user_id, *found)
+
+
+async def told_by(user_id: int, personalized: bool, epoch: int) -> Told:  # ruff: ignore[boolean-type-hint-positional-argument] -- as a row has it
+    """The same for whose row is read already. One statement."""
     story = told(await deeds_of(user_id))
     if not personalized:
         story = Story((), story.refusals, frozenset(), story.refused, frozenset())
