@@ -65,7 +65,7 @@ class Writer:
         self.fragments: list[Fragment] = []
         self.used: set[str] = set()
         self.spread: set[str] = set()
-        self.left = random.choice([6, 12, 20, 30])
+        self.left = random.choice([6, 12, 25, 45])
 
     def document(self) -> str:
         """Operations, mostly one, with the fragments that they use."""
@@ -96,7 +96,7 @@ class Writer:
         random = self.random
         fields = [name for name, field in getattr(type_, "fields", {}).items() if self._fits(field, depth)]
         written: list[str] = []
-        for _ in range(random.randint(1, 5)):
+        for _ in range(random.randint(1, 6)):
             way = random.random()
             if way < 0.1 or not (fields or depth):
                 written.append(self._typename())
