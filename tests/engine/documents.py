@@ -27,6 +27,10 @@ from graphql import (
     type_from_ast,
 )
 
+NASTY = ("run", "source", "path", "late", "data", "error", "value", "values", "class", "None", "lambda", "list", "type")
+NASTY += ("str", "dict", "self", "root", "len", "Exception", "item_1", "f_1", "_", "info", "resolve", "field_0", "x" * 70)
+"""Names that compiled code may have uses of its own for."""
+
 INTROSPECTIONS = (
     "__schema { queryType { name } types { name kind fields { name type { kind name ofType { name } } } } }",
     '__type(name: "Query") { name fields(includeDeprecated: true) { name args { name defaultValue } } __typename }',
@@ -175,7 +179,9 @@ class Writer:
         return f"{text} {self.selections(named, depth - 1)}" if is_composite_type(named) else text
 
     def _response_name(self, name: str, identity: tuple[str, str, str]) -> str:
-        for candidate in (name, *(f"{name}_{number}" for number in range(100))):
+        aliases = (f"{name}_{number}" for number in range(100))
+        nasty = [self.random.choice(NASTY)] if self.random.random() < 0.08 else []
+        for candidate in (*nasty, name, *aliases):
             if candidate == name and self.random.random() < 0.15:
                 continue
             if self.identities.setdefault(candidate, identity) == identity:

@@ -30,6 +30,7 @@ from graphql import (
     Undefined,
 )
 
+from tests.engine.documents import NASTY
 from tests.engine.runs import Run, digest, shown
 from tests.engine.values import Trouble, Values, number_of, source_class, under
 
@@ -193,10 +194,12 @@ class GeneratedWorld:
             arguments = {}
             for n in range(self.random.choice([0, 0, 0, 1, 1, 3])):
                 argument, default = self._input_type(0.5)
-                arguments[f"a{n}"] = GraphQLArgument(
+                named = self.random.choice(NASTY) if self.random.random() < 0.05 else f"a{n}"
+                arguments[named] = GraphQLArgument(
                     argument, default, out_name=self.random.choice([None, None, f"py{n}"])
                 )
-            fields[f"{prefix}{number}"] = GraphQLField(type_, arguments, resolve=self._resolver(type_))
+            nasty = prefix[0] != "i" and self.random.random() < 0.15
+            fields[self.random.choice(NASTY) if nasty else f"{prefix}{number}"] = GraphQLField(type_, arguments, resolve=self._resolver(type_))
         return fields
 
     def _output_type(self) -> Any:
@@ -250,7 +253,7 @@ class GeneratedWorld:
             return right
         chosen = wrong[dice.roll(len(wrong))]
         if isinstance(chosen, Exception):
-            raise chosen
+            raise type(chosen)(*chosen.args)
         return chosen
 
     def _type_resolver(self, way: int) -> Any:

@@ -97,10 +97,10 @@ class Source:
     typename = ""
 
     def __init__(self, values: Values, number: int) -> None:
-        self.values, self.number = values, number
+        self.oracle_values, self.oracle_number = values, number
 
     def __repr__(self) -> str:
-        return f"<{self.typename} {self.number}>"
+        return f"<{self.typename} {self.oracle_number}>"
 
 
 class Record(dict[str, Any]):
@@ -108,27 +108,27 @@ class Record(dict[str, Any]):
 
     def __init__(self, values: Values, typename: str, number: int) -> None:
         super().__init__()
-        self.values, self.typename, self.number = values, typename, number
+        self.oracle_values, self.typename, self.oracle_number = values, typename, number
 
     def get(self, name: str, default: Any = None) -> Any:
         if name == "__typename":
-            return self.typename if self.values.run.dice(self.number).chance(500) else default
-        return self.values.attribute(self.typename, name, self.number)
+            return self.typename if self.oracle_values.run.dice(self.oracle_number).chance(500) else default
+        return self.oracle_values.attribute(self.typename, name, self.oracle_number)
 
     def __repr__(self) -> str:
-        return f"<record {self.typename} {self.number}>"
+        return f"<record {self.typename} {self.oracle_number}>"
 
 
 class Row(Mapping[str, Any]):
     """A source that is a mapping, and no dictionary."""
 
     def __init__(self, values: Values, typename: str, number: int) -> None:
-        self.values, self.typename, self.number = values, typename, number
+        self.oracle_values, self.typename, self.oracle_number = values, typename, number
 
     def __getitem__(self, name: str) -> Any:
         if name == "__typename":
             raise KeyError(name)
-        return self.values.attribute(self.typename, name, self.number)
+        return self.oracle_values.attribute(self.typename, name, self.oracle_number)
 
     def __iter__(self) -> Iterator[str]:
         return iter(())
@@ -137,14 +137,14 @@ class Row(Mapping[str, Any]):
         return 0
 
     def __repr__(self) -> str:
-        return f"<row {self.typename} {self.number}>"
+        return f"<row {self.typename} {self.oracle_number}>"
 
 
 def source_class(typename: str, fields: list[str]) -> type[Source]:
     """A class with a property for each field, with all the side effects that a property may have."""
 
     def reader(name: str) -> property:
-        return property(lambda self: self.values.attribute(typename, name, self.number))
+        return property(lambda self: self.oracle_values.attribute(typename, name, self.oracle_number))
 
     members: dict[str, Any] = {name: reader(name) for name in fields}
     return type(typename, (Source,), {**members, "typename": typename})
@@ -152,7 +152,7 @@ def source_class(typename: str, fields: list[str]) -> type[Source]:
 
 def number_of(source: Any) -> int:
     """What tells a source from others."""
-    number = getattr(source, "number", 0)
+    number = getattr(source, "oracle_number", 0)
     return number if type(number) is int else 0
 
 
