@@ -13,7 +13,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from engine.errors import Unsupported
 from engine.operations import Operation, operation_of
-from engine.plans import Plan, compile_plan
+from engine.plans import Plan, compiled
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class Engine:
         schema: GraphQLSchema,
         *,
         plans: int = 256,
-        threshold: int = 2,
+        threshold: int = 1,
         executor_class: type[Executor[Any]] | None = None,
     ) -> None:
         strawberry = getattr(schema, "_strawberry_schema", None)
@@ -63,7 +63,7 @@ class Engine:
             )
             if isinstance(values, list):
                 return ExecutionResult(None, errors=values)
-            plan = known.plan(values, self._compiled)
+            plan = known.plan(values, self._planned)
         except Unsupported as unsupported:
             if unsupported.reason != "new":
                 fell_back(unsupported.reason)
@@ -105,11 +105,11 @@ class Engine:
         if isinstance(values, list):
             raise Unsupported("variables")
         operation.variant(values.coerced)
-        return self._compiled(operation, values)
+        return self._planned(operation, values)
 
-    def _compiled(self, operation: Operation, values: Any) -> Plan:
+    def _planned(self, operation: Operation, values: Any) -> Plan:
         try:
-            return compile_plan(operation, values, self._executor_class, optimized_is_awaitable)
+            return compiled(operation, values, self._executor_class, optimized_is_awaitable)
         except Unsupported:
             raise
         except Exception as error:

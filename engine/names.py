@@ -3,6 +3,7 @@
 import builtins
 import keyword
 import re
+from collections.abc import Callable
 from typing import Any
 
 RESERVED = frozenset(dir(builtins)) | frozenset(keyword.kwlist) | frozenset(keyword.softkwlist)
@@ -15,10 +16,11 @@ def snake(name: str) -> str:
 
 
 class Names:
-    """The globals of a generated module."""
+    """The global names of one generated module, each with its value."""
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
+        self._shared: dict[int, str] = {}
         self._made = 0
 
     def known(self, name: str, value: Any) -> str:
@@ -32,6 +34,22 @@ class Names:
         self.values[name] = value
         return name
 
+    def shared(self, hint: str, of: object, make: Callable[[], Any]) -> str:
+        """The name of what is made of an object that lives on, once."""
+        name = self._shared.get(id(of))
+        if name is None:
+            name = self._shared[id(of)] = self.constant(hint, make())
+        return name
+
+    def class_(self, class_: type) -> str:
+        """The name of a class."""
+        name = self._shared.get(id(class_))
+        if name is None:
+            taken = class_.__name__ in self.values or class_.__name__ in RESERVED
+            name = self._shared[id(class_)] = self.new(class_.__name__) if taken else class_.__name__
+            self.values[name] = class_
+        return name
+
     def new(self, hint: str) -> str:
         """A name that nothing has yet."""
         self._made += 1
@@ -39,14 +57,14 @@ class Names:
 
 
 class Locals:
-    """The local names of a generated function."""
+    """The local names of one generated function."""
 
-    def __init__(self, *taken: str) -> None:
-        self._taken = {*RESERVED, *taken}
+    def __init__(self) -> None:
+        self._taken = {*RESERVED, "run", "source", "path", "late", "error", "info", "data", "expected", "inf"}
 
-    def of(self, hint: str) -> str:
-        """A local name that nothing has yet."""
-        name = snake(hint)
+    def of(self, key: str) -> str:
+        """The local name of a response key."""
+        name = snake(key)
         while name in self._taken:
             name += "_"
         self._taken.add(name)
