@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from graphql import (
     REMOVE,
@@ -22,8 +22,11 @@ from graphql import (
     validate,
     visit,
 )
+from strawberry.extensions import SchemaExtension
 
 from engine.engine import Engine
+from engine.extension import CompiledExecution, engine_of
+from tests.engine.berries import BerryWorld, WholeWorld
 from tests.engine.documents import write_document, write_variables
 from tests.engine.runs import Circumstances, Outcome, Run, difference, observe
 from tests.engine.schemas import GeneratedWorld
@@ -35,6 +38,7 @@ class World(Protocol):
     """A schema and what is needed to execute against it."""
 
     schema: GraphQLSchema
+    options: Mapping[str, Any]
 
     @property
     def run(self) -> Run: ...
@@ -74,8 +78,35 @@ class Case:
 Execute = Callable[[Case], Any]
 
 
+class AsGiven(SchemaExtension):
+    """Takes the document of the case, which is parsed and valid."""
+
+    case: ClassVar[Case]
+
+    def on_operation(self) -> Iterator[None]:
+        self.execution_context.graphql_document = self.case.document
+        self.execution_context.validation_rules = ()
+        yield
+
+
+def whole(case: Case, *extensions: type[SchemaExtension]) -> Any:
+    """What a Strawberry schema does with all that is around execution, and with extensions."""
+    assert isinstance(case.world, WholeWorld)
+    AsGiven.case = case
+    case.world.berry.extensions = [AsGiven, *extensions]
+    return case.world.berry.execute(
+        "{ given }",
+        variable_values=case.variables,
+        context_value=CONTEXT,
+        root_value=case.root(),
+        operation_name=case.operation_name,
+    )
+
+
 def interpreted(case: Case) -> Any:
     """What graphql-core does."""
+    if isinstance(case.world, WholeWorld):
+        return whole(case)
     return execute(
         case.world.schema,
         case.document,
@@ -83,6 +114,7 @@ def interpreted(case: Case) -> Any:
         context_value=CONTEXT,
         variable_values=case.variables,
         operation_name=case.operation_name,
+        **case.world.options,
     )
 
 
@@ -119,8 +151,19 @@ class Compiled:
         self.engine: Engine | None = None
         self.schema: GraphQLSchema | None = None
 
+        class Counting(CompiledExecution):
+            def fell_back(self, reason: str) -> None:
+                tally.reasons[reason] += 1
+
+        self.extension = Counting
+
     def __call__(self, case: Case) -> Any:
         """What the engine does."""
+        if isinstance(case.world, WholeWorld):
+            engine = engine_of(case.world.berry)
+            assert engine is not None
+            engine._threshold = 1
+            return whole(case, self.extension)
         if self.engine is None or self.schema is not case.world.schema:
             self.schema = case.world.schema
             self.engine = Engine(self.schema, threshold=1)
@@ -289,5 +332,5 @@ def plain_world(seed: int) -> GeneratedWorld:
     return GeneratedWorld(seed)
 
 
-WORLDS: dict[str, Callable[[int], World]] = {"plain": plain_world}
+WORLDS: dict[str, Callable[[int], World]] = {"plain": plain_world, "berry": BerryWorld, "whole": WholeWorld}
 """Makers of worlds by their kind."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from random import Random
 from typing import Any
@@ -44,6 +45,8 @@ class Colour(Enum):
 
 class GeneratedWorld:
     """A schema whose resolvers do what the dice of the run say, and write it down."""
+
+    options: Mapping[str, Any] = {}
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
