@@ -24,9 +24,9 @@ from engine.awaiting import gathered, gathered_items
 from engine.errors import Unsupported
 from engine.fields import Complete, Selected, Selection
 from engine.names import Names, snake
-from engine.objects import is_known_by_class, members_of, sources_of
+from engine.objects import is_known_by_class, members_of, read_of, sources_of
 from engine.operations import Operation
-from engine.leaves import leaf_value
+from engine.leaves import is_written_plainly, leaf_value
 from engine.writing import lists
 from engine.writing.selections import SelectionWriter
 from engine.writing.values import Value
@@ -48,6 +48,7 @@ class Compiler:
         self._lines: list[str] = []
         self._depth = 0
         self._helpers: dict[str, str] = {}
+        self._subfields: dict[tuple[GraphQLObjectType, int], tuple[list[Selected], GroupedFieldSet]] = {}
         self._fast: list[tuple[dict[type, Complete], type, str]] = []
         self.selections: dict[tuple[GraphQLObjectType, int], Selection] = {}
         self.names = Names()
@@ -60,7 +61,8 @@ class Compiler:
         grouped = collect_fields(
             self._schema, operation.fragments, self._values, operation.root_type, operation.node
         ).grouped_field_set
-        root = self._written("root", operation.root_type, grouped)
+        fields = self._selected(operation.root_type, grouped)
+        root = self._written("root", operation.root_type, fields, grouped)
         source = "\n".join(self._lines).rstrip() + "\n"
         namespace = self.names.values
         exec(compile(source, "<compiled GraphQL>", "exec"), namespace)  # ruff: ignore[exec-builtin] -- its own writing
@@ -84,10 +86,6 @@ class Compiler:
             self.add([line.replace("{name}", self._helpers[text]) for line in lines])
         return self._helpers[text]
 
-    def spelled(self, key: str) -> str:
-        """A response key as a function's name begins."""
-        return snake(key)
-
     def complete(self, field: Selected, classes: Iterable[type], function: str) -> None:
         """Have values of these classes completed by a function, wherever they come from."""
         self._fast += [(field.fast, class_, function) for class_ in classes]
@@ -97,11 +95,48 @@ class Compiler:
         item_type: GraphQLOutputType = get_nullable_type(field.type).of_type  # type: ignore[union-attr]
         return item_type
 
-    def value(self, field: Selected, constant: str) -> Value | None:
-        """What is known of a field's values; None where graphql-core has to look at each."""
-        return self._value(field, field.type, constant, field.fast)
+    def constant(self, field: Selected) -> str:
+        """The name of a field."""
+        return self.names.shared(field.key, field, lambda: field)
 
-    def _value(self, field: Selected, type_: Any, constant: str, fast: dict[type, Complete] | None) -> Value | None:
+    def subfields(self, type_: GraphQLObjectType, details: FieldDetailsList) -> list[Selected]:
+        """What is selected of the objects of a type."""
+        key = type_, id(details)
+        if key not in self._subfields:
+            operation = self._operation
+            collected = collect_subfields(
+                self._schema, operation.fragments, self._values, operation.node, type_, details
+            )
+            self._subfields[key] = self._selected(type_, collected.grouped_field_set), collected.grouped_field_set
+        return self._subfields[key][0]
+
+    def _selected(self, type_: GraphQLObjectType, grouped: GroupedFieldSet) -> list[Selected]:
+        found = ((key, details, self._schema.get_field(type_, details[0].node.name.value)) for key, details in grouped.items())
+        return [Selected(key, type_, definition, details) for key, details, definition in found if definition]
+
+    def is_read_whole(self, field: Selected) -> bool:
+        """Whether a field is read in one expression with all that is in it."""
+        type_ = get_nullable_type(field.type)
+        if is_list_type(type_):
+            return is_written_plainly(get_nullable_type(type_.of_type))
+        return is_written_plainly(type_) or self.are_read_whole(type_, field.details)
+
+    def are_read_whole(self, type_: Any, details: FieldDetailsList) -> bool:
+        """Whether objects of a type are read in one expression."""
+        sources = sources_of(type_) if is_object_type(type_) else ()
+        if not sources or not is_known_by_class(type_):
+            return False
+        for field in self.subfields(type_, details):
+            read = read_of(field.definition, field.name, sources)
+            if field.name != "__typename" and (read is None or not read.pure or not self.is_read_whole(field)):
+                return False
+        return True
+
+    def value(self, field: Selected) -> Value | None:
+        """What is known of a field's values; None where graphql-core has to look at each."""
+        return self._value(field, field.type, field.fast)
+
+    def _value(self, field: Selected, type_: Any, fast: dict[type, Complete] | None) -> Value | None:
         inner = get_nullable_type(type_)
         if is_leaf_type(inner):
             value: Value | None = leaf_value(inner, self.names)
@@ -110,30 +145,38 @@ class Compiler:
         elif is_abstract_type(inner):
             value = self._abstract(field, inner, fast)
         else:
-            value = self._list(field, inner.of_type, constant, nested=fast is None)
+            value = self._list(field, inner.of_type, nested=fast is None)
         return value if value is None or is_non_null_type(type_) else value.nullable()
 
-    def _list(self, field: Selected, item_type: Any, constant: str, *, nested: bool) -> Value | None:
-        item = self._value(field, item_type, constant, None)
-        if item is None or nested or is_list_type(get_nullable_type(item_type)):
+    def _list(self, field: Selected, item_type: Any, *, nested: bool) -> Value | None:
+        inner = get_nullable_type(item_type)
+        if nested or is_list_type(inner):
             return None
-        if not is_leaf_type(get_nullable_type(item_type)):
-            return lists.objects(self, field, constant, item)
-        return lists.leaves(self, item) if item.complete is None else None
+        if self.are_read_whole(inner, field.details):
+            return lists.objects(self, field, Value(self.object_test(field, inner)))
+        item = self._value(field, item_type, None)
+        if item is None or is_leaf_type(inner):
+            return lists.leaves(self, item) if item and item.complete is None else None
+        return lists.objects(self, field, item)
+
+    def object_test(self, field: Selected, type_: GraphQLObjectType) -> str:
+        """Whether a value is an object of a type, where that is known by its class."""
+        tests = [f"type({{0}}) is {self.names.class_(class_)}" for class_ in sources_of(type_)]
+        test = tests[0] if len(tests) == 1 else f"({' or '.join(tests)})"
+        if type_.is_type_of is None:
+            return test
+        field.castable = True
+        return f"{test} and {UNCAST}"
 
     def _object(self, field: Selected, type_: GraphQLObjectType, fast: dict[type, Complete] | None) -> Value | None:
         selection = self._selection(type_, field.details)
         classes = sources_of(type_)
         if not classes or not is_known_by_class(type_):
             return None
-        tests = [f"type({{0}}) is {self.names.class_(class_)}" for class_ in classes]
-        test = tests[0] if len(tests) == 1 else f"({' or '.join(tests)})"
-        if type_.is_type_of is not None:
-            test = f"{test} and {UNCAST}"
-            field.castable = True
         if fast is not None:
             self.complete(field, classes, selection.function)
         complete = f"{selection.function}(run, {{0}}, {{1}})"
+        test = self.object_test(field, type_)
         return Value(test, complete=complete, done="type({0}) is dict", effects=selection.effects)
 
     def _abstract(self, field: Selected, type_: Any, fast: dict[type, Complete] | None) -> Value | None:
@@ -157,23 +200,19 @@ class Compiler:
     def _selection(self, type_: GraphQLObjectType, details: FieldDetailsList) -> Selection:
         key = type_, id(details)
         if key not in self.selections:
-            operation = self._operation
-            grouped = collect_subfields(
-                self._schema, operation.fragments, self._values, operation.node, type_, details
-            ).grouped_field_set
-            self.selections[key] = self._written(self.names.new(snake(type_.name)), type_, grouped)
+            fields = self.subfields(type_, details)
+            grouped = self._subfields[key][1]
+            self.selections[key] = self._written(self.names.new(snake(type_.name)), type_, fields, grouped)
         return self.selections[key]
 
-    def _written(self, name: str, type_: GraphQLObjectType, grouped: GroupedFieldSet) -> Selection:
+    def _written(
+        self, name: str, type_: GraphQLObjectType, fields: list[Selected], grouped: GroupedFieldSet
+    ) -> Selection:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise Unsupported("size")
         writer = SelectionWriter(self, name, type_)
-        for key, details in grouped.items():
-            definition = self._schema.get_field(type_, details[0].node.name.value)
-            if definition is not None:
-                writer.add(Selected(key, type_, definition, details))
-        selection = Selection(type_, grouped, writer.sources, name, writer.effects)
+        selection = writer.selection(fields, grouped)
         self.add(writer.lines(selection))
         self._depth -= 1
         return selection

@@ -39,6 +39,11 @@ def leaf_value(type_: GraphQLLeafType, names: Names) -> Value:
     return Value(plain, complete=f"run.complete_leaf_value({written_by}, {{0}})", done=plain)
 
 
+def is_written_plainly(type_: object) -> bool:
+    """Whether right values of a type are written without a call that may fail."""
+    return type_ in WRITTEN_AS_THEY_ARE or type(type_) is CustomGraphQLEnumType
+
+
 def _members(type_: CustomGraphQLEnumType) -> dict[int, Any]:
     """Names by the identity of members, which live as long as the schema: hashing one is a call of Python code."""
     return {id(member): type_.coerce_output_value(member) for member in type_.wrapped_cls}

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 RESERVED = frozenset(dir(builtins)) | frozenset(keyword.kwlist) | frozenset(keyword.softkwlist)
+USED = frozenset({"run", "source", "path", "late", "error", "info", "data", "expected", "inf"})
+"""What the generated functions call things of their own."""
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -59,8 +61,8 @@ class Names:
 class Locals:
     """The local names of one generated function."""
 
-    def __init__(self) -> None:
-        self._taken = {*RESERVED, "run", "source", "path", "late", "error", "info", "data", "expected", "inf"}
+    def __init__(self, *taken: str) -> None:
+        self._taken = {*RESERVED, *USED, *taken}
 
     def of(self, key: str) -> str:
         """The local name of a response key."""

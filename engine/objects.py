@@ -1,10 +1,12 @@
 """What the classes of resolved objects tell: Strawberry's own, and dictionaries where nothing resolves the fields."""
 
+from dataclasses import dataclass
 from inspect import getattr_static
 from keyword import iskeyword
+from types import MemberDescriptorType
 from typing import Any
 
-from graphql import GraphQLAbstractType, GraphQLField, GraphQLInterfaceType, GraphQLObjectType, GraphQLSchema
+from graphql import GraphQLAbstractType, GraphQLField, GraphQLInterfaceType, GraphQLObjectType, GraphQLSchema, is_union_type
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
@@ -12,6 +14,15 @@ MADE_OF = "strawberry-definition"
 """Where Strawberry leaves in graphql-core's objects what they were made of."""
 CONVERTER = "GraphQLCoreConverter."
 """Where Strawberry's own functions were made, as their names tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """How a field is read of an object `{0}`."""
+
+    python: str
+    pure: bool
+    """Whether nothing but reading happens, if the object is of one of its type's sources."""
 
 
 def sources_of(type_: GraphQLObjectType) -> tuple[type, ...]:
@@ -34,17 +45,17 @@ def is_known_by_class(type_: GraphQLObjectType) -> bool:
     )
 
 
-def read_of(field: GraphQLField, name: str, sources: tuple[type, ...]) -> tuple[str, bool] | None:
-    """Python that reads a field of `source`, and whether nothing but reading happens; None for a resolver."""
+def read_of(field: GraphQLField, name: str, sources: tuple[type, ...]) -> Read | None:
+    """Python that reads a field of an object `{0}`; None for a resolver."""
     if field.resolve is None:
-        return (f"source.get({name!r})", True) if sources == (dict,) and not field.args else None
+        return Read(f"{{0}}.get({name!r})", pure=True) if sources == (dict,) and not field.args else None
     attribute = _attribute(field)
     if attribute is None:
         return None
-    pure = bool(sources) and not any(hasattr(getattr_static(class_, attribute, None), "__get__") for class_ in sources)
+    pure = bool(sources) and all(_is_data(getattr_static(class_, attribute, None)) for class_ in sources)
     if attribute.isidentifier() and not iskeyword(attribute):
-        return f"source.{attribute}", pure
-    return f"getattr(source, {attribute!r})", pure
+        return Read(f"{{0}}.{attribute}", pure)
+    return Read(f"getattr({{0}}, {attribute!r})", pure)
 
 
 def members_of(schema: GraphQLSchema, type_: GraphQLAbstractType) -> dict[type, GraphQLObjectType]:
@@ -62,6 +73,7 @@ def members_of(schema: GraphQLSchema, type_: GraphQLAbstractType) -> dict[type, 
             and vars(definition.origin).get("__strawberry_definition__") is definition
             and sources_of(possible)
             and is_known_by_class(possible)
+            and (is_union_type(type_) or issubclass(definition.origin, type_.extensions[MADE_OF].origin))
         ):
             members[definition.origin] = possible
     return members
@@ -84,6 +96,11 @@ def _attribute(field: GraphQLField) -> str | None:
     ):
         return made_of.python_name
     return None
+
+
+def _is_data(attribute: object) -> bool:
+    """Whether what a class has by a name leaves reading it of an instance without code: a default, a slot, nothing."""
+    return isinstance(attribute, MemberDescriptorType) or not hasattr(attribute, "__get__")
 
 
 def _is_strawberrys(type_: GraphQLAbstractType) -> bool:

@@ -1,11 +1,13 @@
-"""The function of a list: completes each item, and has graphql-core complete whatever is not as expected."""
+"""Lists: their items are completed one by one, and graphql-core completes each that is not as expected."""
 
 from typing import TYPE_CHECKING
 
-from graphql import is_non_null_type
+from graphql import get_nullable_type, is_non_null_type
 
 from engine.fields import Selected
-from engine.writing.values import Value
+from engine.names import Locals, snake
+from engine.writing.reading import Reading, conjunction
+from engine.writing.values import AS_IT_IS, Value, indented
 
 if TYPE_CHECKING:
     from engine.compiling import Compiler
@@ -15,9 +17,9 @@ LIST = "(type({0}) is list or type({0}) is tuple)"
 
 def leaves(compiler: "Compiler", item: Value) -> Value:
     """Lists of scalars or enums that are all as expected."""
-    test = compiler.helper("all_of", _all_of(item.test.format("value")))
-    write = "list({0})" if item.write == "{0}" else f"[{item.write.format('value')} for value in {{0}}]"
-    return Value(f"{LIST} and {test}({{0}})", write)
+    name = compiler.helper("all_of", _all_of(item.test.format("value")))
+    write = "list({0})" if item.write == AS_IT_IS else f"[{item.write.format('value')} for value in {{0}}]"
+    return Value(f"{LIST} and {name}({{0}})", write)
 
 
 def _all_of(test: str) -> list[str]:
@@ -32,13 +34,13 @@ def _all_of(test: str) -> list[str]:
     ]
 
 
-def objects(compiler: "Compiler", field: Selected, constant: str, item: Value) -> Value:
+def objects(compiler: "Compiler", field: Selected, item: Value) -> Value:
     """Lists of objects, most of which are as expected."""
-    assert item.complete is not None
     item_type = compiler.item_type(field)
     type_ = compiler.names.constant(f"{field.key}_item", item_type)
     null = [] if is_non_null_type(item_type) else ["if value is None:", "    done.append(None)", "    continue"]
-    name = compiler.names.new(compiler.spelled(field.key))
+    name = compiler.names.new(snake(field.key))
+    write = _completed if item.complete else _read
     compiler.add(
         [
             f"def {name}(run, values, path):",
@@ -47,20 +49,8 @@ def objects(compiler: "Compiler", field: Selected, constant: str, item: Value) -
             "    late = []",
             "    values = iter(values)",
             "    try:",
-            "        for value in values:",
-            *("            " + line for line in null),
-            f"            if not ({item.test.format('value')}):",
-            f"                if run.item({constant}, {type_}, value, done, path):",
-            "                    late.append(len(done) - 1)",
-            "                continue",
-            "            try:",
-            f"                value = {item.complete.format('value', '(path, len(done), None)')}",
-            "            except Exception as error:",
-            f"                value = run.item_failed({constant}, {type_}, error, path, len(done))",
-            f"            if not {item.done.format('value')} and value is not None:",
-            f"                value = run.item_guarded({constant}, {type_}, value, path, len(done))",
-            "                late.append(len(done))",
-            "            done.append(value)",
+            "        for index, value in enumerate(values):",
+            *indented([*null, *write(compiler, field, item, f"{compiler.constant(field)}, {type_}")], 3),
             "    except Exception:",
             "        run.abandon_items(done, late, values)",
             "        raise",
@@ -71,3 +61,44 @@ def objects(compiler: "Compiler", field: Selected, constant: str, item: Value) -
     )
     compiler.complete(field, (list, tuple), name)
     return Value(LIST, complete=f"{name}(run, {{0}}, {{1}})", done="type({0}) is list", effects=item.effects)
+
+
+def _read(compiler: "Compiler", field: Selected, item: Value, given: str) -> list[str]:
+    """Each item is read in one expression."""
+    names = Locals("values", "value", "index", "done")
+    type_ = get_nullable_type(compiler.item_type(field))
+    reading = Reading(compiler, names, "value", type_)
+    for child in compiler.subfields(type_, field.details):
+        reading.add_whole(child, names.of(child.key))
+    conditions = [[item.test.format("value")], *([reading.condition()] if reading.sources else [])]
+    return [
+        "try:",
+        "    expected = (",
+        *indented(conjunction(conditions), 2),
+        "    )",
+        "except AttributeError:",
+        "    expected = False",
+        "if expected:",
+        f"    done.append({reading.written()})",
+        f"elif run.item({given}, value, done, path):",
+        "    late.append(index)",
+    ]
+
+
+def _completed(compiler: "Compiler", field: Selected, item: Value, given: str) -> list[str]:
+    """Each item is completed by a function."""
+    assert item.complete is not None
+    return [
+        f"if not ({item.test.format('value')}):",
+        f"    if run.item({given}, value, done, path):",
+        "        late.append(index)",
+        "    continue",
+        "try:",
+        f"    value = {item.complete.format('value', '(path, index, None)')}",
+        "except Exception as error:",
+        f"    value = run.item_failed({given}, error, path, index)",
+        f"if not {item.done.format('value')} and run.is_awaitable(value):",
+        f"    value = run.item_guarded({given}, value, path, index)",
+        "    late.append(index)",
+        "done.append(value)",
+    ]

@@ -3,17 +3,18 @@
 from typing import TYPE_CHECKING
 
 from graphql import GraphQLObjectType, is_non_null_type
+from graphql.execution.collect_fields import GroupedFieldSet
 
 from engine.fields import Selected, Selection
 from engine.names import Locals
-from engine.objects import read_of, sources_of
-from engine.writing.values import Value
+from engine.writing.reading import Reading
+from engine.writing.values import AS_IT_IS, Value, indented
 
 if TYPE_CHECKING:
     from engine.compiling import Compiler
 
 META = {"__schema", "__type"}
-"""Root fields that describe the schema. What they select is worth no code: it is asked once, by tools."""
+"""Root fields that describe the schema. What they select is worth no code: tools ask for it, once."""
 
 
 class SelectionWriter:
@@ -21,54 +22,53 @@ class SelectionWriter:
 
     def __init__(self, compiler: "Compiler", name: str, type_: GraphQLObjectType) -> None:
         self._compiler = compiler
-        self._names = compiler.names
         self._name = name
         self._type = type_
-        self._sources = sources_of(type_)
         self._locals = Locals()
-        self._reads: list[str] = []
-        self._tests: list[str] = []
+        self._reading = Reading(compiler, self._locals, "source", type_)
         self._steps: list[str] = []
-        self._data: list[str] = []
-        self.effects = False
+        self._effects = False
 
-    @property
-    def sources(self) -> frozenset[type]:
-        """The classes that the function can read; empty for all."""
-        return frozenset(self._sources if self._reads else ())
+    def selection(self, fields: list[Selected], grouped: GroupedFieldSet) -> Selection:
+        """The function's selection; `lines` are its code."""
+        for field in fields:
+            self._add(field)
+        return Selection(self._type, grouped, self._reading.sources, self._name, self._effects)
 
-    def add(self, field: Selected) -> None:
-        """A field, in the order of the answer."""
+    def _add(self, field: Selected) -> None:
         if field.name == "__typename":
-            self._data.append(f"{field.key!r}: {self._type.name!r}")
+            self._reading.answer(field.key, repr(self._type.name))
             return
         local = self._locals.of(field.key)
-        constant = self._names.constant(field.key, field)
         if field.name in META:
-            self._introspect(field, local, constant)
+            self._introspect(field, local)
             return
-        value = self._compiler.value(field, constant)
-        read = read_of(field.definition, field.name, self._sources)
-        if read is not None and read[1] and value is not None and not self.effects:
-            self._read(field, local, constant, read[0], value)
-        else:
-            self._resolve(field, local, constant, read[0] if read else None, value)
+        read = self._reading.read(field)
+        if not self._effects and read is not None and read.pure:
+            if self._compiler.is_read_whole(field):
+                self._reading.add_whole(field, local)
+                return
+            value = self._compiler.value(field)
+            if value is not None:
+                self._reading.add(field, local, read, value)
+                if value.complete is not None:
+                    self._complete(field, local, value)
+                return
+        self._resolve(field, local, read.python.format("source") if read else None)
 
-    def _introspect(self, field: Selected, local: str, constant: str) -> None:
+    def _introspect(self, field: Selected, local: str) -> None:
+        constant = self._compiler.constant(field)
         self._steps += [
             f"# {field.coordinates}",
             f"{local} = run.interpret_field({constant}, source, path)",
             f"late = run.later(late, {constant}, {local})",
         ]
-        self._data.append(f"{field.key!r}: {local}")
+        self._reading.answer(field.key, local)
 
-    def _read(self, field: Selected, local: str, constant: str, read: str, value: Value) -> None:
-        """A field that is read before anything happens."""
-        self._reads.append(f"{local} = {read}  # {field.coordinates}")
-        self._tests.append(value.test.format(local))
-        self._data.append(f"{field.key!r}: {value.write.format(local)}")
-        if value.complete is None:
-            return
+    def _complete(self, field: Selected, local: str, value: Value) -> None:
+        """What was read is completed in its turn."""
+        assert value.complete is not None
+        constant = self._compiler.constant(field)
         path = f"(path, {field.key!r}, {field.parent.name!r})"
         lines = [
             "try:",
@@ -81,26 +81,26 @@ class SelectionWriter:
         if not is_non_null_type(field.type):
             lines = [f"if {local} is not None:", *indented(lines)]
         self._steps += [f"# {field.coordinates}", *lines]
-        self.effects |= value.effects
+        self._effects |= value.effects
 
-    def _resolve(self, field: Selected, local: str, constant: str, read: str | None, value: Value | None) -> None:
+    def _resolve(self, field: Selected, local: str, read: str | None) -> None:
         """A field that is asked for in its turn."""
-        info = ""
+        constant = self._compiler.constant(field)
+        value = self._compiler.value(field)
         self._steps.append(f"# {field.coordinates}")
+        info = ""
         if read is None and field.definition.resolve is None:
             read = f"run.default({constant}, source, path)"
         elif read is None:
-            info = ", info"
-            read = self._call(field, constant)
             self._steps.append(f"info = run.info({constant}, path)")
+            read, info = self._call(field, constant), ", info"
         finish = [
             f"{local} = run.finish({constant}, {local}, path{info})",
             f"late = run.later(late, {constant}, {local})",
         ]
         if value is not None and value.complete is None:
-            test = f"not ({value.test.format(local)})"
-            finish = [f"if {test}:", *indented(finish)]
-            if value.write != "{0}":
+            finish = [f"if not ({value.test.format(local)}):", *indented(finish)]
+            if value.write != AS_IT_IS:
                 finish += ["else:", f"    {local} = {value.write.format(local)}"]
         self._steps += [
             "try:",
@@ -108,48 +108,45 @@ class SelectionWriter:
             "except Exception as error:",
             f"    {local} = run.failed({constant}, error, path)",
         ]
-        self._data.append(f"{field.key!r}: {local}")
-        self.effects = True
+        self._reading.answer(field.key, local)
+        self._effects = True
 
     def _call(self, field: Selected, constant: str) -> str:
-        resolve = self._names.constant(f"resolve_{field.name}", field.definition.resolve)
+        resolve = self._compiler.names.constant(f"resolve_{field.name}", field.definition.resolve)
         asked = field.definition.args or field.nodes[0].arguments
         arguments = f", **run.arguments({constant})" if asked else ""
         return f"{resolve}(source, info{arguments})"
 
     def lines(self, selection: Selection) -> list[str]:
         """The function."""
-        body: list[str] = []
-        if self._reads:
-            constant = self._names.constant(self._name, selection)
-            body += [
-                "try:",
-                *indented(self._reads),
-                "    expected = (",
-                *indented(indented([self._tests[0], *(f"and {test}" for test in self._tests[1:])])),
-                "    )",
-                "except AttributeError:",
-                "    expected = False",
-                "if not expected:",
-                f"    return run.interpret({constant}, source, path)",
-            ]
-        data = "{" + ", ".join(self._data) + "}"
-        if self._steps:
-            body += [
+        head = [f"def {self._name}(run, source, path):", f'    """{self._type.name}."""']
+        written = self._reading.written()
+        if not self._steps:
+            body = [f"return {written}"]
+        else:
+            body = [
                 "late = None",
                 "try:",
                 *indented(self._steps),
                 "except Exception:",
                 "    run.abandon(late)",
                 "    raise",
-                f"data = {data}",
+                f"data = {written}",
                 "return data if late is None else gathered(data, late)",
             ]
-        else:
-            body.append(f"return {data}")
-        return [f"def {self._name}(run, source, path):", f'    """{self._type.name}."""', *indented(body), "", ""]
+        return [*head, *indented([*self._expected(selection), *body]), "", ""]
 
-
-def indented(lines: list[str]) -> list[str]:
-    """Lines one level deeper."""
-    return ["    " + line for line in lines]
+    def _expected(self, selection: Selection) -> list[str]:
+        if not selection.sources:
+            return []
+        constant = self._compiler.names.constant(self._type.name, selection)
+        return [
+            "try:",
+            "    expected = (",
+            *indented(self._reading.condition(), 2),
+            "    )",
+            "except AttributeError:",
+            "    expected = False",
+            "if not expected:",
+            f"    return run.interpret({constant}, source, path)",
+        ]
