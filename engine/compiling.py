@@ -23,10 +23,10 @@ from strawberry.types.cast import TYPE_CAST_ATTRIBUTE
 from engine.awaiting import gathered, gathered_items
 from engine.errors import Unsupported
 from engine.fields import Complete, Selected, Selection
+from engine.leaves import is_written_plainly, leaf_value
 from engine.names import Names, snake
 from engine.objects import is_known_by_class, members_of, read_of, sources_of
 from engine.operations import Operation
-from engine.leaves import is_written_plainly, leaf_value
 from engine.writing import lists
 from engine.writing.selections import SelectionWriter
 from engine.writing.values import Value
@@ -111,7 +111,10 @@ class Compiler:
         return self._subfields[key][0]
 
     def _selected(self, type_: GraphQLObjectType, grouped: GroupedFieldSet) -> list[Selected]:
-        found = ((key, details, self._schema.get_field(type_, details[0].node.name.value)) for key, details in grouped.items())
+        found = (
+            (key, details, self._schema.get_field(type_, details[0].node.name.value))
+            for key, details in grouped.items()
+        )
         return [Selected(key, type_, definition, details) for key, details, definition in found if definition]
 
     def is_read_whole(self, field: Selected) -> bool:

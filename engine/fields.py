@@ -42,7 +42,7 @@ class Selected:
 class Selection:
     """What is selected of the objects of a type."""
 
-    type: GraphQLObjectType
+    parent: GraphQLObjectType
     grouped: GroupedFieldSet
     sources: frozenset[type]
     """The classes whose objects the generated function can read; empty for all."""

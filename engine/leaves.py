@@ -15,7 +15,7 @@ from engine.writing.values import Value
 
 PLAIN = frozenset({str, int, float, bool, bytes, dict, list, tuple, datetime, date, time, timedelta, Decimal, UUID})
 """Classes whose values are neither null nor exceptions nor awaitable."""
-WRITTEN_AS_THEY_ARE = {
+WRITTEN_AS_THEY_ARE: dict[Any, str] = {
     GraphQLString: "type({0}) is str",
     GraphQLID: "type({0}) is str",
     GraphQLBoolean: "({0} is True or {0} is False)",
@@ -46,4 +46,5 @@ def is_written_plainly(type_: object) -> bool:
 
 def _members(type_: CustomGraphQLEnumType) -> dict[int, Any]:
     """Names by the identity of members, which live as long as the schema: hashing one is a call of Python code."""
-    return {id(member): type_.coerce_output_value(member) for member in type_.wrapped_cls}
+    members: list[Any] = list(type_.wrapped_cls)
+    return {id(member): type_.coerce_output_value(member) for member in members}

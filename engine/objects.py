@@ -6,7 +6,14 @@ from keyword import iskeyword
 from types import MemberDescriptorType
 from typing import Any
 
-from graphql import GraphQLAbstractType, GraphQLField, GraphQLInterfaceType, GraphQLObjectType, GraphQLSchema, is_union_type
+from graphql import (
+    GraphQLAbstractType,
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    is_union_type,
+)
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
@@ -39,9 +46,7 @@ def is_known_by_class(type_: GraphQLObjectType) -> bool:
     """Whether instances of its sources are its objects: no `is_type_of`, or Strawberry's, which looks at the class."""
     definition = _definition(type_)
     return type_.is_type_of is None or (
-        definition is not None
-        and definition.is_type_of is None
-        and type_.is_type_of.__qualname__.startswith(CONVERTER)
+        definition is not None and definition.is_type_of is None and type_.is_type_of.__qualname__.startswith(CONVERTER)
     )
 
 
@@ -62,21 +67,23 @@ def members_of(schema: GraphQLSchema, type_: GraphQLAbstractType) -> dict[type, 
     """Which classes' instances an abstract type resolves to which type, where Strawberry resolves it."""
     if not _is_strawberrys(type_):
         return {}
+    interface = None if is_union_type(type_) else type_.extensions[MADE_OF].origin
     members: dict[type, GraphQLObjectType] = {}
     for possible in schema.get_possible_types(type_):
-        definition = _definition(possible)
-        if (
-            definition is not None
-            and not definition.concrete_of
-            and not definition.is_graphql_generic
-            and definition.name == possible.name
-            and vars(definition.origin).get("__strawberry_definition__") is definition
-            and sources_of(possible)
-            and is_known_by_class(possible)
-            and (is_union_type(type_) or issubclass(definition.origin, type_.extensions[MADE_OF].origin))
-        ):
-            members[definition.origin] = possible
+        class_ = _own_class(possible)
+        if class_ is not None and (interface is None or issubclass(class_, interface)):
+            members[class_] = possible
     return members
+
+
+def _own_class(type_: GraphQLObjectType) -> type | None:
+    """The class that stands for one type alone, as Strawberry finds the type of an object."""
+    definition = _definition(type_)
+    if definition is None or definition.concrete_of or definition.is_graphql_generic or definition.name != type_.name:
+        return None
+    class_: type = definition.origin
+    told = vars(class_).get("__strawberry_definition__")
+    return class_ if told is definition and sources_of(type_) and is_known_by_class(type_) else None
 
 
 def _definition(type_: Any) -> StrawberryObjectDefinition | None:

@@ -43,9 +43,9 @@ class Operation:
     def variant(self, coerced: dict[str, Any]) -> tuple[bool, ...]:
         """What these variables say. Raises Unsupported for one that is no Boolean."""
         values = tuple(coerced.get(name) for name in self.conditions)
-        if any(value is not True and value is not False for value in values):
+        if not all(isinstance(value, bool) for value in values):
             raise Unsupported("conditions")
-        return values
+        return tuple(map(bool, values))
 
 
 def operation_of(schema: GraphQLSchema, document: DocumentNode, operation_name: str | None) -> Operation:

@@ -49,7 +49,7 @@ class Plan:
         return run.select(self.root, run.root_value, None)
 
     def _in_turn(self, run: Run) -> Any:
-        return run.execute_fields_serially(self.root.type, run.root_value, None, self.root.grouped, None)
+        return run.execute_fields_serially(self.root.parent, run.root_value, None, self.root.grouped, None)
 
 
 def compiled(

@@ -5,7 +5,7 @@ and wherever these come to an object whose selection is compiled, they come back
 """
 
 from collections.abc import Awaitable, Callable, Iterator
-from functools import cache
+from functools import lru_cache
 from inspect import getattr_static
 from typing import Any
 
@@ -23,9 +23,7 @@ from engine.fields import Selected, Selection
 
 OWN_WAYS = {"build_resolve_info", "async_helpers", "build_per_event_executor"}
 """What a class of executors may do in its own way; the generated code would not ask it for the rest."""
-EXECUTES = {
-    name for name, value in vars(Executor).items() if callable(value) and not name.startswith("__")
-} - OWN_WAYS
+EXECUTES = {name for name, value in vars(Executor).items() if callable(value) and not name.startswith("__")} - OWN_WAYS
 
 
 class Run(Executor[Any]):
@@ -62,18 +60,17 @@ class Run(Executor[Any]):
             if self.is_awaitable(data):
                 return self._answer_later(data)
         except GraphQLError as error:
-            data = self._without_data(error)
+            self.collected_errors.add(error, None)
+            data = None
         return ExecutionResult(data, self.collected_errors.errors or None)
 
     async def _answer_later(self, awaitable: Awaitable[Any]) -> ExecutionResult:
         try:
             data = await awaitable
         except GraphQLError as error:
-            data = self._without_data(error)
+            self.collected_errors.add(error, None)
+            data = None
         return ExecutionResult(data, self.collected_errors.errors or None)
-
-    def _without_data(self, error: GraphQLError) -> None:
-        self.collected_errors.add(error, None)
 
     def collect_and_execute_subfields(
         self,
@@ -99,13 +96,13 @@ class Run(Executor[Any]):
 
     def interpret(self, selection: Selection, source: Any, path: Any) -> Any:
         """A selection as graphql-core executes it, field by field."""
-        return self.execute_fields(selection.type, source, path_of(path), selection.grouped, None)
+        return self.execute_fields(selection.parent, source, path_of(path), selection.grouped, None)
 
     def interpret_field(self, field: Selected, source: Any, path: Any) -> Any:
         """A field as graphql-core executes it."""
         return self.execute_field(field.parent, source, field.details, _own_path(field, path), None)
 
-    def info(self, field: Selected, path: Any) -> GraphQLResolveInfo:
+    def info(self, field: Selected, path: Any) -> GraphQLResolveInfo[Any]:
         """What the resolver of a field is told."""
         return self.build_resolve_info(field.definition, field.nodes[:], field.parent, _own_path(field, path))
 
@@ -118,32 +115,26 @@ class Run(Executor[Any]):
         arguments = self.arguments(field) if field.definition.args else {}
         return default_field_resolver(source, self.info(field, path), **arguments)
 
-    def finish(self, field: Selected, value: Any, path: Any, info: GraphQLResolveInfo | None = None) -> Any:
+    def complete(self, field: Selected, value: Any, path: Any, info: GraphQLResolveInfo[Any] | None = None) -> Any:
         """What a field resolved to, completed. Raises what is wrong with it, unless it has to be awaited."""
-        complete = field.fast.get(type(value))
-        if complete is not None and not (field.castable and hasattr(value, TYPE_CAST_ATTRIBUTE)):
-            completed = complete(self, value, (path, field.key, field.parent.name))
-        else:
-            info = info or self.info(field, path)
-            if self.is_awaitable(value):
-                return self._awaited(field, value, path, info)
-            completed = self.complete_value(field.type, field.details, info, info.path, value, None)
+        if type(value) not in field.fast and self.is_awaitable(value):
+            return self._awaited(field, value, path, info or self.info(field, path))
+        completed = self._completed(field, value, path, info)
         return self._guarded(field, completed, path) if self.is_awaitable(completed) else completed
 
-    async def _awaited(self, field: Selected, value: Awaitable[Any], path: Any, info: GraphQLResolveInfo) -> Any:
+    def _completed(self, field: Selected, value: Any, path: Any, info: GraphQLResolveInfo[Any] | None) -> Any:
+        complete = field.fast.get(type(value))
+        if complete is not None and not (field.castable and hasattr(value, TYPE_CAST_ATTRIBUTE)):
+            return complete(self, value, (path, field.key, field.parent.name))
+        info = info or self.info(field, path)
+        return self.complete_value(field.type, field.details, info, info.path, value, None)
+
+    async def _awaited(self, field: Selected, value: Awaitable[Any], path: Any, info: GraphQLResolveInfo[Any]) -> Any:
         try:
-            resolved = await value
-            complete = field.fast.get(type(resolved))
-            if complete is not None and not (field.castable and hasattr(resolved, TYPE_CAST_ATTRIBUTE)):
-                completed = complete(self, resolved, (path, field.key, field.parent.name))
-            else:
-                completed = self.complete_value(field.type, field.details, info, info.path, resolved, None)
-            if self.is_awaitable(completed):
-                completed = await completed
+            completed = self._completed(field, await value, path, info)
+            return await completed if self.is_awaitable(completed) else completed
         except Exception as error:  # ruff: ignore[blind-except] -- whatever a resolver raises is an error of its field
-            self.failed(field, error, path)
-            completed = None
-        return completed
+            return self.failed(field, error, path)
 
     async def _guarded(self, field: Selected, completed: Awaitable[Any], path: Any) -> Any:
         try:
@@ -215,7 +206,7 @@ def _own_path(field: Selected, path: Any) -> Path:
     return Path(path_of(path), field.key, field.parent.name)
 
 
-@cache
+@lru_cache(16)
 def run_class(executor_class: type[Executor[Any]]) -> type[Run]:
     """Runs that are executors of this class. Raises Unsupported for one that executes in its own way."""
     if any(getattr_static(executor_class, name) is not getattr_static(IncrementalExecutor, name) for name in EXECUTES):

@@ -1,8 +1,8 @@
 """Lists: their items are completed one by one, and graphql-core completes each that is not as expected."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from graphql import get_nullable_type, is_non_null_type
+from graphql import GraphQLObjectType, get_nullable_type, is_non_null_type
 
 from engine.fields import Selected
 from engine.names import Locals, snake
@@ -40,7 +40,8 @@ def objects(compiler: "Compiler", field: Selected, item: Value) -> Value:
     type_ = compiler.names.constant(f"{field.key}_item", item_type)
     null = [] if is_non_null_type(item_type) else ["if value is None:", "    done.append(None)", "    continue"]
     name = compiler.names.new(snake(field.key))
-    write = _completed if item.complete else _read
+    given = f"{compiler.constant(field)}, {type_}"
+    body = _completed(item, given) if item.complete else _read(compiler, field, item, given)
     compiler.add(
         [
             f"def {name}(run, values, path):",
@@ -50,7 +51,7 @@ def objects(compiler: "Compiler", field: Selected, item: Value) -> Value:
             "    values = iter(values)",
             "    try:",
             "        for index, value in enumerate(values):",
-            *indented([*null, *write(compiler, field, item, f"{compiler.constant(field)}, {type_}")], 3),
+            *indented([*null, *body], 3),
             "    except Exception:",
             "        run.abandon_items(done, late, values)",
             "        raise",
@@ -66,9 +67,10 @@ def objects(compiler: "Compiler", field: Selected, item: Value) -> Value:
 def _read(compiler: "Compiler", field: Selected, item: Value, given: str) -> list[str]:
     """Each item is read in one expression."""
     names = Locals("values", "value", "index", "done")
-    type_ = get_nullable_type(compiler.item_type(field))
-    reading = Reading(compiler, names, "value", type_)
-    for child in compiler.subfields(type_, field.details):
+    type_ = compiler.item_type(field)
+    object_type = cast("GraphQLObjectType", get_nullable_type(type_))
+    reading = Reading(compiler, names, "value", object_type)
+    for child in compiler.subfields(object_type, field.details):
         reading.add_whole(child, names.of(child.key))
     conditions = [[item.test.format("value")], *([reading.condition()] if reading.sources else [])]
     return [
@@ -85,7 +87,7 @@ def _read(compiler: "Compiler", field: Selected, item: Value, given: str) -> lis
     ]
 
 
-def _completed(compiler: "Compiler", field: Selected, item: Value, given: str) -> list[str]:
+def _completed(item: Value, given: str) -> list[str]:
     """Each item is completed by a function."""
     assert item.complete is not None
     return [

@@ -94,17 +94,17 @@ class SelectionWriter:
         elif read is None:
             self._steps.append(f"info = run.info({constant}, path)")
             read, info = self._call(field, constant), ", info"
-        finish = [
-            f"{local} = run.finish({constant}, {local}, path{info})",
+        complete = [
+            f"{local} = run.complete({constant}, {local}, path{info})",
             f"late = run.later(late, {constant}, {local})",
         ]
         if value is not None and value.complete is None:
-            finish = [f"if not ({value.test.format(local)}):", *indented(finish)]
+            complete = [f"if not ({value.test.format(local)}):", *indented(complete)]
             if value.write != AS_IT_IS:
-                finish += ["else:", f"    {local} = {value.write.format(local)}"]
+                complete += ["else:", f"    {local} = {value.write.format(local)}"]
         self._steps += [
             "try:",
-            *indented([f"{local} = {read}", *finish]),
+            *indented([f"{local} = {read}", *complete]),
             "except Exception as error:",
             f"    {local} = run.failed({constant}, error, path)",
         ]
