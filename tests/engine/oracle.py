@@ -162,7 +162,7 @@ class Compiled:
         if isinstance(case.world, WholeWorld):
             engine = engine_of(case.world.berry)
             assert engine is not None
-            engine._threshold = 1
+            engine._plans._threshold = 1
             return whole(case, self.extension)
         if self.engine is None or self.schema is not case.world.schema:
             self.schema = case.world.schema

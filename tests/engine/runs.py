@@ -121,13 +121,13 @@ class Outcome:
     extensions: str = ""
 
 
-ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+ADDRESS = re.compile(r" at 0x[0-9a-f]+|(?<=Task-)\d+")
 
 
 def shown(value: object) -> str:
     """A value in words, without its place in memory."""
     text = repr(value)
-    return ADDRESS.sub("", text) if " at 0x" in text else text
+    return ADDRESS.sub("", text) if " at 0x" in text or "Task-" in text else text
 
 
 def told(error: GraphQLError) -> tuple[Any, ...]:

@@ -33,7 +33,7 @@ from graphql import (
 
 from tests.engine.documents import NASTY
 from tests.engine.runs import Run, digest, shown
-from tests.engine.values import Trouble, Values, number_of, source_class, under
+from tests.engine.values import Trouble, Values, number_of, source_class, typename_of, under
 
 
 class Colour(Enum):
@@ -264,7 +264,7 @@ class GeneratedWorld:
         wrong = ["Query", "Nobody", "Letter", "Thing0", 3, None, Trouble("no type"), Undefined, GraphQLError("no")]
 
         def judge(value: Any, info: GraphQLResolveInfo, abstract: Any) -> Any:
-            right = getattr(value, "typename", None)
+            right = typename_of(value)
             return self._judge(f"type of {abstract.name}", value, info, right, [*wrong, abstract, abstract.name])
 
         def later(value: Any, info: GraphQLResolveInfo, abstract: Any) -> Any:
@@ -280,7 +280,7 @@ class GeneratedWorld:
         wrong = [False, None, 1, Trouble("cannot tell"), GraphQLError("cannot tell either")]
 
         def judge(value: Any, info: GraphQLResolveInfo) -> Any:
-            right = getattr(value, "typename", None) == name
+            right = typename_of(value) == name
             return self._judge(f"is {name}", value, info, right, wrong)
 
         def later(value: Any, info: GraphQLResolveInfo) -> Any:

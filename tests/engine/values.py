@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping
+from contextlib import suppress
 from types import CoroutineType
 from typing import Any
 from zlib import crc32
@@ -16,6 +17,7 @@ from graphql import (
     GraphQLNonNull,
     GraphQLSchema,
     Undefined,
+    get_named_type,
     is_abstract_type,
     is_enum_type,
     is_leaf_type,
@@ -103,6 +105,16 @@ class Source:
         return f"<{self.typename} {self.oracle_number}>"
 
 
+class Holder:
+    """A source that holds its values, with no code in between."""
+
+    def __init__(self, typename: str, number: int, held: dict[str, Any]) -> None:
+        self.__dict__.update(held, oracle_number=number, typename=typename)
+
+    def __repr__(self) -> str:
+        return f"<holder {self.oracle_number}>"  # type: ignore[attr-defined]
+
+
 class Record(dict[str, Any]):
     """A source that is a dictionary, and makes what it is asked for."""
 
@@ -152,8 +164,13 @@ def source_class(typename: str, fields: list[str]) -> type[Source]:
 
 def number_of(source: Any) -> int:
     """What tells a source from others."""
-    number = getattr(source, "oracle_number", 0)
+    number = source.get("oracle_number", 0) if type(source) is dict else getattr(source, "oracle_number", 0)
     return number if type(number) is int else 0
+
+
+def typename_of(source: Any) -> Any:
+    """The name of the type that a source is of."""
+    return source.get("oracle_typename") if type(source) is dict else getattr(source, "typename", None)
 
 
 def under(number: int, step: object) -> int:
@@ -244,10 +261,29 @@ class Values:
             return Record(self, typename, number)
         if way == 1:
             return Row(self, typename, number)
+        if way == 4:
+            return {"oracle_number": number, "oracle_typename": typename, **self.held(typename, number)}
+        if way == 5:
+            return Holder(typename, number, self.held(typename, number))
         source = self.classes[typename](self, number)
         if way == 2:
             setattr(source, f"_{typename}__typename", typename)
         return source
+
+    def held(self, typename: str, number: int) -> dict[str, Any]:
+        """What a plain object or dictionary holds: values of leaves, functions for all else, sometimes nothing."""
+        held: dict[str, Any] = {}
+        for name, field in self.schema.type_map[typename].fields.items():  # type: ignore[attr-defined]
+            below = under(number, name)
+            if not is_leaf_type(get_named_type(field.type)):
+                held[name] = self.method(field.type, below)
+            elif not self.run.dice(below + 1).chance(100):
+                with suppress(Exception, asyncio.CancelledError):
+                    held[name] = self.resolved(field.type, below)
+        return held
+
+    def method(self, type_: Any, number: int) -> Any:
+        return lambda info, **arguments: self.called(type_, under(number, sorted(arguments)), info)
 
     def leaf(self, type_: Any, dice: Dice) -> Any:
         """A value of a scalar or an enum, of the classes that its type takes."""
