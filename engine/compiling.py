@@ -8,7 +8,6 @@ from typing import Any
 
 from graphql import (
     GraphQLObjectType,
-    GraphQLOutputType,
     get_nullable_type,
     is_abstract_type,
     is_leaf_type,
@@ -33,9 +32,13 @@ from engine.writing.values import Value
 
 MAX_LINES = 3_000
 """Longer code is not worth compiling: its document asks for more than any page of an application does."""
-MAX_DEPTH = 40
-"""Selections within selections; deeper ones are not compiled."""
+MAX_FIELDS = 2_000
+"""As many fields, counted through fragments wherever they are spread."""
 UNCAST = f"not hasattr({{0}}, {TYPE_CAST_ATTRIBUTE!r})"
+
+
+Subfields = tuple[list[Selected], GroupedFieldSet]
+"""The fields of a selection, and what graphql-core collected them as."""
 
 
 class Compiler:
@@ -46,9 +49,9 @@ class Compiler:
         self._schema = operation.schema
         self._values = values
         self._lines: list[str] = []
-        self._depth = 0
+        self._count = 0
         self._helpers: dict[str, str] = {}
-        self._subfields: dict[tuple[GraphQLObjectType, int], tuple[list[Selected], GroupedFieldSet]] = {}
+        self._subfields: dict[tuple[GraphQLObjectType, int], Subfields] = {}
         self._fast: list[tuple[dict[type, Complete], type, str]] = []
         self.selections: dict[tuple[GraphQLObjectType, int], Selection] = {}
         self.names = Names()
@@ -62,7 +65,7 @@ class Compiler:
             self._schema, operation.fragments, self._values, operation.root_type, operation.node
         ).grouped_field_set
         fields = self._selected(operation.root_type, grouped)
-        root = self._written("root", operation.root_type, fields, grouped)
+        root = self._written("root", operation.root_type, [], (fields, grouped))
         source = "\n".join(self._lines).rstrip() + "\n"
         namespace = self.names.values
         exec(compile(source, "<compiled GraphQL>", "exec"), namespace)  # ruff: ignore[exec-builtin] -- its own writing
@@ -90,14 +93,9 @@ class Compiler:
         """Have values of these classes completed by a function, wherever they come from."""
         self._fast += [(field.fast, class_, function) for class_ in classes]
 
-    def item_type(self, field: Selected) -> GraphQLOutputType:
-        """The type of a list's items."""
-        item_type: GraphQLOutputType = get_nullable_type(field.type).of_type  # type: ignore[union-attr]
-        return item_type
-
     def constant(self, field: Selected) -> str:
         """The name of a field."""
-        return self.names.shared(field.key, field, lambda: field)
+        return self.names.constant(field, field.key)
 
     def subfields(self, type_: GraphQLObjectType, details: FieldDetailsList) -> list[Selected]:
         """What is selected of the objects of a type."""
@@ -111,6 +109,9 @@ class Compiler:
         return self._subfields[key][0]
 
     def _selected(self, type_: GraphQLObjectType, grouped: GroupedFieldSet) -> list[Selected]:
+        self._count += len(grouped)
+        if self._count > MAX_FIELDS:
+            raise Unsupported("size")
         found = (
             (key, details, self._schema.get_field(type_, details[0].node.name.value))
             for key, details in grouped.items()
@@ -192,7 +193,7 @@ class Compiler:
         field.castable = True
         table = fast if fast is not None else {}
         self._fast += [(table, class_, selections[member].function) for class_, member in members.items()]
-        name = self.names.constant(f"{field.key}_by_class", table)
+        name = self.names.constant(table, f"{field.key}_by_class")
         return Value(
             f"type({{0}}) in {name} and {UNCAST}",
             complete=f"{name}[type({{0}})](run, {{0}}, {{1}})",
@@ -203,19 +204,18 @@ class Compiler:
     def _selection(self, type_: GraphQLObjectType, details: FieldDetailsList) -> Selection:
         key = type_, id(details)
         if key not in self.selections:
-            fields = self.subfields(type_, details)
-            grouped = self._subfields[key][1]
-            self.selections[key] = self._written(self.names.new(snake(type_.name)), type_, fields, grouped)
+            self.subfields(type_, details)
+            name = self.names.new(snake(type_.name))
+            self.selections[key] = self._written(name, type_, details, self._subfields[key])
         return self.selections[key]
 
     def _written(
-        self, name: str, type_: GraphQLObjectType, fields: list[Selected], grouped: GroupedFieldSet
+        self, name: str, type_: GraphQLObjectType, details: FieldDetailsList, subfields: Subfields
     ) -> Selection:
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise Unsupported("size")
+        fields, grouped = subfields
         writer = SelectionWriter(self, name, type_)
-        selection = writer.selection(fields, grouped)
+        for field in fields:
+            writer.add(field)
+        selection = Selection(type_, details, grouped, writer.sources, name, writer.effects)
         self.add(writer.lines(selection))
-        self._depth -= 1
         return selection

@@ -4,8 +4,8 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLSchema, execute
-from graphql.execution import Executor, VariableValues, get_variable_values
+from graphql import DocumentNode, ExecutionResult, GraphQLSchema, execute
+from graphql.execution import Executor, VariableValues
 from graphql.execution.incremental.incremental_executor import IncrementalExecutor
 from strawberry.execution.is_awaitable import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
@@ -64,7 +64,7 @@ class Engine:
         """
         try:
             kept = self._plans.kept(document, operation_name)
-            values = self._values(kept.operation, variable_values)
+            values = kept.operation.read(variable_values or {})
             if isinstance(values, list):
                 return ExecutionResult(None, errors=values)
             plan = self._plans.plan(kept, values)
@@ -95,7 +95,7 @@ class Engine:
     ) -> str:
         """The Python of an operation, whether it was executed or not. Raises Unsupported."""
         kept = Kept(document, self._operation(document, operation_name))
-        values = self._values(kept.operation, variable_values)
+        values = kept.operation.read(variable_values or {})
         if isinstance(values, list):
             raise Unsupported("variables")
         return kept.plan(values, self._compiled).source
@@ -106,7 +106,7 @@ class Engine:
         """The plan of an operation, asking for which counts as executing it; None where graphql-core executes it."""
         try:
             kept = self._plans.kept(document, operation_name)
-            values = self._values(kept.operation, variable_values)
+            values = kept.operation.read(variable_values or {})
             return None if isinstance(values, list) else self._plans.plan(kept, values)
         except Unsupported:
             return None
@@ -116,17 +116,13 @@ class Engine:
             raise Unsupported("incremental")
         return operation_of(self._schema, document, operation_name)
 
-    def _values(
-        self, operation: Operation, variable_values: dict[str, Any] | None
-    ) -> VariableValues | list[GraphQLError]:
-        definitions = operation.node.variable_definitions or ()
-        return get_variable_values(self._schema, definitions, variable_values or {}, max_errors=50)
-
     def _compiled(self, operation: Operation, values: VariableValues) -> Plan:
         try:
             return compiled(operation, values, self._executor_class, optimized_is_awaitable)
         except Unsupported:
             raise
+        except RecursionError:
+            raise Unsupported("size") from None
         except Exception as error:
             log.exception("An operation could not be compiled")
             raise Unsupported("failed") from error

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphql import FieldNode, GraphQLField, GraphQLObjectType, GraphQLOutputType
+from graphql import FieldNode, GraphQLField, GraphQLObjectType, GraphQLOutputType, get_nullable_type
 from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
 
 Complete = Callable[[Any, Any, Any], Any]
@@ -25,12 +25,15 @@ class Selected:
     """Whether a value that `strawberry.cast` has marked is an other value."""
     name: str = field(init=False)
     type: GraphQLOutputType = field(init=False)
+    item_type: Any = field(init=False)
+    """The type of the items of a list; None for other types."""
     nodes: list[FieldNode] = field(init=False)
 
     def __post_init__(self) -> None:
         self.nodes = [detail.node for detail in self.details]
         self.name = self.nodes[0].name.value
         self.type = self.definition.type
+        self.item_type = getattr(get_nullable_type(self.type), "of_type", None)
 
     @property
     def coordinates(self) -> str:
@@ -43,6 +46,8 @@ class Selection:
     """What is selected of the objects of a type."""
 
     parent: GraphQLObjectType
+    details: FieldDetailsList
+    """The fields whose objects these are, held so that their identity stays their own; empty for the root."""
     grouped: GroupedFieldSet
     sources: frozenset[type]
     """The classes whose objects the generated function can read; empty for all."""

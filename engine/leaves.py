@@ -32,9 +32,9 @@ def leaf_value(type_: GraphQLLeafType, names: Names) -> Value:
     if test is not None:
         return Value(test)
     if type(type_) is CustomGraphQLEnumType:
-        members = names.shared(f"{type_.name}_names", type_, lambda: _members(type_))
+        members = names.made(type_, f"{type_.name}_names", lambda: _members(type_))
         return Value(f"id({{0}}) in {members}", write=f"{members}[id({{0}})]")
-    written_by = names.shared(type_.name, type_, lambda: type_)
+    written_by = names.constant(type_, type_.name)
     plain = f"type({{0}}) in {names.known('PLAIN', PLAIN)}"
     return Value(plain, complete=f"run.complete_leaf_value({written_by}, {{0}})", done=plain)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphql import OperationType
-from graphql.execution import Executor, VariableValues
+from graphql.execution import VariableValues
 from graphql.execution.executor import default_field_resolver, default_type_resolver
 
 from engine.compiling import Compiler
@@ -52,13 +52,11 @@ class Plan:
         return run.execute_fields_serially(self.root.parent, run.root_value, None, self.root.grouped, None)
 
 
-def compiled(
-    operation: Operation, values: VariableValues, executor_class: type[Executor[Any]], is_awaitable: Any
-) -> Plan:
+def compiled(operation: Operation, values: VariableValues, executor_class: Any, is_awaitable: Any) -> Plan:
     """The plan of an operation for these values of its conditions. Raises Unsupported."""
     compiler = Compiler(operation, values)
     source, root = compiler.compile()
-    prototype = run_class(executor_class)(
+    prototype: Run = run_class(executor_class)(
         operation.schema,
         {name: details.definition for name, details in operation.fragments.items()},
         operation.fragments,

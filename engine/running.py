@@ -106,19 +106,16 @@ class Run(Executor[Any]):
         """What the resolver of a field is told."""
         return self.build_resolve_info(field.definition, field.nodes[:], field.parent, _own_path(field, path))
 
-    def arguments(self, field: Selected) -> dict[str, Any]:
-        """The arguments of a field. Raises GraphQLError."""
-        return get_argument_values(field.definition, field.nodes[0], self.variable_values, None)
-
     def default(self, field: Selected, source: Any, path: Any) -> Any:
         """What graphql-core's default resolver gives."""
-        arguments = self.arguments(field) if field.definition.args else {}
+        node = field.nodes[0]
+        arguments = get_argument_values(field.definition, node, self.variable_values) if field.definition.args else {}
         return default_field_resolver(source, self.info(field, path), **arguments)
 
     def complete(self, field: Selected, value: Any, path: Any, info: GraphQLResolveInfo[Any] | None = None) -> Any:
         """What a field resolved to, completed. Raises what is wrong with it, unless it has to be awaited."""
         if type(value) not in field.fast and self.is_awaitable(value):
-            return self._awaited(field, value, path, info or self.info(field, path))
+            return self._awaited(field, value, path, info)
         completed = self._completed(field, value, path, info)
         return self._guarded(field, completed, path) if self.is_awaitable(completed) else completed
 
@@ -129,7 +126,9 @@ class Run(Executor[Any]):
         info = info or self.info(field, path)
         return self.complete_value(field.type, field.details, info, info.path, value, None)
 
-    async def _awaited(self, field: Selected, value: Awaitable[Any], path: Any, info: GraphQLResolveInfo[Any]) -> Any:
+    async def _awaited(
+        self, field: Selected, value: Awaitable[Any], path: Any, info: GraphQLResolveInfo[Any] | None
+    ) -> Any:
         try:
             completed = self._completed(field, await value, path, info)
             return await completed if self.is_awaitable(completed) else completed
@@ -164,28 +163,26 @@ class Run(Executor[Any]):
         if late:
             self.settle_in_background(list(late.values()))
 
-    def item(self, field: Selected, item_type: Any, value: Any, done: list[Any], path: Any) -> bool:
+    def item(self, field: Selected, value: Any, done: list[Any], path: Any) -> bool:
         """Append an item that is not as expected, completed; whether it has to be awaited."""
         own = Path(path_of(path), len(done), None)
         info = self.build_resolve_info(field.definition, field.nodes[:], field.parent, own.prev or own)
-        given = item_type, field.details, info, own, None
+        given = field.item_type, field.details, info, own, None
         if self.is_awaitable(value):
             done.append(self.complete_awaitable_list_item_value(value, *given))
             return True
         return self.complete_list_item_value(value, done, *given)
 
-    def item_failed(self, field: Selected, item_type: Any, error: Exception, path: Any, index: int) -> None:
+    def item_failed(self, field: Selected, error: Exception, path: Any, index: int) -> None:
         """Note the error of an item, which is null then. Raises GraphQLError where it must not be null."""
-        self.handle_field_error(error, item_type, field.details, Path(path_of(path), index, None))
+        self.handle_field_error(error, field.item_type, field.details, Path(path_of(path), index, None))
 
-    async def item_guarded(
-        self, field: Selected, item_type: Any, completed: Awaitable[Any], path: Any, index: int
-    ) -> Any:
+    async def item_guarded(self, field: Selected, completed: Awaitable[Any], path: Any, index: int) -> Any:
         """An item that was completed, awaited; its errors are its own."""
         try:
             return await completed
         except Exception as error:  # ruff: ignore[blind-except] -- as above
-            return self.item_failed(field, item_type, error, path, index)
+            return self.item_failed(field, error, path, index)
 
     def abandon_items(self, done: list[Any], late: list[int], values: Iterator[Any]) -> None:
         """Let what is late of a list come to its end, for nobody."""
@@ -207,7 +204,7 @@ def _own_path(field: Selected, path: Any) -> Path:
 
 
 @lru_cache(16)
-def run_class(executor_class: type[Executor[Any]]) -> type[Run]:
+def run_class(executor_class: type[Any]) -> type[Run]:
     """Runs that are executors of this class. Raises Unsupported for one that executes in its own way."""
     if any(getattr_static(executor_class, name) is not getattr_static(IncrementalExecutor, name) for name in EXECUTES):
         raise Unsupported("executor")

@@ -1,8 +1,8 @@
 """Lists: their items are completed one by one, and graphql-core completes each that is not as expected."""
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from graphql import GraphQLObjectType, get_nullable_type, is_non_null_type
+from graphql import get_nullable_type, is_non_null_type
 
 from engine.fields import Selected
 from engine.names import Locals, snake
@@ -36,12 +36,9 @@ def _all_of(test: str) -> list[str]:
 
 def objects(compiler: "Compiler", field: Selected, item: Value) -> Value:
     """Lists of objects, most of which are as expected."""
-    item_type = compiler.item_type(field)
-    type_ = compiler.names.constant(f"{field.key}_item", item_type)
-    null = [] if is_non_null_type(item_type) else ["if value is None:", "    done.append(None)", "    continue"]
+    null = [] if is_non_null_type(field.item_type) else ["if value is None:", "    done.append(None)", "    continue"]
     name = compiler.names.new(snake(field.key))
-    given = f"{compiler.constant(field)}, {type_}"
-    body = _completed(item, given) if item.complete else _read(compiler, field, item, given)
+    body = _completed(compiler, field, item) if item.complete else _read(compiler, field, item)
     compiler.add(
         [
             f"def {name}(run, values, path):",
@@ -64,11 +61,10 @@ def objects(compiler: "Compiler", field: Selected, item: Value) -> Value:
     return Value(LIST, complete=f"{name}(run, {{0}}, {{1}})", done="type({0}) is list", effects=item.effects)
 
 
-def _read(compiler: "Compiler", field: Selected, item: Value, given: str) -> list[str]:
+def _read(compiler: "Compiler", field: Selected, item: Value) -> list[str]:
     """Each item is read in one expression."""
-    names = Locals("values", "value", "index", "done")
-    type_ = compiler.item_type(field)
-    object_type = cast("GraphQLObjectType", get_nullable_type(type_))
+    names = Locals()
+    object_type = get_nullable_type(field.item_type)
     reading = Reading(compiler, names, "value", object_type)
     for child in compiler.subfields(object_type, field.details):
         reading.add_whole(child, names.of(child.key))
@@ -82,25 +78,26 @@ def _read(compiler: "Compiler", field: Selected, item: Value, given: str) -> lis
         "    expected = False",
         "if expected:",
         f"    done.append({reading.written()})",
-        f"elif run.item({given}, value, done, path):",
+        f"elif run.item({compiler.constant(field)}, value, done, path):",
         "    late.append(index)",
     ]
 
 
-def _completed(item: Value, given: str) -> list[str]:
+def _completed(compiler: "Compiler", field: Selected, item: Value) -> list[str]:
     """Each item is completed by a function."""
     assert item.complete is not None
+    constant = compiler.constant(field)
     return [
         f"if not ({item.test.format('value')}):",
-        f"    if run.item({given}, value, done, path):",
+        f"    if run.item({constant}, value, done, path):",
         "        late.append(index)",
         "    continue",
         "try:",
         f"    value = {item.complete.format('value', '(path, index, None)')}",
         "except Exception as error:",
-        f"    value = run.item_failed({given}, error, path, index)",
+        f"    value = run.item_failed({constant}, error, path, index)",
         f"if not {item.done.format('value')} and run.is_awaitable(value):",
-        f"    value = run.item_guarded({given}, value, path, index)",
+        f"    value = run.item_guarded({constant}, value, path, index)",
         "    late.append(index)",
         "done.append(value)",
     ]

@@ -3,10 +3,12 @@
 from typing import TYPE_CHECKING
 
 from graphql import GraphQLObjectType, is_non_null_type
-from graphql.execution.collect_fields import GroupedFieldSet
+from strawberry.types.field import StrawberryField
 
 from engine.fields import Selected, Selection
-from engine.names import Locals
+from engine.inputs import arguments_source, direct_call
+from engine.names import Locals, NamesOf
+from engine.objects import MADE_OF
 from engine.writing.reading import Reading
 from engine.writing.values import AS_IT_IS, Value, indented
 
@@ -26,16 +28,16 @@ class SelectionWriter:
         self._type = type_
         self._locals = Locals()
         self._reading = Reading(compiler, self._locals, "source", type_)
-        self._steps: list[str] = []
-        self._effects = False
+        self._steps: list[list[str]] = []
+        self.effects = False
 
-    def selection(self, fields: list[Selected], grouped: GroupedFieldSet) -> Selection:
-        """The function's selection; `lines` are its code."""
-        for field in fields:
-            self._add(field)
-        return Selection(self._type, grouped, self._reading.sources, self._name, self._effects)
+    @property
+    def sources(self) -> frozenset[type]:
+        """The classes whose objects the function can read; empty for all."""
+        return self._reading.sources
 
-    def _add(self, field: Selected) -> None:
+    def add(self, field: Selected) -> None:
+        """A field, in the order of the answer."""
         if field.name == "__typename":
             self._reading.answer(field.key, repr(self._type.name))
             return
@@ -44,7 +46,7 @@ class SelectionWriter:
             self._introspect(field, local)
             return
         read = self._reading.read(field)
-        if not self._effects and read is not None and read.pure:
+        if not self.effects and read is not None and read.pure:
             if self._compiler.is_read_whole(field):
                 self._reading.add_whole(field, local)
                 return
@@ -58,11 +60,13 @@ class SelectionWriter:
 
     def _introspect(self, field: Selected, local: str) -> None:
         constant = self._compiler.constant(field)
-        self._steps += [
-            f"# {field.coordinates}",
-            f"{local} = run.interpret_field({constant}, source, path)",
-            f"late = run.later(late, {constant}, {local})",
-        ]
+        self._steps.append(
+            [
+                f"# {field.coordinates}",
+                f"{local} = run.interpret_field({constant}, source, path)",
+                f"late = run.later(late, {constant}, {local})",
+            ]
+        )
         self._reading.answer(field.key, local)
 
     def _complete(self, field: Selected, local: str, value: Value) -> None:
@@ -80,42 +84,49 @@ class SelectionWriter:
         ]
         if not is_non_null_type(field.type):
             lines = [f"if {local} is not None:", *indented(lines)]
-        self._steps += [f"# {field.coordinates}", *lines]
-        self._effects |= value.effects
+        self._steps.append([f"# {field.coordinates}", *lines])
+        self.effects |= value.effects
 
     def _resolve(self, field: Selected, local: str, read: str | None) -> None:
         """A field that is asked for in its turn."""
-        constant = self._compiler.constant(field)
-        value = self._compiler.value(field)
-        self._steps.append(f"# {field.coordinates}")
-        info = ""
-        if read is None and field.definition.resolve is None:
-            read = f"run.default({constant}, source, path)"
-        elif read is None:
-            self._steps.append(f"info = run.info({constant}, path)")
-            read, info = self._call(field, constant), ", info"
+        constant, value = self._compiler.constant(field), self._compiler.value(field)
+        first, call = ([], read) if read else self._call(field, constant)
         complete = [
-            f"{local} = run.complete({constant}, {local}, path{info})",
+            f"{local} = run.complete({constant}, {local}, path)",
             f"late = run.later(late, {constant}, {local})",
         ]
         if value is not None and value.complete is None:
             complete = [f"if not ({value.test.format(local)}):", *indented(complete)]
             if value.write != AS_IT_IS:
                 complete += ["else:", f"    {local} = {value.write.format(local)}"]
-        self._steps += [
-            "try:",
-            *indented([f"{local} = {read}", *complete]),
-            "except Exception as error:",
-            f"    {local} = run.failed({constant}, error, path)",
-        ]
+        self._steps.append(
+            [
+                f"# {field.coordinates}",
+                "try:",
+                *indented([*first, f"{local} = {call}", *complete]),
+                "except Exception as error:",
+                f"    {local} = run.failed({constant}, error, path)",
+            ]
+        )
         self._reading.answer(field.key, local)
-        self._effects = True
+        self.effects = True
 
-    def _call(self, field: Selected, constant: str) -> str:
-        resolve = self._compiler.names.constant(f"resolve_{field.name}", field.definition.resolve)
-        asked = field.definition.args or field.nodes[0].arguments
-        arguments = f", **run.arguments({constant})" if asked else ""
-        return f"{resolve}(source, info{arguments})"
+    def _call(self, field: Selected, constant: str) -> tuple[list[str], str]:
+        """The lines that run first, and the expression that calls the resolver."""
+        names, definition = NamesOf(self._compiler.names, field.name), field.definition
+        if definition.resolve is None:
+            return [], f"run.default({constant}, source, path)"
+        given = arguments_source(
+            definition, field.nodes[0], names, "run.variable_values.coerced", "run.variable_values"
+        )
+        made_of = definition.extensions.get(MADE_OF)
+        direct = direct_call(made_of, definition) if isinstance(made_of, StrawberryField) else None
+        info = f"run.info({constant}, path)"
+        if direct is not None:
+            lines, call = direct.write(given, names, "source", info)
+            return [*lines], call
+        resolve = names.constant(definition.resolve, "resolve")
+        return [*given.lines], f"{resolve}(source, {info}{given.keywords})"
 
     def lines(self, selection: Selection) -> list[str]:
         """The function."""
@@ -126,20 +137,23 @@ class SelectionWriter:
         else:
             body = [
                 "late = None",
-                "try:",
-                *indented(self._steps),
-                "except Exception:",
-                "    run.abandon(late)",
-                "    raise",
+                *self._guarded_steps(),
                 f"data = {written}",
                 "return data if late is None else gathered(data, late)",
             ]
         return [*head, *indented([*self._expected(selection), *body]), "", ""]
 
+    def _guarded_steps(self) -> list[str]:
+        """All steps. A later one that fails must not leave alone what an earlier one began."""
+        steps = [line for step in self._steps for line in step]
+        if len(self._steps) == 1:
+            return steps
+        return ["try:", *indented(steps), "except Exception:", "    run.abandon(late)", "    raise"]
+
     def _expected(self, selection: Selection) -> list[str]:
         if not selection.sources:
             return []
-        constant = self._compiler.names.constant(self._type.name, selection)
+        constant = self._compiler.names.constant(selection, self._type.name)
         return [
             "try:",
             "    expected = (",
