@@ -1,0 +1,105 @@
+"""The compiled executor is never different from graphql-core, as far as generated cases show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from graphql import execute, validate, validate_schema
+from graphql.execution import Executor
+
+from tests.engine.faults import FAULTS
+from tests.engine.oracle import (
+    CONTEXT,
+    WORLDS,
+    Case,
+    Compiled,
+    DifferenceError,
+    Tally,
+    cases_of,
+    check,
+    compare,
+    documents,
+    interpreted,
+    plain_world,
+    shrink,
+)
+from tests.engine.runs import observe
+
+BLOCKS = 20
+WORLDS_IN_BLOCK, DOCUMENTS, TIMES = 5, 20, 5
+"""Twenty blocks of five schemas with twenty documents that are executed five times: 10,000 cases."""
+
+
+@pytest.mark.parametrize("block", range(BLOCKS))
+def test_generated_cases_do_not_differ(block: int) -> None:
+    """Data, errors, side effects, tasks and warnings are the same; nine of ten cases are compiled."""
+    tally = Tally()
+    compiled = Compiled(tally)
+    for number in range(WORLDS_IN_BLOCK):
+        seed = 1000 + block * WORLDS_IN_BLOCK + number
+        check(plain_world(seed), f"plain/{seed}", (DOCUMENTS, TIMES), interpreted, compiled, tally)
+    assert tally.cases == WORLDS_IN_BLOCK * DOCUMENTS * TIMES
+    assert tally.reasons.total() < tally.cases // 10, tally
+
+
+def test_what_is_generated_is_valid() -> None:
+    """Schemas and documents are valid, so that what differs is the executors' own doing."""
+    for kind, make in WORLDS.items():
+        for seed in range(5):
+            world = make(seed)
+            assert validate_schema(world.schema) == []
+            for name, document in documents(world, f"{kind}/{seed}", 10):
+                assert validate(world.schema, document) == [], name
+
+
+def test_a_case_is_reproducible() -> None:
+    """The same case executed again by graphql-core does the same, to the turn of the loop."""
+    tally = Tally()
+    check(plain_world(7), "plain/7", (20, 4), interpreted, interpreted, tally)
+    assert tally.cases == 80
+    assert tally.failed > 10
+    assert tally.waited > 20
+
+
+def faulty(fault: type[Executor[Any]]) -> Any:
+    """An executor with a fault."""
+
+    def executing(case: Case) -> Any:
+        return execute(
+            case.world.schema,
+            case.document,
+            root_value=case.root(),
+            context_value=CONTEXT,
+            variable_values=case.variables,
+            operation_name=case.operation_name,
+            executor_class=fault,
+        )
+
+    return executing
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+def test_a_wrong_executor_is_found(fault: type[Executor[Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever an executor does otherwise comes to light within a few hundred cases."""
+    monkeypatch.setattr("tests.engine.oracle.shrink", lambda case, _differs: case)
+    tally = Tally()
+    with pytest.raises(DifferenceError):
+        for seed in range(2000, 2040):
+            check(plain_world(seed), f"plain/{seed}", (10, 4), interpreted, faulty(fault), tally)
+    assert tally.cases < 1600
+
+
+def test_a_difference_becomes_small() -> None:
+    """What is shown of a difference is a few lines, and still differs."""
+    wrong = faulty(FAULTS[0])
+    world = plain_world(3)
+    for name, document in documents(world, "plain/3", 40):
+        for case in cases_of(world, name, document, 2):
+            if compare(case, interpreted, wrong)[0]:
+                small = shrink(case, lambda smaller: bool(compare(smaller, interpreted, wrong)[0]))
+                assert compare(small, interpreted, wrong)[0]
+                assert len(str(small.document)) <= len(str(case.document))
+                assert len(list(observe(world, small.how, lambda: interpreted(small)).trace)) < 30
+                return
+    pytest.fail("no difference was found")
