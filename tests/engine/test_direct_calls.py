@@ -85,7 +85,7 @@ def _take(of: Callable[[], Any], done: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("name", DIRECT)
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_direct_call_does_what_the_wrapper_does(name: str, data: st.DataObject) -> None:
     """Results, errors, and when each comes are the same for arguments that are drawn."""
