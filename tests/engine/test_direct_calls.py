@@ -133,6 +133,18 @@ def test_foreign_resolve_functions_and_classes_are_left_alone() -> None:
     assert direct_call(StrawberryField(base_resolver=OwnResolver(Query.plain)), field) is None
 
 
+def test_wrapper_that_holds_other_things_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Strawberry whose wrapper has the old name and another inside is not taken for the one that is known."""
+
+    def resolver(*_: Any) -> None:
+        pass
+
+    monkeypatch.setattr("engine.inputs.direct.SYNC", resolver.__code__)
+    field = FIELDS["plain"]
+    assert direct_call(made_of(field), field) is None
+    assert direct_call(made_of(field), GraphQLField(field.type, resolve=resolver)) is None
+
+
 def test_what_is_no_input_is_not_converted() -> None:
     """A type that no argument can have is refused, as Strawberry refuses its values."""
     with pytest.raises(Refused):
