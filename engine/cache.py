@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
+from weakref import ref
 
 from graphql import DocumentNode
 from graphql.execution import VariableValues
@@ -17,20 +18,23 @@ Key = tuple[int, str | None]
 
 
 class Kept:
-    """An operation that has been executed often enough, with a plan for each value of its conditions."""
+    """An operation that has been executed often enough, with a plan for each value of its conditions.
 
-    def __init__(self, document: DocumentNode, operation: Operation | Unsupported) -> None:
+    Where there can be none, the reason is kept, and no exception, which would hold a request's values.
+    """
+
+    def __init__(self, document: DocumentNode, operation: Operation | str) -> None:
         self.document = document
         """Held, so that its identity stays its own."""
         self._operation = operation
-        self._plans: dict[tuple[bool, ...], Plan | Unsupported] = {}
+        self._plans: dict[tuple[bool, ...], Plan | str] = {}
         self.characters = 0
 
     @property
     def operation(self) -> Operation:
         """The operation. Raises Unsupported."""
-        if isinstance(self._operation, Unsupported):
-            raise Unsupported(self._operation.reason)
+        if isinstance(self._operation, str):
+            raise Unsupported(self._operation)
         return self._operation
 
     def plan(self, values: VariableValues, compile_: Callable[[Operation, VariableValues], Plan]) -> Plan:
@@ -43,18 +47,18 @@ class Kept:
                 plan = compile_(operation, values)
                 self.characters += len(plan.source)
             except Unsupported as unsupported:
-                plan = unsupported
+                plan = unsupported.reason
             self._plans[variant] = plan
-        if isinstance(plan, Unsupported):
-            raise Unsupported(plan.reason)
+        if isinstance(plan, str):
+            raise Unsupported(plan)
         return plan
 
 
 class Plans:
     """The operations that were executed last, by the identity of their documents.
 
-    An operation is kept from its `threshold`th execution on, so documents that come once leave nothing but a number,
-    and cost nothing but what graphql-core takes to execute them.
+    An operation is kept from its `threshold`th execution on, so documents that come once are not held, and cost
+    nothing but what graphql-core takes to execute them.
     """
 
     def __init__(
@@ -69,7 +73,7 @@ class Plans:
         self._compile = compile_
         self._count = count
         self._threshold = threshold
-        self._seen: OrderedDict[Key, int] = OrderedDict()
+        self._seen: OrderedDict[Key, tuple[ref[DocumentNode] | None, int]] = OrderedDict()
         self._kept: OrderedDict[Key, Kept] = OrderedDict()
         self._characters = 0
 
@@ -80,17 +84,18 @@ class Plans:
         if kept is not None:
             self._kept.move_to_end(key)
             return kept
-        times = self._seen.pop(key, 0) + 1
+        seen, times = self._seen.pop(key, (None, 0))
+        times = times + 1 if seen is not None and seen() is document else 1
         if times < self._threshold:
-            self._seen[key] = times
+            self._seen[key] = ref(document), times
             if len(self._seen) > self._count:
                 self._seen.popitem(last=False)
             raise Unsupported("first")
-        operation: Operation | Unsupported
+        operation: Operation | str
         try:
             operation = self._prepare(document, operation_name)
         except Unsupported as unsupported:
-            operation = unsupported
+            operation = unsupported.reason
         kept = self._kept[key] = Kept(document, operation)
         self._forget()
         return kept
