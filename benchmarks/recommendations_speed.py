@@ -80,7 +80,8 @@ class Load:
             f"  {self.name:<22} p50 {cuts[49]:6.1f} ms  p95 {cuts[94]:6.1f}  p99 {cuts[98]:6.1f}   probe p50 "
             f"{probes[49]:5.1f}  p99 {probes[98]:5.1f}   {len(self.answers) / seconds:5.1f}/s  "
             f"{cpu / seconds:.2f} cores, {cpu / len(self.answers) * 1000:.1f} ms each  "
-            f"{', '.join(sorted(self.strategies))}  {made / len(self.answers):.0%} made  {self.degraded} degraded  {self.errors} errors"
+            f"{', '.join(sorted(self.strategies))}  {made / len(self.answers):.0%} made  "
+            f"{self.degraded} degraded  {self.errors} errors"
         )
 
 
