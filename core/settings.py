@@ -57,6 +57,7 @@ class Settings:
     vectors_url: str = _variable("VECTORS_URL", "embedded://", read.url("embedded", "weaviate"), secret=True)
     weaviate_api_key: str = _variable("WEAVIATE_API_KEY", "", read.text, secret=True)
     secret_key: tuple[str, ...] = _variable("SECRET_KEY", (), read.secrets, secret=True)
+    session_cache: int = _variable("SESSION_CACHE", 5, read.whole_number(0, 5))
     rate_limits: bool = _variable("RATE_LIMITS", default=True, reader=read.on_or_off)
     graphiql: str = _variable("GRAPHIQL", "auto", read.one_of("auto", "on", "off"))
     argon2_memory_kib: int = _variable("ARGON2_MEMORY_KIB", 47104, read.whole_number(8, 4_194_304))

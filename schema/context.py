@@ -71,6 +71,26 @@ class Context:
         if not self.changes:
             raise BadUserInput("A socket that a cookie has opened changes nothing: send mutations by HTTP.")
 
+    async def begin_change(self) -> None:
+        """Begin a mutation, for the viewer as they are now. Raises BadUserInput, Unauthenticated.
+
+        Whose session has ended meanwhile is nobody; who can be told so, for they have sent a token, is told.
+        """
+        self.require_changes()
+        if self.viewer is None or not self.viewer.kept:
+            return
+        try:
+            self.viewer = await access.viewer_of(self.app, self.viewer.session.key, self.viewer.user.id)
+        except Unauthenticated:
+            self.viewer = None
+            if self.cookies is None:
+                raise
+
+    def end_change(self) -> None:
+        """End a mutation: what the viewer asks next sees what has become of it, whether or not anybody told."""
+        if self.viewer is not None:
+            self.app.viewers.forget(self.viewer.user.id)
+
     def renew(self) -> None:
         """Forget what was read: the next event of a subscription sees rows as they are then."""
         self._loaders = None

@@ -69,6 +69,8 @@ class Viewer:
 
     user: User
     session: Session
+    kept: bool = False
+    """Whether the rows were read for an earlier request, a few seconds ago: good enough to look, not to change."""
 
 
 class Suspended(Unauthenticated):
@@ -80,15 +82,18 @@ class Suspended(Unauthenticated):
 async def authenticate(app: App, access_token: str) -> Viewer:
     """The viewer that an access token stands for. Raises Unauthenticated, Suspended.
 
-    One query, and one UPDATE once a minute or at the first use of a token. What was read is read again when the row
-    changed before that use could be written down: a token that nobody has used may be replaced at any moment.
+    One query, or none where the row was read a moment ago; and one UPDATE once a minute or at the first use of a token.
+    What was read is read again when the row changed before that use could be written down: a token that nobody has used
+    may be replaced at any moment.
     """
     try:
         claims = await app.key_keeper.read_access_token(access_token, app.clock.now())
     except InvalidTokenError as error:
         raise Unauthenticated("The access token is not valid.") from error
+    if kept := _kept(app, claims.session_key, claims.user_id, claims.counter):
+        return kept
     while True:
-        viewer = await viewer_of(app, claims.session_key, claims.user_id)
+        viewer = await _read(app, claims.session_key, claims.user_id)
         if sessions.is_superseded(viewer.session, claims.counter):
             raise Unauthenticated("This access token has been replaced.")
         if await sessions.see(app, viewer.session, claims.counter):
@@ -96,23 +101,54 @@ async def authenticate(app: App, access_token: str) -> Viewer:
 
 
 async def renewed(app: App, viewer: Viewer) -> Viewer:
-    """The viewer with role and session as they are now. Raises Unauthenticated, Suspended."""
-    fresh = await viewer_of(app, viewer.session.key, viewer.user.id)
+    """The viewer with role and session as they are now, or were a moment ago. Raises Unauthenticated, Suspended."""
+    if kept := _kept(app, viewer.session.key, viewer.user.id):
+        return kept
+    fresh = await _read(app, viewer.session.key, viewer.user.id)
     await sessions.see(app, fresh.session)
     return fresh
 
 
 async def viewer_of(app: App, session_key: str, user_id: int) -> Viewer:
-    """The viewer of a session that stands. One query. Raises Unauthenticated, Suspended."""
+    """The viewer of a session that stands, as it is now. One query. Raises Unauthenticated, Suspended."""
+    return _standing(app, await _row(app, session_key, user_id))
+
+
+def _kept(app: App, session_key: str, user_id: int, counter: int = 0) -> Viewer | None:
+    """The viewer whose row was read a moment ago. Whatever is not a plain yes is for the database to say."""
+    record = app.viewers.find(session_key, user_id)
+    if record is None:
+        return None
+    viewer, now = _viewer_in(record, app.database.dialect, kept=True), app.clock.now()
+    stands = sessions.is_live(viewer.session, now) and not is_gone(viewer.user, now)
+    good = stands and not sessions.is_superseded(viewer.session, counter)
+    return viewer if good and sessions.is_seen(viewer.session, counter, now) else None
+
+
+async def _read(app: App, session_key: str, user_id: int) -> Viewer:
+    """The same as `viewer_of`, and the row is kept for the next requests unless its user has a role."""
+    with app.viewers.reading(user_id) as reading:
+        record = await _row(app, session_key, user_id)
+        viewer = _standing(app, record)
+        if record is not None and not is_staff(viewer.user):
+            reading.keep(session_key, record)
+    return viewer
+
+
+async def _row(app: App, session_key: str, user_id: int) -> Record | None:
     found = await app.database.records(_reading(app.database.dialect), [session_key, user_id])
-    if not found:
+    return found[0] if found else None
+
+
+def _standing(app: App, record: Record | None) -> Viewer:
+    if record is None:
         raise Unauthenticated("This session has ended.")
-    viewer = _viewer_in(found[0], app.database.dialect)
+    viewer, now = _viewer_in(record, app.database.dialect), app.clock.now()
     if viewer.user.suspended_at is not None:
         raise Suspended
-    if not sessions.is_live(viewer.session, app.clock.now()):
+    if not sessions.is_live(viewer.session, now):
         raise Unauthenticated("This session has ended.")
-    if is_gone(viewer.user, app.clock.now()):
+    if is_gone(viewer.user, now):
         raise Unauthenticated("This account has been deleted.")
     return viewer
 
@@ -123,11 +159,11 @@ def _reading(dialect: Dialect) -> str:
     return f"SELECT {columns} FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.key = $1 AND s.user_id = $2"  # ruff: ignore[hardcoded-sql-expression] -- names of columns
 
 
-def _viewer_in(record: Record, dialect: Dialect) -> Viewer:
+def _viewer_in(record: Record, dialect: Dialect, *, kept: bool = False) -> Viewer:
     sessions_, users = instances(Session, dialect), instances(User, dialect)
     session, user = sessions_.of(record), users.of(record, sessions_.width)
     related(session, "user", user)
-    return Viewer(user, session)
+    return Viewer(user, session, kept)
 
 
 def is_assured(

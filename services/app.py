@@ -47,6 +47,7 @@ from services.sessions import CHANGED
 from services.signals import Signals
 from services.trials.countdown import Countdown
 from services.turns import Turns
+from services.viewers import Viewers
 
 SIGN_UPS_AT_ONCE = 4
 """Transactions of sign-ups that one process runs at a time: fewer than the connections of its pool."""
@@ -78,6 +79,7 @@ class App:
     intents: IntentKeeper
     collaborative: Collaborative
     recommendations_changed: Signals
+    viewers: Viewers
     sessions_changed: Signals
     trials_changed: Signals
     usage_changed: Signals
@@ -178,6 +180,7 @@ def assemble(settings: Settings, ports: Ports | None = None, clock: Clock | None
         intents=IntentKeeper(read_intents()),
         collaborative=Collaborative(ports.database, ports.bus),
         recommendations_changed=Signals(ports.bus, "recommendations.changed"),
+        viewers=Viewers(settings.session_cache, ports.bus),
         sessions_changed=Signals(ports.bus, CHANGED),
         trials_changed=Signals(ports.bus, "trials.changed"),
         usage_changed=Signals(ports.bus, "usage.changed"),
@@ -248,6 +251,7 @@ async def _follow(app: App, stack: AsyncExitStack) -> None:
     await stack.enter_async_context(app.measuring.writing())
     for signals in (
         app.recommendations_changed,
+        app.viewers,
         app.sessions_changed,
         app.trials_changed,
         app.usage_changed,

@@ -73,7 +73,10 @@ mutation Refresh($token: String) {
 
 
 def settings_for(database_url: str, redis_url: str, mail_url: str, **changes: Any) -> Settings:
-    """Settings of a server under test: cheap hashes, everything else as a user has it."""
+    """Settings of a server under test: cheap hashes, and no viewer is kept, for tests change rows behind its back.
+
+    Everything else is as a user has it.
+    """
     return Settings(
         **{
             "database_url": database_url,
@@ -81,6 +84,7 @@ def settings_for(database_url: str, redis_url: str, mail_url: str, **changes: An
             "mail_url": mail_url,
             "secret_key": (SECRET,),
             "argon2_memory_kib": 8,
+            "session_cache": 0,
             **changes,
         }
     )

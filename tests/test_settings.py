@@ -61,6 +61,7 @@ def test_empty_environment_gives_the_contracts_defaults() -> None:
         "VECTORS_URL": "embedded://",
         "WEAVIATE_API_KEY": "",
         "SECRET_KEY": (),
+        "SESSION_CACHE": 5,
         "RATE_LIMITS": True,
         "GRAPHIQL": "auto",
         "ARGON2_MEMORY_KIB": 47104,

@@ -32,7 +32,8 @@ class Instances(Generic[M]):
         plain = [(column, name, None) for column, name, _ in meta.db_native_fields]
         cast = [(column, name, _nullable(field.field_type)) for column, name, field in meta.db_default_fields]
         others = [(column, name, _conversion(field, dialect)) for column, name, field in meta.db_complex_fields]
-        every = [*plain, *cast, *others]
+        order = list(meta.fields_db_projection.values())
+        every = sorted([*plain, *cast, *others], key=lambda column: order.index(column[0]))
         self._model = model
         self._columns = [column for column, _, _ in every]
         self._names = [name for _, name, _ in every]

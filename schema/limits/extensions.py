@@ -55,12 +55,14 @@ class TellsWhatRuns(SchemaExtension):
         context.context.begun = True
         context.context.changing = context.operation_type is OperationType.MUTATION
         if context.context.changing:
-            context.context.require_changes()
+            await context.context.begin_change()
         if context.operation_type is OperationType.SUBSCRIPTION:
             async with context.context.app.openings.turn():
                 yield  # ruff: ignore[yield-in-context-manager-in-async-generator] -- Strawberry makes a context manager of it
         else:
             yield
+            if context.context.changing:
+                context.context.end_change()
 
 
 class NoIntrospection(SchemaExtension):

@@ -55,6 +55,8 @@ async def cancel_deletion(app: App, viewer: Viewer, client: Client) -> bool:
     """Keep the viewer's account; whether it was going to be deleted."""
     async with app.database.transaction():
         kept = await _keep(app, viewer.user, client)
+    if kept:
+        await sessions.tell_of(app, viewer.user.id)
     await jobs.wake(app)
     return kept
 
@@ -68,6 +70,7 @@ async def cancel_deletion_by_token(app: App, token: str, client: Client) -> None
     async with app.database.transaction():
         if not (await one_time_tokens.spend(app, row) and await _keep(app, row.user, client, deletion_at=asked_about)):
             raise InvalidToken
+    await sessions.tell_of(app, row.user.id)
     await jobs.wake(app)
 
 

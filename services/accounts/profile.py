@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import BadUserInput
 from models.accounts import User
-from services import audit
+from services import audit, sessions
 from services.accounts.registration import cleaned_name, name_key
 from services.audit import Action
 from services.languages.tags import LONGEST_LOCALE, is_locale, is_timezone
@@ -35,6 +35,7 @@ async def update(app: App, viewer: Viewer, given: Mapping[str, str | None], clie
         if "timezone" in changes:
             await reminders.move(app, user.id, changes["timezone"])
         await audit.record(app, Action.PROFILE_UPDATED, actor=user, client=client, fields=fields)
+    await sessions.tell_of(app, user.id)
     return await User.get(id=user.id)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from models.accounts import User
 from models.one_time_tokens import Purpose
-from services import analytics, audit, jobs, notifications, onboarding, one_time_tokens
+from services import analytics, audit, jobs, notifications, onboarding, one_time_tokens, sessions
 from services.accounts import links
 from services.accounts.links import InvalidLink
 from services.analytics import UserEmailVerified
@@ -58,6 +58,7 @@ async def verify(app: App, token: str, client: Client) -> User:
         if not await one_time_tokens.spend(app, row):
             raise InvalidLink
         await mark(app, user, client)
+    await sessions.tell_of(app, user.id)
     return user
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from core.errors import Unauthenticated
 from models.accounts import User
 from models.analytics import Event
-from services import audit
+from services import audit, sessions
 from services.analytics.client_events import CLIENT_NAMES
 from services.audit import Action
 
@@ -29,6 +29,7 @@ async def set_consent(app: App, viewer: Viewer, client: Client, *, consents: boo
             await audit.record(app, Action.CONSENT_CHANGED, actor=viewer.user, client=client, analytics=consents)
             if not consents:
                 await Event.filter(user_id=viewer.user.id, name__in=CLIENT_NAMES).delete()
+    await sessions.tell_of(app, viewer.user.id)
     user = await User.get_or_none(id=viewer.user.id)
     if user is None:
         raise Unauthenticated

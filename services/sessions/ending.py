@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 CHANNEL = "sessions.revoked"
 """Its messages are keys of sessions that have ended."""
 CHANGED = "users.changed"
-"""Its messages are ids of users whose sessions or rights have changed."""
+"""Its messages are ids of users whose sessions, rights or own row have changed."""
 
 
 async def end(app: App, which: Any, *, reason: str) -> int:
@@ -33,7 +33,10 @@ async def tell(app: App, session: Session) -> None:
 
 
 async def tell_of(app: App, user_id: int) -> None:
-    """Tell every process that what this user may do has changed: each looks at the user's sessions anew."""
+    """Tell every process that what this user may do, or is known as, has changed.
+
+    Each forgets what it has kept of the user (`services.viewers`), and looks at the user's open sockets anew.
+    """
     await app.bus.publish(CHANGED, str(user_id))
 
 

@@ -43,6 +43,13 @@ class State:
     suspended: bool
 
 
+def is_seen(session: Session, counter: int, now: datetime) -> bool:
+    """Whether nothing is to be written down of a use with the access token of this number."""
+    if counter > session.seen_counter or session.last_seen_at is None:
+        return False
+    return now - session.last_seen_at < SEEN_EVERY
+
+
 async def see(app: App, session: Session, counter: int = 0) -> bool:
     """Write down that the session is used, with the access token that came with refresh token number `counter`.
 
@@ -50,13 +57,14 @@ async def see(app: App, session: Session, counter: int = 0) -> bool:
     first use could be written down: then what was read of it does not count.
     """
     now = app.clock.now()
+    if is_seen(session, counter, now):
+        return True
     unchanged = Session.filter(id=session.id, counter=session.counter, revoked_at=None)
     if counter > session.seen_counter:
         fresh = unchanged.filter(seen_counter__lt=counter)
         return bool(await fresh.update(seen_counter=counter, last_seen_at=now))
-    if session.last_seen_at is None or now - session.last_seen_at >= SEEN_EVERY:
-        due = unchanged.filter(Q(last_seen_at=None) | Q(last_seen_at__lte=now - SEEN_EVERY))
-        await due.update(last_seen_at=now)
+    due = unchanged.filter(Q(last_seen_at=None) | Q(last_seen_at__lte=now - SEEN_EVERY))
+    await due.update(last_seen_at=now)
     return True
 
 

@@ -10,7 +10,7 @@ from models.accounts import User
 from models.images import ImageAnalysis
 from models.recommendations import Interaction, Interest, InterestSource
 from models.slates import RecommendationSlate
-from services import audit
+from services import audit, sessions
 from services.audit import Action
 from services.recommendations.profile.held import hold
 from services.recommendations.profile.signals import DISLIKED
@@ -42,6 +42,7 @@ async def set_personalization(app: App, viewer: Viewer, client: Client, *, enabl
             action = Action.PERSONALIZATION_CHANGED
             await audit.record(app, action, actor=viewer.user, client=client, enabled=enabled, erased=erase)
     if changed or erase:
+        await sessions.tell_of(app, user.id)
         await app.recommendations_changed.publish(str(user.id))
     return user
 

@@ -1,0 +1,410 @@
+"""Who asked a moment ago: how long that serves, what ends it at once, and for whom it never serves."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from core.errors import Unauthenticated
+from models import Role, Session, User
+from services import access, sessions, viewers
+from tests.clock import ManualClock
+from tests.conftest import Start
+from tests.porchlight import LOGIN, PASSWORD, Person, Porchlight
+from tests.services.valkey import until
+from tests.staff import id_of, promote, staff
+
+ME = "{ me { email name } }"
+RENAME = 'mutation { updateProfile(name: "Countess") { name } }'
+SUSPEND = 'mutation($user: ID!) { suspendUser(userId: $user, reason: "farming") { __typename } }'
+WHO_ASKS = "FROM sessions s JOIN users u"
+LIFETIME = 5
+
+
+class RealTime:
+    """The seconds that rows are kept by."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def real_time(monkeypatch: pytest.MonkeyPatch) -> RealTime:
+    """Real time stands still until it is moved."""
+    real_time = RealTime()
+    monkeypatch.setattr(viewers, "monotonic", real_time)
+    return real_time
+
+
+@pytest.fixture
+async def warm(start: Start, real_time: RealTime) -> Porchlight:  # ruff: ignore[unused-function-argument] -- it stands still
+    """A server that keeps rows for as long as it may."""
+    return await start(session_cache=LIFETIME)
+
+
+async def status(porchlight: Porchlight, token: str) -> int:
+    """How a query with this token is answered."""
+    return (await porchlight.post(ME, token=token)).status_code
+
+
+async def reads(porchlight: Porchlight, token: str, query: str = ME) -> list[str]:
+    """The first words of each statement that a request runs."""
+    with porchlight.counting_queries() as statements:
+        await porchlight.post(query, token=token)
+    return [statement.split()[0] for statement in statements]
+
+
+async def told(porchlight: Porchlight, act: Callable[[], Awaitable[Any]]) -> list[str]:
+    """Whose rows other processes forget while somebody acts."""
+    users: list[str] = []
+    unsubscribe = porchlight.app.bus.subscribe(sessions.CHANGED, users.append)
+    await act()
+    unsubscribe()
+    return users
+
+
+async def behind_its_back(porchlight: Porchlight, model: Any, changes: dict[str, Any], **which: Any) -> None:
+    """Another process changes a row, and no message of it arrives."""
+    with porchlight.app.database.bound():
+        assert await model.filter(**which).update(**changes) == 1
+
+
+def nothing_is_kept(porchlight: Porchlight) -> bool:
+    kept = porchlight.app.viewers
+    return not (kept._kept or kept._sessions or kept._readings)
+
+
+async def test_the_row_is_read_once(warm: Porchlight) -> None:
+    """The next queries of the same session read no row of it; every other session has its own."""
+    ada, bob = await warm.register(), await warm.register("bob@example.com")
+    assert nothing_is_kept(warm)
+    assert [await reads(warm, ada.access_token) for _ in range(3)] == [["SELECT"], [], []]
+    assert await reads(warm, bob.access_token) == ["SELECT"]
+    for person in (ada, bob, ada):
+        assert (await warm.ask(ME, token=person.access_token))["me"]["email"] == person.email
+    other = (await warm.ask(LOGIN, {"input": {"email": ada.email, "password": PASSWORD}}))["login"]["tokens"]
+    assert await reads(warm, other["accessToken"]) == ["SELECT"]
+    assert (await warm.ask(ME))["me"] is None
+
+
+@pytest.mark.parametrize("lifetime", [5, 2, 0])
+async def test_it_serves_for_seconds_of_real_time(start: Start, real_time: RealTime, lifetime: int) -> None:
+    """Until as many have passed since its reading began, and at 0 not at all, whatever the app's clock says."""
+    porchlight = await start(session_cache=lifetime)
+    person = await porchlight.register()
+    await status(porchlight, person.access_token)
+    await behind_its_back(porchlight, User, {"name": "New"}, id=person.user_id)
+    seen = []
+    for _ in range(LIFETIME + 1):
+        seen.append((await porchlight.ask(ME, token=person.access_token))["me"]["name"])
+        real_time.seconds += 1
+    assert seen == [None] * lifetime + ["New"] * (LIFETIME + 1 - lifetime)
+
+
+async def test_its_age_counts_from_when_its_reading_began(warm: Porchlight, real_time: RealTime) -> None:
+    """A row that took three seconds to come serves for two."""
+    person = await warm.register()
+    database, read = warm.app.database, warm.app.database.records
+
+    async def slowly(sql: str, values: Any = ()) -> Any:
+        rows = await read(sql, values)
+        real_time.seconds += 3 * (WHO_ASKS in sql)  # jobs read too
+        return rows
+
+    database.records = slowly  # type: ignore[method-assign]
+    await status(warm, person.access_token)
+    database.records = read  # type: ignore[method-assign]
+    real_time.seconds += 1.75
+    assert await reads(warm, person.access_token) == []
+    real_time.seconds += 0.25
+    assert await reads(warm, person.access_token) == ["SELECT"]
+
+
+async def signed_out(porchlight: Porchlight, person: Person, _: Person) -> None:
+    await porchlight.ask("mutation { logout }", token=person.access_token)
+
+
+async def ended_by_another(porchlight: Porchlight, person: Person, _: Person) -> None:
+    tokens = (await porchlight.ask(LOGIN, {"input": {"email": person.email, "password": PASSWORD}}))["login"]["tokens"]
+    assert (await porchlight.ask("mutation { revokeOtherSessions }", token=tokens["accessToken"])) == {
+        "revokeOtherSessions": 1
+    }
+
+
+async def suspended(porchlight: Porchlight, person: Person, admin: Person) -> None:
+    await porchlight.ask(SUSPEND, {"user": id_of(person)}, token=admin.access_token)
+
+
+async def reused(porchlight: Porchlight, person: Person, _: Person) -> None:
+    second = await porchlight.refresh(person.refresh_token)
+    await porchlight.refresh(second["tokens"]["refreshToken"])
+    assert (await porchlight.refresh(person.refresh_token))["__typename"] == "SessionRevoked"
+
+
+ENDS = [signed_out, ended_by_another, suspended, reused]
+
+
+@pytest.mark.parametrize("end", ENDS)
+async def test_what_is_ended_here_is_refused_here_at_once(
+    warm: Porchlight, end: Callable[[Porchlight, Person, Person], Awaitable[None]]
+) -> None:
+    """The request after the answer finds the door closed."""
+    person, admin = await warm.register(), await staff(warm, Role.ADMIN)
+    assert await status(warm, person.access_token) == 200
+    assert await reads(warm, person.access_token) == []
+    await end(warm, person, admin)
+    assert await status(warm, person.access_token) == 401
+
+
+async def test_what_is_ended_here_is_refused_there(start: Start, real_time: RealTime) -> None:
+    """Soon where the bus tells of it, and where none does, after five real seconds."""
+    here, there = await start(session_cache=LIFETIME), await start(session_cache=LIFETIME)
+    person = await here.register()
+    kept = (await here.ask(LOGIN, {"input": {"email": person.email, "password": PASSWORD}}))["login"]["tokens"]
+    assert await status(there, person.access_token) == 200
+    await here.ask("mutation { revokeOtherSessions }", token=kept["accessToken"])
+    if here.app.settings.redis_url:
+
+        async def refused() -> bool:
+            return await status(there, person.access_token) == 401
+
+        await until(refused)
+        return
+    real_time.seconds += 4.99
+    assert await status(there, person.access_token) == 200
+    real_time.seconds += 0.01
+    assert await status(there, person.access_token) == 401
+
+
+async def ended(porchlight: Porchlight, person: Person) -> None:
+    """Every session of a user ends, and all processes are told."""
+    with porchlight.app.database.bound():
+        assert await sessions.revoke_all(porchlight.app, person.user_id, reason="REVOKED") == 1
+        await sessions.tell_of(porchlight.app, person.user_id)
+
+
+async def missed(porchlight: Porchlight, person: Person) -> None:
+    """Another process ends the sessions while none hears another."""
+    await behind_its_back(porchlight, Session, {"revoked_at": porchlight.clock.now()}, user_id=person.user_id)
+    bus: Any = porchlight.app.bus
+    getattr(bus, "_local", bus).resync()
+
+
+@pytest.mark.parametrize("end", [ended, missed])
+async def test_a_reading_under_way_brings_nothing_old_back(
+    warm: Porchlight, end: Callable[[Porchlight, Person], Awaitable[None]]
+) -> None:
+    """What was read before a session ended, and arrives after all were told, serves that one request alone."""
+    person = await warm.register()
+    database, read = warm.app.database, warm.app.database.records
+    began, go_on = asyncio.Event(), asyncio.Event()
+
+    async def held(sql: str, values: Any = ()) -> Any:
+        rows = await read(sql, values)
+        if WHO_ASKS in sql:
+            began.set()
+            await go_on.wait()
+        return rows
+
+    database.records = held  # type: ignore[method-assign]
+    query = asyncio.create_task(status(warm, person.access_token))
+    await began.wait()
+    database.records = read  # type: ignore[method-assign]
+    await end(warm, person)
+    go_on.set()
+    assert await query == 200
+    assert nothing_is_kept(warm)
+    assert await status(warm, person.access_token) == 401
+
+
+async def test_messages_that_may_have_been_missed(warm: Porchlight) -> None:
+    """When other processes could not be heard for a while, all is forgotten."""
+    person = await warm.register()
+    await status(warm, person.access_token)
+    bus: Any = warm.app.bus
+    getattr(bus, "_local", bus).resync()
+    assert nothing_is_kept(warm)
+
+
+async def test_a_mutation_is_for_who_asks_now(warm: Porchlight) -> None:
+    """It reads the row whatever is kept, once, and changes nothing for a session that has ended meanwhile."""
+    person = await warm.register()
+    assert await reads(warm, person.access_token) == ["SELECT"]
+    kept, cold = [await reads(warm, person.access_token, RENAME) for _ in range(2)]
+    assert (kept[0], cold) == ("SELECT", ["SELECT"])
+    assert nothing_is_kept(warm)
+    assert (await warm.ask(ME, token=person.access_token))["me"]["name"] == "Countess"
+    await behind_its_back(warm, Session, {"revoked_at": warm.clock.now()}, user_id=person.user_id)
+    assert await status(warm, person.access_token) == 200
+    assert await warm.codes(RENAME.replace("Countess", "Thief"), token=person.access_token) == ["UNAUTHENTICATED"]
+    with warm.app.database.bound():
+        assert (await User.get(id=person.user_id)).name == "Countess"
+
+
+async def test_a_suspended_user_is_told_so_when_they_change_something(warm: Porchlight) -> None:
+    """Though no message of it has come: looking goes on for five seconds, changing does not."""
+    person = await warm.register()
+    assert await status(warm, person.access_token) == 200
+    await behind_its_back(warm, User, {"suspended_at": warm.clock.now()}, id=person.user_id)
+    answer = (await warm.post(RENAME, token=person.access_token)).json()
+    assert [error["message"] for error in answer["errors"]] == [access.Suspended.message]
+
+
+async def test_a_cookie_that_outlives_its_session_makes_nobody_the_viewer(warm: Porchlight) -> None:
+    """Who signs in on top of a session that has just ended elsewhere is let in."""
+    mode = {"Porchlight-Session": "cookie"}
+    async with httpx.AsyncClient(base_url=warm.url, headers=mode) as browser:
+        person = await warm.register()
+        sign_in = {"query": LOGIN, "variables": {"input": {"email": person.email, "password": PASSWORD}}}
+        await browser.post("/graphql", json=sign_in)
+        me = {"query": ME}
+        assert (await browser.post("/graphql", json=me)).json()["data"]["me"]["email"] == person.email
+        with warm.app.database.bound():
+            await Session.all().update(revoked_at=warm.clock.now())
+        assert (await browser.post("/graphql", json=me)).json()["data"]["me"]["email"] == person.email
+        answer = (await browser.post("/graphql", json=sign_in)).json()
+        assert answer["data"]["login"]["__typename"] == "LoginSuccess"
+        assert (await browser.post("/graphql", json={"query": RENAME})).json()["data"]["updateProfile"] is not None
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.USER])
+async def test_nobody_with_a_role_is_kept(warm: Porchlight, role: Role) -> None:
+    """What they may do is read for each request; who has just been given a role has it within five seconds."""
+    person = await warm.register()
+    await status(warm, person.access_token)
+    await promote(warm, person, role)
+    warm.app.viewers.forget(person.user_id)
+    assert [await reads(warm, person.access_token) for _ in range(2)] == [["SELECT"], ["SELECT"]]
+    assert nothing_is_kept(warm)
+
+
+async def test_what_ends_by_the_clock_ends_though_it_is_kept(warm: Porchlight, clock: ManualClock) -> None:
+    """Sessions that nobody refreshes, accounts whose time has come, tokens; and a use is written down once a minute."""
+    person = await warm.register()
+    await status(warm, person.access_token)
+    await clock.advance(timedelta(seconds=59))
+    assert await reads(warm, person.access_token) == []
+    await clock.advance(timedelta(seconds=1))
+    assert await reads(warm, person.access_token) == ["SELECT", "UPDATE"]
+    assert [await reads(warm, person.access_token) for _ in range(2)] == [["SELECT"], []]
+    leaves_at = clock.now() + timedelta(minutes=2)
+    await behind_its_back(warm, User, {"deletion_at": leaves_at}, id=person.user_id)
+    warm.app.viewers.forget(person.user_id)
+    assert await status(warm, person.access_token) == 200
+    await clock.jump(leaves_at)
+    assert await status(warm, person.access_token) == 401
+    await behind_its_back(warm, User, {"deletion_at": None}, id=person.user_id)
+    assert await status(warm, person.access_token) == 200
+    with warm.app.database.bound():
+        viewer = await access.authenticate(warm.app, person.access_token)
+        await clock.jump(clock.now() + sessions.IDLE_LIFETIME)
+        with pytest.raises(Unauthenticated, match="ended"):
+            await access.renewed(warm.app, viewer)
+
+
+async def test_a_replaced_token_is_refused_though_its_session_is_kept(warm: Porchlight, clock: ManualClock) -> None:
+    """The answer that was lost opens nothing, neither before nor after its successor has been used."""
+    person = await warm.register()
+    device = person.registered["deviceToken"]
+    again = "mutation($t: String, $d: String) { refreshSession(refreshToken: $t, deviceToken: $d) { __typename"
+    again += " ... on RefreshSessionSuccess { tokens { accessToken } } } }"
+    assert await status(warm, person.access_token) == 200
+    lost = (await warm.refresh(person.refresh_token))["tokens"]["accessToken"]
+    assert await status(warm, person.access_token) == 200
+    await clock.advance(timedelta(minutes=5))
+    found = await warm.ask(again, {"t": person.refresh_token, "d": device})
+    assert await status(warm, person.access_token) == 200
+    assert await status(warm, lost) == 401
+    for _ in range(3):
+        assert await status(warm, found["refreshSession"]["tokens"]["accessToken"]) == 200
+        assert await status(warm, lost) == 401
+
+
+async def test_owners_see_what_they_have_changed(start: Start, real_time: RealTime) -> None:
+    """At once on the process that changed it; on others as soon as the bus tells, and after five seconds at most."""
+    here, there = await start(session_cache=LIFETIME), await start(session_cache=LIFETIME)
+    person = await here.register()
+    for server in (here, there):
+        assert (await server.ask(ME, token=person.access_token))["me"]["name"] is None
+    await here.ask(RENAME, token=person.access_token)
+    assert (await here.ask(ME, token=person.access_token))["me"]["name"] == "Countess"
+
+    async def seen() -> bool:
+        return bool((await there.ask(ME, token=person.access_token))["me"]["name"] == "Countess")
+
+    if not here.app.settings.redis_url:
+        assert not await seen()
+        real_time.seconds += LIFETIME
+        assert await seen()
+    await until(seen)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        RENAME,
+        "mutation { setAnalyticsConsent(consent: false) { id } }",
+        "mutation { setPersonalization(enabled: false) { id } }",
+        "mutation { deleteAccount { __typename } }",
+    ],
+)
+async def test_every_change_of_the_row_is_told(warm: Porchlight, change: str) -> None:
+    """Other processes forget the row once it is changed."""
+    person = await warm.register()
+    assert await told(warm, lambda: warm.ask(change, token=person.access_token)) == [str(person.user_id)]
+
+
+async def test_a_deletion_that_is_called_off_is_told(warm: Porchlight) -> None:
+    """Once, when there was one."""
+    person = await warm.register()
+    keep = "mutation { cancelAccountDeletion }"
+    await warm.ask("mutation { deleteAccount { __typename } }", token=person.access_token)
+    for expected in ([str(person.user_id)], []):
+        assert await told(warm, lambda: warm.ask(keep, token=person.access_token)) == expected
+
+
+async def test_requests_share_no_models(warm: Porchlight) -> None:
+    """What one request does to its viewer no other one sees."""
+    person = await warm.register()
+    app = warm.app
+    with app.database.bound():
+        found = [await access.authenticate(app, person.access_token) for _ in range(3)]
+        again = await access.renewed(app, found[0])
+    assert [viewer.kept for viewer in (*found, again)] == [False, True, True, True]
+    assert len({id(viewer.user) for viewer in (*found, again)}) == 4
+    found[1].user.name = "changed in memory"
+    assert {viewer.user.name for viewer in (found[0], found[2], again)} == {None}
+    assert again.session.user is again.user
+    assert app.viewers.find(again.session.key, person.user_id + 1) is None
+
+
+async def test_rows_are_bounded(warm: Porchlight, real_time: RealTime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest makes way for the newest, and what is too old to serve is let go when another one comes."""
+    monkeypatch.setattr(viewers, "MOST", 2)
+    people = [await warm.register(f"{name}@example.com") for name in ("ada", "bob", "eve")]
+    for person in people:
+        await status(warm, person.access_token)
+    kept = warm.app.viewers
+    assert list(kept._sessions) == [person.user_id for person in people[1:]]
+    assert [await reads(warm, person.access_token) for person in people[1:]] == [[], []]
+    real_time.seconds += LIFETIME
+    await status(warm, people[0].access_token)
+    assert list(kept._sessions) == [people[0].user_id]
+    kept.close()
+    assert nothing_is_kept(warm)
+
+
+async def test_operations_of_a_socket_use_it_too(warm: Porchlight) -> None:
+    """A query over a socket reads no row that was read a moment ago."""
+    person = await warm.register()
+    with warm.counting_queries() as statements:
+        async with warm.connect(token=person.access_token) as socket:
+            await socket.subscribe(ME)
+            assert (await socket.next())["data"]["me"]["email"] == person.email
+    assert len(statements) == 1
