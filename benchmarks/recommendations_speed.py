@@ -2,13 +2,16 @@
 
 The real program in one process on SQLite and the embedded index, over HTTP, with a catalogue, people and a model of
 the crowd that are made up. Requests come at their times, whatever the server does. First each is of somebody new, with
-a history that nobody shares and topics of a list of some dozen. Then they come back, and then they page on.
+a history that nobody shares and topics of a list of some dozen. Then they come back, and their lists stand; they come
+back with something done meanwhile, and their lists are made again; and then they page on.
 """
 
 import asyncio
 import hashlib
 import sys
 import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from statistics import quantiles
 from typing import Any
@@ -17,9 +20,11 @@ import httpx
 import numpy as np
 import orjson
 
+from adapters.database import Database, open_database
 from benchmarks import processes, report
 from benchmarks.processes import Process, Profile
 from benchmarks.seeding import BATCH, seed
+from core.clock import SystemClock
 from core.logging import configure_logging
 from models.accounts import User
 from models.collaborative import CollaborativeModel
@@ -46,6 +51,9 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 _VECTOR = """
 INSERT INTO item_vectors (item_id, model, dimension, version, content, vector) VALUES ($1, $2, $3, $4, $5, $6)
 """
+_MADE = "SELECT COUNT(*) AS made FROM recommendation_slates WHERE made_at >= $1"
+_DONE = "UPDATE users SET taste = taste + 1"
+"""What is known of everybody has changed, though nothing else has."""
 QUERY = """
 query($first: Int, $after: String) { me { recommendations(first: $first, after: $after) {
   strategy degraded pageInfo { hasNextPage endCursor }
@@ -65,13 +73,14 @@ class Load:
     errors: int = 0
     cursors: dict[str, str] = field(default_factory=dict)
 
-    def line(self, seconds: float, cpu: float) -> str:
-        """The figures, for people. The probe is an upper bound of what the event loop lags."""
+    def line(self, seconds: float, cpu: float, made: int) -> str:
+        """The figures, for people; `made` lists were made now. The probe is a bound of the event loop's lag."""
         cuts, probes = quantiles(self.answers, n=100), quantiles(self.probes, n=100)
         return (
             f"  {self.name:<22} p50 {cuts[49]:6.1f} ms  p95 {cuts[94]:6.1f}  p99 {cuts[98]:6.1f}   probe p50 "
             f"{probes[49]:5.1f}  p99 {probes[98]:5.1f}   {len(self.answers) / seconds:5.1f}/s  "
-            f"{cpu / seconds:.2f} cores  {', '.join(sorted(self.strategies))}  "
+            f"{cpu / seconds:.2f} cores, {cpu / len(self.answers) * 1000:.1f} ms each  "
+            f"{', '.join(sorted(self.strategies))}  {made / len(self.answers):.0%} made  "
             f"{self.degraded} degraded  {self.errors} errors"
         )
 
@@ -152,8 +161,22 @@ async def ask(client: httpx.AsyncClient, token: str, load: Load, after: str | No
     load.cursors[token] = found["pageInfo"]["endCursor"]
 
 
-async def steady(server: Process, tokens: list[str], rate: float, load: Load, after: dict[str, str]) -> str:
+@asynccontextmanager
+async def _open(profile: Profile) -> AsyncGenerator[Database]:
+    """The server's database, beside the server."""
+    database = open_database(profile.settings.database_url)
+    await database.open()
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+async def steady(
+    server: Process, database: Database, tokens: list[str], rate: float, load: Load, after: dict[str, str]
+) -> str:
     """So many requests a second, and a probe beside them."""
+    since = SystemClock().now()
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=server.url, timeout=60, limits=limits) as client:
         ending = asyncio.Event()
@@ -175,10 +198,11 @@ async def steady(server: Process, tokens: list[str], rate: float, load: Load, af
         seconds, cpu = time.perf_counter() - began, (server.cpu_seconds() or 0.0) - before
         ending.set()
         await probing
-    return load.line(seconds, cpu)
+    [found] = await database.rows(_MADE, [since])
+    return load.line(seconds, cpu, found["made"])
 
 
-async def measure(server: Process, tokens: list[str], rate: float) -> None:
+async def measure(server: Process, database: Database, tokens: list[str], rate: float) -> None:
     """Print all figures."""
     async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
         while True:  # until vectors and crowd have been read
@@ -188,10 +212,17 @@ async def measure(server: Process, tokens: list[str], rate: float) -> None:
                 break
             await asyncio.sleep(0.5)
     asked, first = tokens[1:], Load("first pages, all new")
-    print(await steady(server, asked, rate, first, {}))
-    print(await steady(server, asked, rate, Load("first pages, again"), {}))
-    print(await steady(server, asked, rate, Load("second pages"), first.cursors))
+    print(await steady(server, database, asked, rate, first, {}))
+    print(await steady(server, database, asked, rate, Load("first pages, standing"), {}))
+    await database.execute(_DONE)
+    print(await steady(server, database, asked, rate, Load("first pages, again"), {}))
+    print(await steady(server, database, asked, rate, Load("second pages"), first.cursors))
     print(f"  memory of the server: {(server.memory() or 0) / 1e6:,.0f} MB")
+
+
+async def _measure(server: Process, profile: Profile, tokens: list[str], rate: float) -> None:
+    async with _open(profile) as database:
+        await measure(server, database, tokens, rate)
 
 
 def main() -> None:
@@ -205,7 +236,7 @@ def main() -> None:
         tokens = asyncio.run(prepare(profile, items, int(rate * SECONDS) + 1))
         print(f"  seeded in {time.perf_counter() - began:.0f} s")
         with processes.porchlight(profile) as server:
-            asyncio.run(measure(server, tokens, rate))
+            asyncio.run(_measure(server, profile, tokens, rate))
 
 
 if __name__ == "__main__":

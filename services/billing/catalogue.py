@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,12 @@ class Catalogue:
     def sold(self) -> list[Plan]:
         """The plans that people can still choose."""
         return [plan for plan in self.plans.values() if not plan.retired]
+
+    @cached_property
+    def included_everywhere(self) -> frozenset[str]:
+        """The features that every plan includes."""
+        included = [{feature.key for feature in plan.features if feature.enabled} for plan in self.plans.values()]
+        return frozenset(set.intersection(*included))
 
     def of_lookup_key(self, lookup_key: str | None) -> Plan | None:
         """The plan that a price of the provider belongs to, by the price's lookup key."""
