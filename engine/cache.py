@@ -17,20 +17,23 @@ Key = tuple[int, str | None]
 
 
 class Kept:
-    """An operation that has been executed often enough, with a plan for each value of its conditions."""
+    """An operation that has been executed often enough, with a plan for each value of its conditions.
 
-    def __init__(self, document: DocumentNode, operation: Operation | Unsupported) -> None:
+    Where there can be none, the reason is kept, and no exception, which would hold a request's values.
+    """
+
+    def __init__(self, document: DocumentNode, operation: Operation | str) -> None:
         self.document = document
         """Held, so that its identity stays its own."""
         self._operation = operation
-        self._plans: dict[tuple[bool, ...], Plan | Unsupported] = {}
+        self._plans: dict[tuple[bool, ...], Plan | str] = {}
         self.characters = 0
 
     @property
     def operation(self) -> Operation:
         """The operation. Raises Unsupported."""
-        if isinstance(self._operation, Unsupported):
-            raise Unsupported(self._operation.reason)
+        if isinstance(self._operation, str):
+            raise Unsupported(self._operation)
         return self._operation
 
     def plan(self, values: VariableValues, compile_: Callable[[Operation, VariableValues], Plan]) -> Plan:
@@ -43,10 +46,10 @@ class Kept:
                 plan = compile_(operation, values)
                 self.characters += len(plan.source)
             except Unsupported as unsupported:
-                plan = unsupported
+                plan = unsupported.reason
             self._plans[variant] = plan
-        if isinstance(plan, Unsupported):
-            raise Unsupported(plan.reason)
+        if isinstance(plan, str):
+            raise Unsupported(plan)
         return plan
 
 
@@ -86,11 +89,11 @@ class Plans:
             if len(self._seen) > self._count:
                 self._seen.popitem(last=False)
             raise Unsupported("first")
-        operation: Operation | Unsupported
+        operation: Operation | str
         try:
             operation = self._prepare(document, operation_name)
         except Unsupported as unsupported:
-            operation = unsupported
+            operation = unsupported.reason
         kept = self._kept[key] = Kept(document, operation)
         self._forget()
         return kept

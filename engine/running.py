@@ -107,7 +107,9 @@ class Run(Executor[Any]):
         return self.build_resolve_info(field.definition, field.nodes[:], field.parent, _own_path(field, path))
 
     def default(self, field: Selected, source: Any, path: Any) -> Any:
-        """What graphql-core's default resolver gives."""
+        """What graphql-core's default resolver gives; it is asked where the information is wanted."""
+        if type(source) is dict and not field.definition.args and not callable(source.get(field.name)):
+            return source.get(field.name)
         node = field.nodes[0]
         arguments = get_argument_values(field.definition, node, self.variable_values) if field.definition.args else {}
         return default_field_resolver(source, self.info(field, path), **arguments)

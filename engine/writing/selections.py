@@ -56,7 +56,7 @@ class SelectionWriter:
                 if value.complete is not None:
                     self._complete(field, local, value)
                 return
-        self._resolve(field, local, read.python.format("source") if read else None)
+        self._resolve(field, local, self._reading.python(read) if read and field.definition.resolve else None)
 
     def _introspect(self, field: Selected, local: str) -> None:
         constant = self._compiler.constant(field)
