@@ -164,7 +164,7 @@ def digest(info: GraphQLResolveInfo) -> tuple[Any, ...]:
     )
 
 
-OURS = re.compile(r"(?!coroutine ')|coroutine '(Values|GeneratedWorld|Berry|Thing|Face|Page|Query|Mutation)")
+OURS = re.compile(r"(?!coroutine ')|coroutine '(Values|GeneratedWorld|Berry)")
 """Warnings that are compared: all but those about coroutines of the executors themselves."""
 
 Execute = Callable[[], Any]
