@@ -10,14 +10,16 @@ import pytest
 
 from core.errors import Unauthenticated
 from models import Role, Session, User
-from services import access, sessions, viewers
+from services import access, accounts, sessions, viewers
 from tests.clock import ManualClock
 from tests.conftest import Start
+from tests.mailbox import letter_to, token_in
 from tests.porchlight import LOGIN, PASSWORD, Person, Porchlight
 from tests.services.valkey import until
 from tests.staff import id_of, promote, staff
 
 ME = "{ me { email name } }"
+ME_PROVEN = "{ me { emailVerified } }"
 RENAME = 'mutation { updateProfile(name: "Countess") { name } }'
 SUSPEND = 'mutation($user: ID!) { suspendUser(userId: $user, reason: "farming") { __typename } }'
 WHO_ASKS = "FROM sessions s JOIN users u"
@@ -373,6 +375,21 @@ async def test_every_change_of_the_row_is_told(warm: Porchlight) -> None:
     for change, times in changes.items():
         heard = await told(warm, lambda change=change: warm.ask(change, token=person.access_token))  # type: ignore[misc]
         assert heard == [str(person.user_id)] * times, change
+
+
+async def test_what_links_in_letters_change_is_told(warm: Porchlight) -> None:
+    """An address that is proven and a deletion that is called off, by whoever reads the letter, signed in or not."""
+    person = await warm.register()
+    verify = "mutation($t: String!) { verifyEmail(token: $t) { __typename } }"
+    proof = token_in(await letter_to(warm, person.email, "Welcome"))
+    assert (await warm.ask(ME_PROVEN, token=person.access_token))["me"] == {"emailVerified": False}
+    assert await told(warm, lambda: warm.ask(verify, {"t": proof})) == [str(person.user_id)]
+    assert (await warm.ask(ME_PROVEN, token=person.access_token))["me"] == {"emailVerified": True}
+    await warm.ask("mutation { deleteAccount { __typename } }", token=person.access_token)
+    keep = token_in(await letter_to(warm, person.email, "going to be deleted"))
+    with warm.app.database.bound():
+        called_off = await told(warm, lambda: accounts.cancel_deletion_by_token(warm.app, keep, sessions.Client()))
+    assert called_off == [str(person.user_id)]
 
 
 async def test_requests_share_no_models(warm: Porchlight) -> None:
