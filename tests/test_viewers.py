@@ -386,7 +386,7 @@ async def test_what_links_in_letters_change_is_told(warm: Porchlight) -> None:
     assert await told(warm, lambda: warm.ask(verify, {"t": proof})) == [str(person.user_id)]
     assert (await warm.ask(ME_PROVEN, token=person.access_token))["me"] == {"emailVerified": True}
     await warm.ask("mutation { deleteAccount { __typename } }", token=person.access_token)
-    keep = token_in(await letter_to(warm, person.email, "going to be deleted"))
+    keep = token_in(await letter_to(warm, person.email, "Your account is going"))
     with warm.app.database.bound():
         called_off = await told(warm, lambda: accounts.cancel_deletion_by_token(warm.app, keep, sessions.Client()))
     assert called_off == [str(person.user_id)]
