@@ -237,7 +237,7 @@ async def test_a_lost_database_is_unavailable(porchlight: Porchlight, monkeypatc
 
     client = type(porchlight.app.database._client)
     with monkeypatch.context() as patch:
-        for name in ("execute_query", "execute_insert", "execute_query_dict"):
+        for name in ("execute_query", "execute_insert", "records"):
             patch.setattr(client, name, gone)
         answer = (await porchlight.post(LOGIN, ADA)).json()
         assert answer["data"] == {"login": None}
@@ -265,7 +265,7 @@ async def test_an_open_socket_survives_a_lost_database(porchlight: Porchlight, m
                 await asyncio.sleep(0)
                 raise ConnectionResetError
 
-            patch.setattr("services.access.viewer_of", gone)
+            patch.setattr("services.access._row", gone)
             await connection.subscribe("{ me { email } }")
             message = await connection.receive()
             assert (message["type"], message["payload"][0]["extensions"]["code"]) == ("error", "UNAVAILABLE")
