@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
+from weakref import ref
 
 from graphql import DocumentNode
 from graphql.execution import VariableValues
@@ -10,8 +11,8 @@ from engine.errors import Unsupported
 from engine.operations import Operation
 from engine.plans import Plan
 
-MAX_CHARACTERS = 4_000_000
-"""Generated source that is kept, of all plans together; code takes about three times as much memory."""
+MAX_CHARACTERS = 2_000_000
+"""Generated source that is kept, of all plans together; with its code a plan takes about six times as much memory."""
 
 Key = tuple[int, str | None]
 
@@ -56,8 +57,8 @@ class Kept:
 class Plans:
     """The operations that were executed last, by the identity of their documents.
 
-    An operation is kept from its `threshold`th execution on, so documents that come once leave nothing but a number,
-    and cost nothing but what graphql-core takes to execute them.
+    An operation is kept from its `threshold`th execution on, so documents that come once are not held, and cost
+    nothing but what graphql-core takes to execute them.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class Plans:
         self._compile = compile_
         self._count = count
         self._threshold = threshold
-        self._seen: OrderedDict[Key, int] = OrderedDict()
+        self._seen: OrderedDict[Key, tuple[ref[DocumentNode] | None, int]] = OrderedDict()
         self._kept: OrderedDict[Key, Kept] = OrderedDict()
         self._characters = 0
 
@@ -83,9 +84,10 @@ class Plans:
         if kept is not None:
             self._kept.move_to_end(key)
             return kept
-        times = self._seen.pop(key, 0) + 1
+        seen, times = self._seen.pop(key, (None, 0))
+        times = times + 1 if seen is not None and seen() is document else 1
         if times < self._threshold:
-            self._seen[key] = times
+            self._seen[key] = ref(document), times
             if len(self._seen) > self._count:
                 self._seen.popitem(last=False)
             raise Unsupported("first")

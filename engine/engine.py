@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from graphql import DocumentNode, ExecutionResult, GraphQLSchema, execute
+from graphql import DocumentNode, ExecutionResult, GraphQLSchema, assert_valid_schema, execute
 from graphql.execution import Executor, VariableValues
 from graphql.execution.incremental.incremental_executor import IncrementalExecutor
 from strawberry.execution.is_awaitable import optimized_is_awaitable
@@ -112,6 +112,7 @@ class Engine:
             return None
 
     def _operation(self, document: DocumentNode, operation_name: str | None) -> Operation:
+        assert_valid_schema(self._schema)
         if self._schema.get_directive("defer") or self._schema.get_directive("stream"):
             raise Unsupported("incremental")
         return operation_of(self._schema, document, operation_name)

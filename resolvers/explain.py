@@ -10,7 +10,8 @@ from engine.engine import Engine
 from engine.errors import Unsupported
 from resolvers.root import build_schema
 
-USAGE = "Say which: make explain QUERY='{ me { id } }', or QUERY=@file.graphql; VARIABLES='{\"first\": 3}' where it needs any"
+USAGE = """Say which: make explain QUERY='{ me { id } }', or QUERY=@file.
+Values that it needs are given as VARIABLES='{"first": 3}'."""
 
 
 class UnexplainedError(Exception):
