@@ -25,17 +25,21 @@ def test_one_executor_can_be_had_for_all(monkeypatch: pytest.MonkeyPatch) -> Non
     """EXECUTOR decides, whatever the test."""
     monkeypatch.setattr(executors, "FORCED", "interpreted")
     monkeypatch.setattr(executors, "EVERYWHERE", "interpreted")
-    found = {executor_for("test_x.py::test", profile, profiles=count) for profile in executors.PROFILES for count in (1, 2)}
+    found = {
+        executor_for("test_x.py::test", profile, profiles=count) for profile in executors.PROFILES for count in (1, 2)
+    }
     assert found == {"interpreted"}
 
 
 @pytest.mark.parametrize("settings", ["embedded"], indirect=True)
-async def test_a_server_of_one_profile_is_compiled(porchlight: Porchlight) -> None:
+def test_a_server_of_one_profile_is_compiled(porchlight: Porchlight) -> None:
     """Unless another executor is wanted for all."""
     assert porchlight.app.settings.graphql_executor == executors.EVERYWHERE
 
 
-async def test_a_server_of_both_profiles_has_its_executor(porchlight: Porchlight, request: pytest.FixtureRequest) -> None:
+def test_a_server_of_both_profiles_has_its_executor(
+    porchlight: Porchlight, request: pytest.FixtureRequest
+) -> None:
     """The one that follows from the name of the test."""
     profile = request.node.callspec.params["settings"]
     name = "test_executors.py::test_a_server_of_both_profiles_has_its_executor"
