@@ -37,9 +37,7 @@ def test_a_server_of_one_profile_is_compiled(porchlight: Porchlight) -> None:
     assert porchlight.app.settings.graphql_executor == executors.EVERYWHERE
 
 
-def test_a_server_of_both_profiles_has_its_executor(
-    porchlight: Porchlight, request: pytest.FixtureRequest
-) -> None:
+def test_a_server_of_both_profiles_has_its_executor(porchlight: Porchlight, request: pytest.FixtureRequest) -> None:
     """The one that follows from the name of the test."""
     profile = request.node.callspec.params["settings"]
     name = "test_executors.py::test_a_server_of_both_profiles_has_its_executor"

@@ -83,12 +83,13 @@ class Writer:
         self.variables: dict[str, str] = {}
         self.fragments: list[Fragment] = []
         self.used: set[str] = set()
+        self.alone = random.random() < 0.92
         self.left = random.choice([6, 12, 25, 45])
 
     def document(self) -> str:
         """Operations, mostly one, with the fragments that they use."""
         random = self.random
-        names = ["One"] if random.random() < 0.92 else ["One", "Two"]
+        names = ["One"] if self.alone else ["One", "Two"]
         operations = []
         for name in names:
             self.used = set()
@@ -204,7 +205,7 @@ class Writer:
             return ""
         text = ""
         for name in random.sample(["skip", "include"], random.choice([1, 1, 1, 2])):
-            condition = random.choice(["true", "false", "$", "$"])
+            condition = random.choice(["true", "false", *("$$" if self.alone else "")])
             text += f" @{name}(if: {self._condition() if condition == '$' else condition})"
         return text
 

@@ -21,6 +21,7 @@ from tests.engine.oracle import (
     compare,
     documents,
     explain,
+    frozen,
     interpreted,
 )
 
@@ -38,8 +39,9 @@ def case_named(name: str) -> Case:
 def again(name: str) -> int:
     """Run one case again."""
     case, compiled = case_named(name), Compiled(Tally())
-    differs, outcome = compare(case, interpreted, compiled)
-    print(explain(case, interpreted, compiled) if differs else f"{case}\n\nno difference: {outcome}")
+    with frozen():
+        differs, outcome = compare(case, interpreted, compiled)
+        print(explain(case, interpreted, compiled) if differs else f"{case}\n\nno difference: {outcome}")
     print(compiled.tally.reasons or "compiled")
     return bool(differs)
 

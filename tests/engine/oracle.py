@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, ClassVar, Protocol
@@ -220,6 +221,19 @@ def cases_of(world: World, name: str, document: DocumentNode, count: int) -> Ite
         yield Case(f"{name}/{number}", world, document, chosen, variables, circumstances(random))
 
 
+@contextmanager
+def frozen() -> Generator[None]:
+    """Collect garbage of what is executed within, and of nothing else: after each case it is collected."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.unfreeze()
+
+
 def compare(case: Case, expected: Execute, got: Execute) -> tuple[str, Outcome]:
     """How the executors differ about a case, and what the first of them did."""
     outcomes = []
@@ -237,19 +251,13 @@ def check(world: World, name: str, counts: tuple[int, int], expected: Execute, g
 
     """
     written = documents(world, name, counts[0])
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    try:
+    with frozen():
         for each, document in written:
             for case in cases_of(world, each, document, counts[1]):
                 differs, outcome = compare(case, expected, got)
                 tally.count(outcome)
                 if differs:
                     raise DifferenceError(f"{differs}\n\n{explain(case, expected, got)}")
-    finally:
-        gc.enable()
-        gc.unfreeze()
 
 
 def explain(case: Case, expected: Execute, got: Execute) -> str:

@@ -125,7 +125,7 @@ def test_resolvers_are_told_about_the_execution(door: Door) -> None:
     assert info.context is context
     assert not info.is_awaitable(1)
     assert info.abort_signal is None
-    assert info.async_helpers is seen[0].async_helpers
+    assert info.async_helpers == seen[0].async_helpers
     assert type(info).__name__ == "GraphQLResolveInfo"
 
 

@@ -105,7 +105,7 @@ def test_variables_are_coerced(door: Door, values: Any, said: str) -> None:
         ({"m": "1"}, "Variable '$m' has invalid value: Int cannot represent non-integer value: '1'"),
         (
             {"m": 1, "p": 3},
-            "Variable '$p' has invalid value: Expected value of type 'Point' to be a mapping, found: 3.",
+            "Variable '$p' has invalid value: Expected value of type 'Point' to be an object, found: 3.",
         ),
         (
             {"m": 1, "p": {}},
@@ -113,7 +113,7 @@ def test_variables_are_coerced(door: Door, values: Any, said: str) -> None:
         ),
         (
             {"m": 1, "p": {"x": 1, "z": 1}},
-            "Variable '$p' has invalid value: Expected value of type 'Point' not to include unknown field 'z'.",
+            "Variable '$p' has invalid value: Expected value of type 'Point' not to include unknown field 'z'. Did you mean",
         ),
         (
             {"m": 1, "p": {"x": 1, "fruits": ["FIG"]}},
@@ -130,7 +130,7 @@ def test_variables_that_are_wrong_end_the_request(values: Any, message: str) -> 
         error.formatted for error in answers[1].errors or ()
     ]
     assert answers[0].data is answers[1].data is None
-    assert told(answers[0])[0][0].startswith(message[:40])
+    assert told(answers[0])[0][0].startswith(message)
     assert told(answers[0])[0][1] is None
 
 
@@ -138,13 +138,8 @@ def test_arguments_that_are_wrong_fail_their_field(door: Door) -> None:
     """A variable that is missing where one is needed is an error of the field, which is not resolved."""
     result = door.now(ASKING, "query ($m: Int) { plain say(must: $m) }", SAID)
     assert result.data == {"plain": "p", "say": None}
-    ((message, path, places),) = told(result)
-    assert (
-        message.startswith("Argument 'must' of required type 'Int!' was provided the variable '$m'")
-        or "must" in message
-    )
-    assert path == ["say"]
-    assert len(places) == 1
+    message = "Expected variable '$m' provided to type 'Int!' to provide a runtime value."
+    assert told(result) == [(f"Argument 'must' has invalid value: {message}", ["say"], [(1, 35)])]
 
 
 def test_the_operation_is_chosen_by_its_name(door: Door) -> None:
@@ -436,11 +431,11 @@ async def test_a_stream_that_is_left_closes_its_source(door: Door) -> None:
 
 
 def test_deeply_nested_selections_are_refused_alike() -> None:
-    """A fragment within a fragment, a thousand times, ends both executors in the same way."""
+    """A fragment within a fragment, three thousand times, ends both executors in the same way."""
     parts = " ".join(f"fragment F{n} on Query {{ ...F{n + 1} }}" for n in range(3000))
     text = f"{{ ...F0 }} {parts} fragment F3000 on Query {{ plain }}"
-    answers = [told(Door(name).now(ASKING, text, SAID, falls_back=["failed"])) for name in EXECUTORS]
-    assert answers[0] == answers[1]
+    answers = [told(Door(name).now(ASKING, text, SAID, falls_back=["size"])) for name in EXECUTORS]
+    assert answers[0] == answers[1] == [("Selections are nested too deeply. Execution aborted.", None, [(1, 1)])]
 
 
 def test_a_type_that_nobody_serves_is_an_error(door: Door) -> None:
