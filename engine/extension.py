@@ -13,6 +13,8 @@ from engine.engine import Engine
 
 SCHEMAS = 16
 """Schemas of one process whose engines are kept."""
+THRESHOLD = 2
+"""The execution of an operation at which it is compiled."""
 
 
 @lru_cache(SCHEMAS)
@@ -20,7 +22,7 @@ def engine_of(schema: Schema) -> Engine | None:
     """The engine of a schema; None where an extension or a directive wants to see each field resolved."""
     if any(extension._implements_resolve() for extension in schema.get_extensions()):  # ruff: ignore[private-member-access] -- Strawberry asks no other way
         return None
-    return Engine(schema._schema, executor_class=schema.execution_context_class)  # ruff: ignore[private-member-access] -- there is no other way to it
+    return Engine(schema._schema, threshold=THRESHOLD, executor_class=schema.execution_context_class)  # ruff: ignore[private-member-access] -- there is no other way to it
 
 
 class CompiledExecution(SchemaExtension):

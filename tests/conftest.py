@@ -1,10 +1,10 @@
 """Fixtures for all tests.
 
 `porchlight` is a running server. Every test that uses it runs twice: on SQLite with what is embedded, and on PostgreSQL
-with Valkey.
+with Valkey, on one of them compiled and on the other interpreted (see `executors`).
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from core.settings import Settings
+from engine import extension
 from services.ports import Ports
 from services.recommendations import candidates
 from tests.clock import ManualClock
+from tests.executors import executor_of
 from tests.porchlight import Porchlight, running, settings_for
 
 pytest_plugins = [
@@ -32,13 +34,14 @@ Start = Callable[..., Awaitable[Porchlight]]
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     """Settings of one profile, over a migrated and empty database."""
     mail_url, payments_url = f"outbox://{tmp_path / 'outbox'}", f"simulated://{tmp_path / 'stripe.sqlite3'}"
+    chosen = {"payments_url": payments_url, "graphql_executor": executor_of(request)}
     if request.param == "embedded":
-        return settings_for(request.getfixturevalue("sqlite_url"), "", mail_url, payments_url=payments_url)
+        return settings_for(request.getfixturevalue("sqlite_url"), "", mail_url, **chosen)
     return settings_for(
         request.getfixturevalue("postgres_url"),
         request.getfixturevalue("redis_url"),
         mail_url,
-        payments_url=payments_url,
+        **chosen,
     )
 
 
@@ -46,13 +49,14 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
 def stocked_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     """Settings of one profile, over a database that holds the catalogue and its vectors."""
     mail_url, payments_url = f"outbox://{tmp_path / 'outbox'}", f"simulated://{tmp_path / 'stripe.sqlite3'}"
+    chosen = {"payments_url": payments_url, "graphql_executor": executor_of(request)}
     if request.param == "embedded":
-        return settings_for(request.getfixturevalue("stocked_sqlite_url"), "", mail_url, payments_url=payments_url)
+        return settings_for(request.getfixturevalue("stocked_sqlite_url"), "", mail_url, **chosen)
     return settings_for(
         request.getfixturevalue("stocked_postgres_url"),
         request.getfixturevalue("redis_url"),
         mail_url,
-        payments_url=payments_url,
+        **chosen,
     )
 
 
@@ -79,6 +83,14 @@ async def start(settings: Settings, clock: ManualClock) -> AsyncGenerator[Start]
 async def porchlight(start: Start) -> Porchlight:
     """A running server."""
     return await start()
+
+
+@pytest.fixture(scope="session", autouse=True)  # ruff: ignore[pytest-fixture-autouse] -- few tests ask for anything twice
+def compiled_at_once() -> Generator[None]:
+    """An operation is compiled at its first execution."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(extension, "THRESHOLD", 1)
+        yield
 
 
 @pytest.fixture(autouse=True)  # ruff: ignore[pytest-fixture-autouse] -- whatever recommends, recommends with time

@@ -22,6 +22,7 @@ from server import Server, options, site_of
 from services.app import App, assemble
 from services.ports import Ports, choose_ports
 from tests.clock import ManualClock
+from tests.executors import EVERYWHERE
 from tests.services.embeddings import EMBEDDINGS
 
 PASSWORD = "correct horse battery staple"
@@ -85,6 +86,7 @@ def settings_for(database_url: str, redis_url: str, mail_url: str, **changes: An
             "secret_key": (SECRET,),
             "argon2_memory_kib": 8,
             "session_cache": 0,
+            "graphql_executor": EVERYWHERE,
             **changes,
         }
     )

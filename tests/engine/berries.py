@@ -29,7 +29,8 @@ DEEP = 2
 
 def number_of(source: Any) -> int:
     """What tells a source from others."""
-    return getattr(source, "__dict__", {}).get("oracle_number", 0)
+    number: int = getattr(source, "__dict__", {}).get("oracle_number", 0)
+    return number
 
 
 class BerryValues(Values):
@@ -39,7 +40,7 @@ class BerryValues(Values):
         super().__init__(world.schema, {})
         self.world = world
         self.depth = 0
-        self.made = {name: self._members(name) for name, made in world.berry.schema_converter.type_map.items() if made}
+        self.made = {name: self._members(name) for name in world.berry.schema_converter.type_map}
         self.subclasses: dict[str, type] = {}
 
     def _members(self, typename: str) -> tuple[type, list[tuple[str, Any]]] | None:
@@ -67,7 +68,7 @@ class BerryValues(Values):
         made = self.made[typename]
         assert made is not None
         cls, basic = made
-        source = object.__new__(self._subclass(typename, cls, basic) if way == 0 else cls)
+        source: Any = object.__new__(self._subclass(typename, cls, basic) if way == 0 else cls)
         if way == 1 and self.run.chaos:
             source = SimpleNamespace()
         attributes = source.__dict__
@@ -138,16 +139,14 @@ class BerryWorld:
     }
 
     def __init__(self, seed: int) -> None:
-        self.text = BerrySource(Random(seed)).text()
+        self.text = BerrySource(Random(seed)).text()  # ruff: ignore[suspicious-non-cryptographic-random-usage] -- a case is made again by its name
         self.module = ModuleType(f"berry_{seed}")
         self.module.__dict__["W"] = self
         sys.modules[self.module.__name__] = self.module
         exec(compile(self.text, f"<berry {seed}>", "exec"), self.module.__dict__)  # ruff: ignore[exec-builtin] -- we wrote it
         found = self.module
         things = [value for name, value in vars(found).items() if name.startswith("Thing")]
-        self.berry = QuietSchema(
-            found.Query, found.Mutation, types=things, exception_handlers=[found.RefusedHandler()]
-        )
+        self.berry = QuietSchema(found.Query, found.Mutation, types=things, exception_handlers=[found.RefusedHandler()])
         self.schema = self.berry._schema
         self.values = BerryValues(self)
         self.loader: DataLoader[Any, Any] | None = None

@@ -102,7 +102,21 @@ class Page(Generic[T]):
         return W.give("Page", "number", self, info, {"half_of": half_of})
 '''
 
-LEAVES = ("int", "int", "float", "str", "str", "bool", "strawberry.ID", "datetime", "date", "UUID", "Decimal", "Fruit", "JSON")
+LEAVES = (
+    "int",
+    "int",
+    "float",
+    "str",
+    "str",
+    "bool",
+    "strawberry.ID",
+    "datetime",
+    "date",
+    "UUID",
+    "Decimal",
+    "Fruit",
+    "JSON",
+)
 DEFAULTS = {"int": "4", "float": "1.5", "str": '"d"', "bool": "True", "Fruit": "Fruit.PEAR"}
 DECORATIONS = (
     "extensions=[Around()]",
@@ -157,13 +171,16 @@ class BerrySource:
                     2: f"    {field}: {leaf} | None = strawberry.UNSET",
                     3: f"    {field}: strawberry.Maybe[{leaf}]",
                     4: f"    {field}: list[{leaf}] = strawberry.field(default_factory=list)",
-                    5: f"    {field}: {leaf} = {DEFAULTS[leaf]}" if leaf in DEFAULTS else f"    {field}: list[{leaf} | None]",
+                    5: f"    {field}: {leaf} = {DEFAULTS[leaf]}"
+                    if leaf in DEFAULTS
+                    else f"    {field}: list[{leaf} | None]",
                 }[way]
             )
         return f"@strawberry.input\nclass {name}:\n" + "\n".join(lines)
 
     def _type_test(self, name: str) -> str:
-        return f'    @classmethod\n    def is_type_of(cls, value, info):\n        return W.judge("{name}", cls, value, info)\n'
+        head = "    @classmethod\n    def is_type_of(cls, value, info):\n"
+        return f'{head}        return W.judge("{name}", cls, value, info)\n'
 
     def _class(self, kind: str, name: str, base: str, own: list[str], count: int, *, rooted: bool = False) -> str:
         letter = name[0].lower() if rooted or kind == "interface" else f"f{name[-1]}"

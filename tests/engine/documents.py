@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import count
 from random import Random
 from typing import Any
 
@@ -18,17 +19,17 @@ from graphql import (
     is_composite_type,
     is_enum_type,
     is_input_object_type,
-    is_leaf_type,
     is_list_type,
     is_non_null_type,
     is_required_argument,
     is_required_input_field,
-    parse,
     type_from_ast,
 )
 
-NASTY = ("run", "source", "path", "late", "data", "error", "value", "values", "class", "None", "lambda", "list", "type")
-NASTY += ("str", "dict", "self", "root", "len", "Exception", "item_1", "f_1", "_", "info", "resolve", "field_0", "x" * 70)
+NASTY = (
+    "run source path late data error value values class None lambda list type str dict self root len Exception "
+    "item_1 f_1 _ info resolve field_0 x_" + "x" * 70
+).split()
 """Names that compiled code may have uses of its own for."""
 
 INTROSPECTIONS = (
@@ -45,7 +46,22 @@ TEXTS = {
     "Decimal": '"12.50"',
     "JSON": '{ deep: [1, "two"] }',
 }
-WRONG: tuple[Any, ...] = (None, "unlucky", 13, 17, -1.5, True, [], {}, [None], {"x": None}, 2**40, "", [[1]], {"a": 1, "zz": 2})
+WRONG: tuple[Any, ...] = (
+    None,
+    "unlucky",
+    13,
+    17,
+    -1.5,
+    True,
+    [],
+    {},
+    [None],
+    {"x": None},
+    2**40,
+    "",
+    [[1]],
+    {"a": 1, "zz": 2},
+)
 
 
 @dataclass
@@ -56,7 +72,6 @@ class Fragment:
     on: Any
     text: str
     used: set[str]
-    spread: set[str] = field(default_factory=set)
 
 
 class Writer:
@@ -68,16 +83,16 @@ class Writer:
         self.variables: dict[str, str] = {}
         self.fragments: list[Fragment] = []
         self.used: set[str] = set()
-        self.spread: set[str] = set()
+        self.alone = random.random() < 0.92
         self.left = random.choice([6, 12, 25, 45])
 
     def document(self) -> str:
         """Operations, mostly one, with the fragments that they use."""
         random = self.random
-        names = ["One"] if random.random() < 0.85 else ["One", "Two"]
+        names = ["One"] if self.alone else ["One", "Two"]
         operations = []
         for name in names:
-            self.used, self.spread = set(), set()
+            self.used = set()
             kind = random.choice(["query"] * 7 + ["mutation"] * 2 + ["subscription"])
             root = self.schema.get_root_type(OperationType(kind))
             if root is None:
@@ -85,8 +100,6 @@ class Writer:
             selections = self._single(root) if kind == "subscription" else self.selections(root, random.randint(2, 4))
             declared = ", ".join(self.variables[name] for name in sorted(self.used))
             operations.append(f"{kind} {name}{f'({declared})' if declared else ''} {selections}")
-        reached = {name for name in self.spread}
-        reached.update(*(fragment.spread for fragment in self.fragments))
         texts = [fragment.text for fragment in self.fragments]
         random.shuffle(texts)
         return "\n".join([*operations, *texts])
@@ -152,17 +165,15 @@ class Writer:
         else:
             return self._typename()
         self.used |= fragment.used
-        self.spread |= {fragment.name}
         return f"...{fragment.name}{self._directives(0.2)}"
 
     def _fragment(self, on: Any, depth: int) -> Fragment:
-        outer = self.used, self.spread
-        self.used, self.spread = set(), set()
+        outer, self.used = self.used, set()
         selections = self.selections(on, depth)
         name = f"Part{len(self.fragments)}"
-        fragment = Fragment(name, on, f"fragment {name} on {on.name} {selections}", self.used, self.spread)
+        fragment = Fragment(name, on, f"fragment {name} on {on.name} {selections}", self.used)
         self.fragments.append(fragment)
-        self.used, self.spread = outer
+        self.used = outer
         return fragment
 
     def field(self, type_: Any, name: str, depth: int, *, plain: bool = False) -> str:
@@ -194,14 +205,15 @@ class Writer:
             return ""
         text = ""
         for name in random.sample(["skip", "include"], random.choice([1, 1, 1, 2])):
-            condition = random.choice(["true", "false", "$", "$"])
+            condition = random.choice(["true", "false", *("$$" if self.alone else "")])
             text += f" @{name}(if: {self._condition() if condition == '$' else condition})"
         return text
 
     def _condition(self) -> str:
         name = f"if{self.random.randrange(3)}"
         self.variables.setdefault(
-            name, f"${name}: " + self.random.choice(["Boolean!", "Boolean! = true", "Boolean = false", "Boolean! = false"])
+            name,
+            f"${name}: " + self.random.choice(["Boolean!", "Boolean! = true", "Boolean = false", "Boolean! = false"]),
         )
         self.used.add(name)
         return f"${name}"
@@ -272,16 +284,19 @@ class Writer:
         elif random.random() < 0.2:
             wanted += "!"
         if not default and random.random() < 0.2:
-            spare = type_ if wanted.endswith("!") else getattr(type_, "of_type", type_) if is_non_null_type(type_) else type_
+            spare = (
+                type_
+                if wanted.endswith("!")
+                else getattr(type_, "of_type", type_)
+                if is_non_null_type(type_)
+                else type_
+            )
             default = self.literal(spare, 2, variables=False)
             if default == "null" and wanted.endswith("!"):
                 default = ""
         text = f"{wanted} = {default}" if default else wanted
-        for number in range(1000):
-            name = f"v{number}"
-            declared = self.variables.setdefault(name, f"${name}: {text}")
-            if declared == f"${name}: {text}":
-                break
+        names = (f"v{number}" for number in count())
+        name = next(each for each in names if self.variables.setdefault(each, f"${each}: {text}") == f"${each}: {text}")
         self.used.add(name)
         return f"${name}"
 
@@ -347,11 +362,10 @@ def write_variables(
             values[name] = random.choice(WRONG)
         elif random.random() < (0.25 if may_be_absent else 0.15 * wrong):
             continue
+        elif name.startswith("if") and random.random() < 0.8:
+            values[name] = random.random() < 0.5
         else:
             values[name] = example(type_, random)
     if random.random() < 0.05:
         values["nobody"] = 1
     return values
-
-
-__all__ = ["is_leaf_type", "parse", "write_document", "write_variables"]

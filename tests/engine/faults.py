@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
-from graphql import GraphQLError, GraphQLResolveInfo, Undefined
+from graphql import GraphQLError, GraphQLResolveInfo, Undefined, located_error
 from graphql.execution import Executor
 from graphql.execution import executor as executors
+from graphql.pyutils import gather_with_cancel
 from graphql.type import is_non_null_type
 
 
@@ -17,7 +18,7 @@ class SwappedFields(Executor[Any]):
 
     def execute_fields(self, parent_type: Any, source_value: Any, path: Any, grouped_field_set: Any, *rest: Any) -> Any:
         backwards = dict(reversed(grouped_field_set.items()))
-        result = super().execute_fields(parent_type, source_value, path, backwards, *rest)
+        result: Any = super().execute_fields(parent_type, source_value, path, backwards, *rest)
 
         async def ordered() -> Any:
             found = await result
@@ -56,7 +57,7 @@ class EveryError(Executor[Any]):
     """Tells errors below a position that is null already."""
 
     def handle_field_error(self, raw_error: Exception, return_type: Any, field_details_list: Any, path: Any) -> None:
-        located = executors.located_error(raw_error, executors.to_nodes(field_details_list), path.as_list())
+        located = located_error(raw_error, executors.to_nodes(field_details_list), path.as_list())
         if self.error_propagation and is_non_null_type(return_type):
             raise located
         self.collected_errors.errors.append(located)
@@ -74,7 +75,7 @@ class OneByOne(Executor[Any]):
     """Awaits the items of a list one after the other."""
 
     def complete_iterable_value(self, *arguments: Any) -> Any:
-        gathering = executors.gather_with_cancel
+        gathering = gather_with_cancel
 
         async def in_turn(*awaitables: Awaitable[Any]) -> list[Any]:
             return [await awaitable for awaitable in awaitables]
@@ -84,11 +85,11 @@ class OneByOne(Executor[Any]):
             return result
 
         async def patched() -> Any:
-            executors.gather_with_cancel = in_turn  # type: ignore[assignment]
+            vars(executors)["gather_with_cancel"] = in_turn
             try:
                 return await result
             finally:
-                executors.gather_with_cancel = gathering
+                vars(executors)["gather_with_cancel"] = gathering
 
         return patched()
 
@@ -106,7 +107,7 @@ class NullsStay(Executor[Any]):
     """Leaves null where there must be none."""
 
     def handle_field_error(self, raw_error: Exception, _return_type: Any, field_details_list: Any, path: Any) -> None:
-        located = executors.located_error(raw_error, executors.to_nodes(field_details_list), path.as_list())
+        located = located_error(raw_error, executors.to_nodes(field_details_list), path.as_list())
         self.collected_errors.add(located, path)
 
 
@@ -122,14 +123,18 @@ class WrongPath(Executor[Any]):
 class FirstNodeOnly(Executor[Any]):
     """Gives resolvers and errors one node of those that were merged."""
 
-    def build_resolve_info(self, field_def: Any, field_nodes: Any, parent_type: Any, path: Any) -> GraphQLResolveInfo:
+    def build_resolve_info(
+        self, field_def: Any, field_nodes: Any, parent_type: Any, path: Any
+    ) -> GraphQLResolveInfo[Any]:
         return super().build_resolve_info(field_def, field_nodes[:1], parent_type, path)
 
 
 class NoTypeTest(Executor[Any]):
     """Does not ask `is_type_of` about what is surely of a type."""
 
-    def complete_object_value(self, return_type: Any, field_details_list: Any, _info: Any, path: Any, *rest: Any) -> Any:
+    def complete_object_value(
+        self, return_type: Any, field_details_list: Any, _info: Any, path: Any, *rest: Any
+    ) -> Any:
         return self.collect_and_execute_subfields(return_type, field_details_list, path, *rest)
 
 
@@ -154,7 +159,9 @@ class Abandons(Executor[Any]):
 class UndefinedIsValue(Executor[Any]):
     """Takes Undefined for a value."""
 
-    def complete_value(self, return_type: Any, field_details_list: Any, info: Any, path: Any, result: Any, *rest: Any) -> Any:
+    def complete_value(
+        self, return_type: Any, field_details_list: Any, info: Any, path: Any, result: Any, *rest: Any
+    ) -> Any:
         if result is Undefined:
             return "undefined"
         return super().complete_value(return_type, field_details_list, info, path, result, *rest)
@@ -163,7 +170,7 @@ class UndefinedIsValue(Executor[Any]):
 class MutationsAtOnce(Executor[Any]):
     """Executes the root fields of a mutation concurrently."""
 
-    def execute_operation(self, serially: bool | None = None) -> Any:
+    def execute_operation(self, serially: bool | None = None) -> Any:  # ruff: ignore[boolean-type-hint-positional-argument] -- graphql-core's signature
         del serially
         return super().execute_operation(serially=False)
 
@@ -171,7 +178,9 @@ class MutationsAtOnce(Executor[Any]):
 class ForgetsDefaults(Executor[Any]):
     """Gives resolvers the context of nobody."""
 
-    def build_resolve_info(self, field_def: Any, field_nodes: Any, parent_type: Any, path: Any) -> GraphQLResolveInfo:
+    def build_resolve_info(
+        self, field_def: Any, field_nodes: Any, parent_type: Any, path: Any
+    ) -> GraphQLResolveInfo[Any]:
         info = super().build_resolve_info(field_def, field_nodes, parent_type, path)
         return info._replace(variable_values=info.variable_values._replace(coerced={}))
 

@@ -1,4 +1,4 @@
-"""Compare the executors for as long as one likes: python -m tests.engine.long --cases 200000 --seed 1
+"""Compare the executors for as long as one likes: `python -m tests.engine.long --cases 200000 --seed 1`.
 
 Prints how many cases ran, which share ran compiled, and the first difference, as small as it becomes.
 `--case plain/16/10/2` runs one case again, by the name that a difference has.
@@ -9,12 +9,21 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from random import Random
 
-from graphql import parse
-
-from tests.engine.documents import write_document
-from tests.engine.oracle import WORLDS, Case, Compiled, DifferenceError, Tally, cases_of, check, compare, explain, interpreted
+from tests.engine.oracle import (
+    WORLDS,
+    Case,
+    Compiled,
+    DifferenceError,
+    Tally,
+    cases_of,
+    check,
+    compare,
+    documents,
+    explain,
+    frozen,
+    interpreted,
+)
 
 DOCUMENTS, TIMES = 20, 5
 
@@ -23,15 +32,16 @@ def case_named(name: str) -> Case:
     """The case of a name."""
     kind, seed, document, number = name.split("/")
     world = WORLDS[kind](int(seed))
-    written = parse(write_document(world.schema, Random(f"{kind}/{seed}/{document}")))
-    return list(cases_of(world, f"{kind}/{seed}/{document}", written, int(number) + 1))[-1]
+    written = documents(world, f"{kind}/{seed}", int(document) + 1)[-1]
+    return list(cases_of(world, *written, int(number) + 1))[-1]
 
 
 def again(name: str) -> int:
     """Run one case again."""
     case, compiled = case_named(name), Compiled(Tally())
-    differs, outcome = compare(case, interpreted, compiled)
-    print(explain(case, interpreted, compiled) if differs else f"{case}\n\nno difference: {outcome}")
+    with frozen():
+        differs, outcome = compare(case, interpreted, compiled)
+        print(explain(case, interpreted, compiled) if differs else f"{case}\n\nno difference: {outcome}")
     print(compiled.tally.reasons or "compiled")
     return bool(differs)
 

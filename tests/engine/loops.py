@@ -11,6 +11,20 @@ class HangsError(Exception):
     """Everything waits for what nobody will do."""
 
 
+class Task(asyncio.Task[Any]):
+    """A task that tells nothing of where it is in memory."""
+
+    def __repr__(self) -> str:
+        return "<task>"
+
+
+class Future(asyncio.Future[Any]):
+    """A future that tells nothing of what it holds."""
+
+    def __repr__(self) -> str:
+        return "<future>"
+
+
 class VirtualLoop(asyncio.BaseEventLoop):
     """A loop whose clock jumps to the next timer. `ticks` are its turns, `tasks` the tasks that were made."""
 
@@ -74,7 +88,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def _make_task(self, loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
         self.tasks += 1
-        return asyncio.Task(coro, loop=loop, **options)
+        return Task(coro, loop=loop, **options)
+
+    def create_future(self) -> Future:
+        """A future of this loop."""
+        return Future(loop=self)
 
     def _complain(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         self.complaints.append(f"{context['message']}: {context.get('exception')!r}")

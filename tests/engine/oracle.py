@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, ClassVar, Protocol
@@ -64,7 +65,9 @@ class Case:
     def operation(self) -> OperationDefinitionNode:
         """The operation that is executed."""
         operations = [node for node in self.document.definitions if isinstance(node, OperationDefinitionNode)]
-        return next((node for node in operations if node.name and node.name.value == self.operation_name), operations[0])
+        return next(
+            (node for node in operations if node.name and node.name.value == self.operation_name), operations[0]
+        )
 
     def root(self) -> Any:
         """The root value: a new one for each execution."""
@@ -72,7 +75,8 @@ class Case:
         return self.world.root(root_type.name if root_type else "Query", self.how.seed)
 
     def __str__(self) -> str:
-        return f"{self.name}\n{print_ast(self.document)}\nvariables {self.variables!r}, operation {self.operation_name!r}, {self.how}"
+        given = f"variables {self.variables!r}, operation {self.operation_name!r}, {self.how}"
+        return f"{self.name}\n{print_ast(self.document)}\n{given}"
 
 
 Execute = Callable[[Case], Any]
@@ -93,7 +97,7 @@ def whole(case: Case, *extensions: type[SchemaExtension]) -> Any:
     """What a Strawberry schema does with all that is around execution, and with extensions."""
     assert isinstance(case.world, WholeWorld)
     AsGiven.case = case
-    case.world.berry.extensions = [AsGiven, *extensions]
+    case.world.berry.extensions = (AsGiven, *extensions)
     return case.world.berry.execute(
         "{ given }",
         variable_values=case.variables,
@@ -192,17 +196,22 @@ def circumstances(random: Random) -> Circumstances:
     )
 
 
+def seeded(name: str) -> Random:
+    """The decisions that follow from a name, on every machine."""
+    return Random(name)  # ruff: ignore[suspicious-non-cryptographic-random-usage] -- a case is made again by its name
+
+
 def documents(world: World, name: str, count: int) -> list[tuple[str, DocumentNode]]:
     """Documents with their names."""
     names = [f"{name}/{number}" for number in range(count)]
-    return [(each, parse(write_document(world.schema, Random(each)))) for each in names]
+    return [(each, parse(write_document(world.schema, seeded(each)))) for each in names]
 
 
 def cases_of(world: World, name: str, document: DocumentNode, count: int) -> Iterator[Case]:
     """Executions of a document."""
     operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
     for number in range(count):
-        random = Random(f"{name}/{number}")
+        random = seeded(f"{name}/{number}")
         operation = random.choice(operations)
         named = operation.name.value if operation.name else None
         chosen = named if len(operations) > 1 or random.random() < 0.5 else None
@@ -210,6 +219,19 @@ def cases_of(world: World, name: str, document: DocumentNode, count: int) -> Ite
             chosen = random.choice([None, "Nobody"])
         variables = write_variables(world.schema, operation, random, wrong=random.random() < 0.15)
         yield Case(f"{name}/{number}", world, document, chosen, variables, circumstances(random))
+
+
+@contextmanager
+def frozen() -> Generator[None]:
+    """Collect garbage of what is executed within, and of nothing else: after each case it is collected."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.unfreeze()
 
 
 def compare(case: Case, expected: Execute, got: Execute) -> tuple[str, Outcome]:
@@ -229,19 +251,13 @@ def check(world: World, name: str, counts: tuple[int, int], expected: Execute, g
 
     """
     written = documents(world, name, counts[0])
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    try:
+    with frozen():
         for each, document in written:
             for case in cases_of(world, each, document, counts[1]):
                 differs, outcome = compare(case, expected, got)
                 tally.count(outcome)
                 if differs:
                     raise DifferenceError(f"{differs}\n\n{explain(case, expected, got)}")
-    finally:
-        gc.enable()
-        gc.unfreeze()
 
 
 def explain(case: Case, expected: Execute, got: Execute) -> str:
@@ -253,7 +269,15 @@ def explain(case: Case, expected: Execute, got: Execute) -> str:
 
 def smaller_documents(case: Case) -> Iterator[DocumentNode]:
     """Each valid document that lacks one thing."""
-    kinds = ("operation_definition", "field", "inline_fragment", "fragment_spread", "directive", "argument", "object_field")
+    kinds = (
+        "operation_definition",
+        "field",
+        "inline_fragment",
+        "fragment_spread",
+        "directive",
+        "argument",
+        "object_field",
+    )
     count = 0
 
     class Without(Visitor):
@@ -286,7 +310,9 @@ def tidied(document: DocumentNode) -> DocumentNode:
         used: set[str] = set()
 
         class Uses(Visitor):
-            def enter(self, node: Any, _key: Any, parent: Any, *_: Any, found: str = found, used: set[str] = used) -> None:
+            def enter(
+                self, node: Any, _key: Any, parent: Any, *_: Any, found: str = found, used: set[str] = used
+            ) -> None:
                 if node.kind == found and getattr(parent, "kind", "") != "variable_definition":
                     used.add(node.name.value)
 

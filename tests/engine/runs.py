@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from graphql import ExecutionResult, GraphQLError, GraphQLResolveInfo
+from graphql.pyutils import Path
 
 from tests.engine.loops import HangsError, VirtualLoop
 
@@ -146,10 +147,10 @@ def told(error: GraphQLError) -> tuple[Any, ...]:
     )
 
 
-def digest(info: GraphQLResolveInfo) -> tuple[Any, ...]:
+def digest(info: GraphQLResolveInfo[Any]) -> tuple[Any, ...]:
     """What a resolver can see in `info`, as far as it differs from call to call."""
     path, typenames = [], []
-    step = info.path
+    step: Path | None = info.path
     while step is not None:
         path.append(step.key)
         typenames.append(step.typename)
@@ -205,7 +206,7 @@ def _settle(outcome: Outcome, how: Circumstances, execute: Execute) -> None:
             result = await result
         return result
 
-    try:
+    try:  # ruff: ignore[too-many-statements-in-try-clause] -- what is raised by any of it is written down
         if how.without_loop:
             early.append(execute())
         task = LOOP.create_task(answer())

@@ -50,7 +50,7 @@ class GeneratedWorld:
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
-        self.random = Random(seed)
+        self.random = Random(seed)  # ruff: ignore[suspicious-non-cryptographic-random-usage] -- a case is made again by its name
         self.inputs: list[Any] = []
         self.leaves: list[Any] = [GraphQLInt, GraphQLFloat, GraphQLString, GraphQLBoolean, GraphQLID]
         self._make_leaves()
@@ -112,22 +112,24 @@ class GeneratedWorld:
     def _make_inputs(self) -> None:
         for number in range(3):
             fields = {
-                f"{'abcdef'[n]}": GraphQLInputField(*self._input_type(0.4), out_name=self.random.choice([None, f"py_{n}"]))
+                f"{'abcdef'[n]}": GraphQLInputField(
+                    *self._input_type(0.4), out_name=self.random.choice([None, f"py_{n}"])
+                )
                 for n in range(self.random.randint(1, 4))
             }
             self.inputs.append(GraphQLInputObjectType(f"In{number}", fields))
         choices = {name: GraphQLInputField(self.random.choice(self.leaves)) for name in ("this", "that", "other")}
         self.inputs.append(GraphQLInputObjectType("OneOf", choices, is_one_of=True))
-        shaped = {"x": GraphQLInputField(GraphQLNonNull(GraphQLInt)), "y": GraphQLInputField(GraphQLInt, default_value=7)}
+        shaped = {
+            "x": GraphQLInputField(GraphQLNonNull(GraphQLInt)),
+            "y": GraphQLInputField(GraphQLInt, default_value=7),
+        }
         self.inputs.append(GraphQLInputObjectType("Shaped", shaped, out_type=lambda values: ("shape", *values.items())))
 
     def _input_type(self, nested: float) -> tuple[Any, Any]:
         """An input type and perhaps a default for it."""
         random = self.random
-        if self.inputs and random.random() < nested:
-            type_ = random.choice(self.inputs)
-        else:
-            type_ = random.choice(self.leaves)
+        type_ = random.choice(self.inputs if self.inputs and random.random() < nested else self.leaves)
         default: Any = Undefined
         if random.random() < 0.2:
             type_ = GraphQLList(GraphQLNonNull(type_) if random.random() < 0.4 else type_)
@@ -159,7 +161,10 @@ class GeneratedWorld:
         parents = list(self.interfaces) if self.random.random() < 0.4 else []
         return GraphQLInterfaceType(
             name,
-            lambda: {**{key: field for up in parents for key, field in up.fields.items()}, **self._fields(f"i{number}", 2)},
+            lambda: {
+                **{key: field for up in parents for key, field in up.fields.items()},
+                **self._fields(f"i{number}", 2),
+            },
             interfaces=parents,
             resolve_type=self._type_resolver(self.random.randint(0, 2)),
         )
@@ -202,7 +207,9 @@ class GeneratedWorld:
                     argument, default, out_name=self.random.choice([None, None, f"py{n}"])
                 )
             nasty = prefix[0] != "i" and self.random.random() < 0.15
-            fields[self.random.choice(NASTY) if nasty else f"{prefix}{number}"] = GraphQLField(type_, arguments, resolve=self._resolver(type_))
+            fields[self.random.choice(NASTY) if nasty else f"{prefix}{number}"] = GraphQLField(
+                type_, arguments, resolve=self._resolver(type_)
+            )
         return fields
 
     def _output_type(self) -> Any:
@@ -224,22 +231,22 @@ class GeneratedWorld:
         way = self.random.choice(["none", "none", "plain", "plain", "async", "promise", "either"])
         promise = self.random.randint(0, 4)
 
-        def number(source: Any, info: GraphQLResolveInfo, arguments: dict[str, Any]) -> int:
+        def number(source: Any, info: GraphQLResolveInfo[Any], arguments: dict[str, Any]) -> int:
             self.run.note("resolves", digest(info), repr(arguments), shown(source), shown(info.variable_values.coerced))
             return under(number_of(source), (info.path.key, info.field_name, repr(arguments)))
 
-        def plain(source: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+        def plain(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
             return self.values.resolved(type_, number(source, info, arguments))
 
-        async def waiting(source: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+        async def waiting(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
             found = number(source, info, arguments)
             return await self.values.later(found, lambda: self.values.resolved(type_, found))
 
-        def promising(source: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+        def promising(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
             found = number(source, info, arguments)
             return self.values.promised(found, lambda: self.values.resolved(type_, found), promise)
 
-        def either(source: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+        def either(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
             found = number(source, info, arguments)
             way = self.run.dice(found + 7).roll(6)
             if way > 3:
@@ -248,7 +255,7 @@ class GeneratedWorld:
 
         return {"none": None, "plain": plain, "async": waiting, "promise": promising, "either": either}[way]
 
-    def _judge(self, what: str, value: Any, info: GraphQLResolveInfo, right: Any, wrong: list[Any]) -> Any:
+    def _judge(self, what: str, value: Any, info: GraphQLResolveInfo[Any], right: Any, wrong: list[Any]) -> Any:
         """The right answer about a type; sometimes a wrong one, or an exception."""
         self.run.note(what, digest(info), shown(value))
         dice = self.run.dice(under(number_of(value), what))
@@ -263,11 +270,11 @@ class GeneratedWorld:
         """None, or a function that tells the name of a type, at once or later."""
         wrong = ["Query", "Nobody", "Letter", "Thing0", 3, None, Trouble("no type"), Undefined, GraphQLError("no")]
 
-        def judge(value: Any, info: GraphQLResolveInfo, abstract: Any) -> Any:
+        def judge(value: Any, info: GraphQLResolveInfo[Any], abstract: Any) -> Any:
             right = typename_of(value)
             return self._judge(f"type of {abstract.name}", value, info, right, [*wrong, abstract, abstract.name])
 
-        def later(value: Any, info: GraphQLResolveInfo, abstract: Any) -> Any:
+        def later(value: Any, info: GraphQLResolveInfo[Any], abstract: Any) -> Any:
             found = under(number_of(value), "type")
             if self.run.dice(found).chance(500):
                 return judge(value, info, abstract)
@@ -279,11 +286,11 @@ class GeneratedWorld:
         """None, or a function that tells whether a value is of a type, at once or later."""
         wrong = [False, None, 1, Trouble("cannot tell"), GraphQLError("cannot tell either")]
 
-        def judge(value: Any, info: GraphQLResolveInfo) -> Any:
+        def judge(value: Any, info: GraphQLResolveInfo[Any]) -> Any:
             right = typename_of(value) == name
             return self._judge(f"is {name}", value, info, right, wrong)
 
-        def later(value: Any, info: GraphQLResolveInfo) -> Any:
+        def later(value: Any, info: GraphQLResolveInfo[Any]) -> Any:
             found = under(number_of(value), name)
             if self.run.dice(found).chance(500):
                 return judge(value, info)

@@ -84,7 +84,10 @@ def test_a_document_is_executed_with_one_set_of_conditions_after_the_other(door:
         ({"m": 1}, "{'must': 1}"),
         ({"m": 1.0, "n": None}, "{'n': None, 'must': 1}"),
         ({"m": 1, "p": {"x": 2}}, "{'must': 1, 'point': {'x': 2, 'y': 7}}"),
-        ({"m": 1, "p": {"y": None, "x": 2, "fruits": "PEAR"}}, "{'must': 1, 'point': {'x': 2, 'y': None, 'fruits': ['PEAR']}}"),
+        (
+            {"m": 1, "p": {"y": None, "x": 2, "fruits": "PEAR"}},
+            "{'must': 1, 'point': {'x': 2, 'y': None, 'fruits': ['PEAR']}}",
+        ),
         ({"m": 1, "ps": {"x": 2}, "other": 1}, "{'must': 1, 'points': [{'x': 2, 'y': 7}]}"),
     ],
 )
@@ -100,12 +103,17 @@ def test_variables_are_coerced(door: Door, values: Any, said: str) -> None:
         ({}, "Variable '$m' has invalid value: Expected a value of non-null type 'Int!' to be provided."),
         ({"m": None}, "Variable '$m' has invalid value: Expected value of non-null type 'Int!' not to be None."),
         ({"m": "1"}, "Variable '$m' has invalid value: Int cannot represent non-integer value: '1'"),
-        ({"m": 1, "p": 3}, "Variable '$p' has invalid value: Expected value of type 'Point' to be a mapping, found: 3."),
-        ({"m": 1, "p": {}}, "Variable '$p' has invalid value: Expected value of type 'Point' to include required field 'x', found: {}."),
+        (
+            {"m": 1, "p": 3},
+            "Variable '$p' has invalid value: Expected value of type 'Point' to be an object, found: 3.",
+        ),
+        (
+            {"m": 1, "p": {}},
+            "Variable '$p' has invalid value: Expected value of type 'Point' to include required field 'x', found: {}.",
+        ),
         (
             {"m": 1, "p": {"x": 1, "z": 1}},
-            "Variable '$p' has invalid value: Expected value of type 'Point' not to include unknown field 'z'."
-            " Did you mean 'x' or 'y'? Found: {'x': 1, 'z': 1}.",
+            "Variable '$p' has invalid value: Expected value of type 'Point' not to include unknown field 'z'. Did you mean",
         ),
         (
             {"m": 1, "p": {"x": 1, "fruits": ["FIG"]}},
@@ -118,9 +126,11 @@ def test_variables_that_are_wrong_end_the_request(values: Any, message: str) -> 
     text = "query ($m: Int!, $p: Point) { say(must: $m, point: $p) }"
     answers = [Door(name).now(ASKING, text, SAID, variables=values) for name in EXECUTORS]
     assert told(answers[0]) == told(answers[1])
-    assert [error.formatted for error in answers[0].errors or ()] == [error.formatted for error in answers[1].errors or ()]
+    assert [error.formatted for error in answers[0].errors or ()] == [
+        error.formatted for error in answers[1].errors or ()
+    ]
     assert answers[0].data is answers[1].data is None
-    assert told(answers[0])[0][0].startswith(message[:40])
+    assert told(answers[0])[0][0].startswith(message)
     assert told(answers[0])[0][1] is None
 
 
@@ -128,10 +138,8 @@ def test_arguments_that_are_wrong_fail_their_field(door: Door) -> None:
     """A variable that is missing where one is needed is an error of the field, which is not resolved."""
     result = door.now(ASKING, "query ($m: Int) { plain say(must: $m) }", SAID)
     assert result.data == {"plain": "p", "say": None}
-    ((message, path, places),) = told(result)
-    assert message.startswith("Argument 'must' of required type 'Int!' was provided the variable '$m'") or "must" in message
-    assert path == ["say"]
-    assert len(places) == 1
+    message = "Expected variable '$m' provided to type 'Int!' to provide a runtime value."
+    assert told(result) == [(f"Argument 'must' has invalid value: {message}", ["say"], [(1, 35)])]
 
 
 def test_the_operation_is_chosen_by_its_name(door: Door) -> None:
@@ -142,9 +150,14 @@ def test_the_operation_is_chosen_by_its_name(door: Door) -> None:
     assert told(door.now(ASKING, text, SAID, **options)) == [
         ("Must provide operation name if query contains multiple operations.", None, [])
     ]
-    assert told(door.now(ASKING, text, SAID, operation_name="C", **options)) == [("Unknown operation named 'C'.", None, [])]
+    assert told(door.now(ASKING, text, SAID, operation_name="C", **options)) == [
+        ("Unknown operation named 'C'.", None, [])
+    ]
     fragment = "fragment F on Query { plain }"
     assert told(door.now(ASKING, fragment, SAID, **options)) == [("Must provide an operation.", None, [])]
+
+
+LEAF = "{ leaf }"
 
 
 def leaf(type_: Any, value: Any) -> GraphQLSchema:
@@ -175,7 +188,7 @@ def leaf(type_: Any, value: Any) -> GraphQLSchema:
 def test_scalars_are_written_as_their_type_says(name: str, value: Any, answer: Any) -> None:
     """Or are an error; both executors say the same of it."""
     schema = build_schema(f"type Query {{ leaf: {name} }}")
-    results = [Door(executor).now(schema, "{ leaf }", {"leaf": value}) for executor in EXECUTORS]
+    results = [Door(executor).now(schema, LEAF, {"leaf": value}) for executor in EXECUTORS]
     for result in results:
         assert result.data == {"leaf": answer}
         assert type((result.data or {})["leaf"]) is type(answer)
@@ -191,15 +204,21 @@ def refuse(_value: Any) -> Any:
 @pytest.mark.parametrize(
     ("type_", "message"),
     [
-        (GraphQLScalarType("Nothing", serialize=lambda _value: None), "Expected `Nothing.coerce_output_value('v')` to return"),
-        (GraphQLScalarType("Undef", serialize=lambda _value: Undefined), "Expected `Undef.coerce_output_value('v')` to return"),
+        (
+            GraphQLScalarType("Nothing", serialize=lambda _value: None),
+            "Expected `Nothing.coerce_output_value('v')` to return",
+        ),
+        (
+            GraphQLScalarType("Undef", serialize=lambda _value: Undefined),
+            "Expected `Undef.coerce_output_value('v')` to return",
+        ),
         (GraphQLScalarType("Never", serialize=refuse), "Refused"),
         (GraphQLEnumType("Fruit", {"APPLE": 1}), "Enum 'Fruit' cannot represent value: 'v'"),
     ],
 )
 def test_leaves_that_cannot_be_written_are_errors(door: Door, type_: Any, message: str) -> None:
     """Whether their type raises or gives nothing."""
-    result = door.now(leaf(type_, "v"), "{ leaf }")
+    result = door.now(leaf(type_, "v"), LEAF)
     assert result.data == {"leaf": None}
     assert told(result)[0][0].startswith(message)
     assert ((result.errors or [])[0].extensions or {}) == ({"code": "NO"} if message == "Refused" else {})
@@ -209,7 +228,9 @@ def test_errors_keep_what_they_are(door: Door) -> None:
     """An error with a path or nodes of its own has them still; others are located. Exceptions may be returned."""
     own = GraphQLError("own", path=["elsewhere"], extensions={"a": 1})
     cause = KeyError("key")
-    result = door.now(ASKING, "{ plain other a: nested { plain } }", {"plain": own, "other": cause, "nested": ValueError()})
+    result = door.now(
+        ASKING, "{ plain other a: nested { plain } }", {"plain": own, "other": cause, "nested": ValueError()}
+    )
     assert told(result) == [("own", ["elsewhere"], []), ("'key'", ["other"], [(1, 9)]), ("", ["a"], [(1, 15)])]
     errors = result.errors or []
     assert errors[0] is own
@@ -262,8 +283,7 @@ async def test_what_fails_at_once_does_not_wait_for_others(door: Door) -> None:
     assert result.data is None
     assert told(result) == [("Cannot return null for non-nullable field Query.strict.", ["strict"], [(1, 9)])]
     assert ended == []
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    await asyncio.wait([task for task in others if task])
+    await asyncio.wait([task for task in asyncio.all_tasks() if task is not asyncio.current_task()])
     assert ended == ["slow"]
 
 
@@ -300,7 +320,9 @@ async def test_a_cancelled_request_cancels_what_runs(door: Door) -> None:
             events.append(f"{info.path.key} cancelled")
             raise
 
-    task = asyncio.create_task(door.later(ASKING, "{ plain nested { other } }", {"plain": slow, "nested": {"other": slow}}))
+    task = asyncio.create_task(
+        door.later(ASKING, "{ plain nested { other } }", {"plain": slow, "nested": {"other": slow}})
+    )
     await begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -315,9 +337,16 @@ def test_introspection_is_answered(door: Door) -> None:
     expected = Door("interpreted").now(ASKING, get_introspection_query(input_value_deprecation=True))
     assert found.errors is None
     assert repr(found.data) == repr(expected.data)
-    named = door.now(ASKING, '{ __typename point: __type(name: "Point") { inputFields { name defaultValue } } nobody: __type(name: "X") { name } }')
-    fields = [{"name": "x", "defaultValue": None}, {"name": "y", "defaultValue": "7"}, {"name": "fruits", "defaultValue": None}]
-    assert named.data == {"__typename": "Query", "point": {"inputFields": fields}, "nobody": None}
+    named = door.now(
+        ASKING,
+        '{ __typename point: __type(name: "Point") { inputFields { name defaultValue } } __type(name: "X") { name } }',
+    )
+    fields = [
+        {"name": "x", "defaultValue": None},
+        {"name": "y", "defaultValue": "7"},
+        {"name": "fruits", "defaultValue": None},
+    ]
+    assert named.data == {"__typename": "Query", "point": {"inputFields": fields}, "__type": None}
 
 
 async def ticking(*events: Any) -> AsyncGenerator[Any]:
@@ -332,7 +361,9 @@ async def ticking(*events: Any) -> AsyncGenerator[Any]:
 async def test_each_event_is_executed(door: Door) -> None:
     """With the event as its root, for itself; the stream ends as its source does."""
     source = ticking({"tick": 1}, {"tick": "x"}, {"tick": lambda _info, **given: given["from"]})
-    stream = await door.subscribed(ASKING, "subscription ($f: Int) { t: tick(from: $f) }", {"tick": lambda _info, **_: source}, f=5)
+    stream = await door.subscribed(
+        ASKING, "subscription ($f: Int) { t: tick(from: $f) }", {"tick": lambda _info, **_: source}, f=5
+    )
     results: list[ExecutionResult] = [result async for result in stream]
     assert [result.data for result in results] == [{"t": 1}, {"t": None}, {"t": 5}]
     assert [told(result) for result in results] == [
@@ -346,6 +377,7 @@ async def test_an_event_that_fails_is_null_and_the_next_is_not(door: Door) -> No
     """Where an event must not be null, the data of that event is."""
 
     async def strict(_info: Any) -> str:
+        await asyncio.sleep(0)
         raise ValueError("no")
 
     source = ticking({"ticks": strict}, {"ticks": "fine"})
@@ -359,11 +391,9 @@ async def test_a_source_that_fails_ends_the_stream(door: Door) -> None:
     """What the source raises reaches whoever listens, after the events before it."""
     source = ticking({"tick": 1}, ValueError("broken"))
     stream = await door.subscribed(ASKING, "subscription { tick }", {"tick": lambda _info: source})
-    seen = []
+    assert (await anext(stream)).data == {"tick": 1}
     with pytest.raises(ValueError, match="broken"):
-        async for result in stream:
-            seen.append(result.data)  # ruff: ignore[manual-list-comprehension] -- what came before the error counts
-    assert seen == [{"tick": 1}]
+        await anext(stream)
 
 
 async def test_what_is_no_source_is_an_error(door: Door) -> None:
@@ -376,7 +406,9 @@ async def test_what_is_no_source_is_an_error(door: Door) -> None:
     assert told(result) == [("no source", ["tick"], [(1, 16)])]
     result = await door.subscribed(ASKING, "subscription { tick }", {"tick": lambda _info: 5})
     assert told(result)[0][0].startswith("Subscription field must return AsyncIterable.")
-    result = await door.subscribed(ASKING, "subscription ($f: Int!) { tick(from: $f) }", {"tick": lambda _info, **_: None})
+    result = await door.subscribed(
+        ASKING, "subscription ($f: Int!) { tick(from: $f) }", {"tick": lambda _info, **_: None}
+    )
     assert told(result)[0][0].startswith("Variable '$f' has invalid value")
 
 
@@ -387,6 +419,7 @@ async def test_a_stream_that_is_left_closes_its_source(door: Door) -> None:
     async def source() -> AsyncGenerator[Any]:
         try:
             while True:
+                await asyncio.sleep(0)
                 yield {"tick": 1}
         finally:
             closed.append(True)
@@ -398,11 +431,11 @@ async def test_a_stream_that_is_left_closes_its_source(door: Door) -> None:
 
 
 def test_deeply_nested_selections_are_refused_alike() -> None:
-    """A fragment within a fragment, a thousand times, ends both executors in the same way."""
+    """A fragment within a fragment, three thousand times, ends both executors in the same way."""
     parts = " ".join(f"fragment F{n} on Query {{ ...F{n + 1} }}" for n in range(3000))
     text = f"{{ ...F0 }} {parts} fragment F3000 on Query {{ plain }}"
-    answers = [told(Door(name).now(ASKING, text, SAID, falls_back=["failed"])) for name in EXECUTORS]
-    assert answers[0] == answers[1]
+    answers = [told(Door(name).now(ASKING, text, SAID, falls_back=["size"])) for name in EXECUTORS]
+    assert answers[0] == answers[1] == [("Selections are nested too deeply. Execution aborted.", None, [(1, 1)])]
 
 
 def test_a_type_that_nobody_serves_is_an_error(door: Door) -> None:

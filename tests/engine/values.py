@@ -47,7 +47,7 @@ class Odd:
         return "<odd>"
 
 
-class Word(str):
+class Word(str):  # ruff: ignore[subclass-builtin] -- what looks like a string and is none
     """A string of another class."""
 
     __slots__ = ()
@@ -115,7 +115,7 @@ class Holder:
         return f"<holder {self.oracle_number}>"  # type: ignore[attr-defined]
 
 
-class Record(dict[str, Any]):
+class Record(dict[str, Any]):  # ruff: ignore[subclass-builtin] -- what looks like a dictionary and is none
     """A source that is a dictionary, and makes what it is asked for."""
 
     def __init__(self, values: Values, typename: str, number: int) -> None:
@@ -199,7 +199,7 @@ class Values:
         if way == 1:
             return lambda info, **arguments: self.called(field.type, under(below, sorted(arguments)), info)
         if way == 2:
-            return lambda _info, **arguments: self.later(below, lambda: self.resolved(field.type, below))
+            return lambda _info, **_arguments: self.later(below, lambda: self.resolved(field.type, below))
         return self.resolved(field.type, below)
 
     def called(self, type_: Any, number: int, info: Any) -> Any:
@@ -318,7 +318,7 @@ class Values:
         if way == 0:
             return tuple(items)
         if way == 1:
-            return (run.note("yields", number) or item for number, item in enumerate(items))  # type: ignore[func-returns-value]
+            return self.generator(items)
         if way == 2:
             return self.stream(items, breaks=dice.chance(run.chaos))
         if way == 3:
@@ -326,6 +326,12 @@ class Values:
         if way == 4:
             return Flow(items, run)
         return deque(items) if way == 5 else items
+
+    def generator(self, items: list[Any]) -> Iterator[Any]:
+        """Items one after the other, at once."""
+        for number, item in enumerate(items):
+            self.run.note("yields", number)
+            yield item
 
     def making(self, type_: Any, number: int) -> Make:
         return lambda: self.resolved(type_, number)
@@ -345,7 +351,18 @@ class Values:
     def harmless(self, dice: Dice, type_: Any) -> Any:
         """A wrong value that is not raised."""
         optional = [None, None] if is_non_null_type(type_) else []
-        wrong: list[Any] = [*optional, Trouble("An item that failed"), Odd(), Undefined, "text", 1.5, [], {}, 2**40, b"b"]
+        wrong: list[Any] = [
+            *optional,
+            Trouble("An item that failed"),
+            Odd(),
+            Undefined,
+            "text",
+            1.5,
+            [],
+            {},
+            2**40,
+            b"b",
+        ]
         wrong += [float("nan"), float("inf"), {1}, Word("word"), True, [None], ["x"], Odd, range(2)]
         return wrong[dice.roll(len(wrong))]
 
