@@ -13,6 +13,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types.base import get_object_definition
 
 from core.errors import Refusal
+from engine.events import EventExecutor
 from resolvers.accounts.administration import AdministrationMutation, AdministrationQuery
 from resolvers.accounts.emails import EmailsMutation
 from resolvers.accounts.passwords import PasswordsMutation
@@ -56,7 +57,6 @@ from schema import (
 from schema.accounts import administration, emails, signing_in
 from schema.directives import Auth, Public
 from schema.errors import Error, RefusalHandler
-from schema.events import EventExecutor
 from schema.limits import DocumentLimits, NoIntrospection, TellsWhatRuns
 from schema.uploads import UPLOAD, Upload
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from schema import events
+from engine import events
 from schema.limits import DocumentLimits
 from schema.trials import TrialTick
 from services.trials import Tick, TrialStatus
