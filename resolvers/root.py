@@ -55,6 +55,7 @@ from schema import (
     usage,
 )
 from schema.accounts import administration, emails, signing_in
+from schema.compiled import Compiled
 from schema.directives import Auth, Public
 from schema.errors import Error, RefusalHandler
 from schema.limits import DocumentLimits, NoIntrospection, TellsWhatRuns
@@ -149,13 +150,15 @@ class Schema(strawberry.Schema):
 
 
 @cache
-def build_schema(*, introspection: bool = True) -> Schema:
+def build_schema(*, introspection: bool = True, compiled: bool = True) -> Schema:
     """The schema, one in a process: it holds nothing of an app. Raises UnguardedFieldError."""
     for root in (Query, Mutation, Subscription):
         require_guards(root)
     extensions: list[type[SchemaExtension]] = [DocumentLimits, TellsWhatRuns]
     if not introspection:
         extensions.append(NoIntrospection)
+    if compiled:
+        extensions.append(Compiled)
     return Schema(
         query=Query,
         mutation=Mutation,
