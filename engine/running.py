@@ -21,7 +21,7 @@ from engine.errors import Unsupported
 from engine.fields import Complete, Selected
 
 Late = dict[str, Awaitable[Any]]
-CHANGEABLE = {"build_resolve_info", "async_helpers", "build_per_event_executor"}
+CHANGEABLE = {"build_resolve_info", "async_helpers", "build_per_event_executor", "cancellable_iterable"}
 """What an executor class may do in its own way; the generated code would not ask it for the rest."""
 EXECUTES = {name for name, value in vars(Executor).items() if callable(value) and not name.startswith("__")} - CHANGEABLE
 

@@ -55,7 +55,7 @@ def planned(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 def without_plans(monkeypatch: pytest.MonkeyPatch) -> None:
     """From here on GraphQL executes every event."""
-    monkeypatch.setattr(events, "plan_of", lambda _: None)
+    monkeypatch.delattr(events, "plain_of")
 
 
 async def test_a_plan_answers_as_execution_does(
