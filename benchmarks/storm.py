@@ -43,6 +43,8 @@ class Storm:
     refused: float
     cpu: float
     """Processors that the server took in the storm."""
+    failed: int
+    """Cheap queries that were answered with an error in the storm."""
 
     @property
     def ratio(self) -> float:
@@ -60,7 +62,7 @@ async def measure(server: Process, profile: Profile, people: Seeded, *, seconds:
     quiet_p50, quiet_p99 = np.percentile(quiet.latencies, (50, 99)).tolist()
     storm_p50, storm_p99 = np.percentile(storm.latencies, (50, 99)).tolist()
     rates = (storm.signed_in / storm.seconds, storm.refused / storm.seconds, took / storm.seconds)
-    return Storm(quiet_p50, quiet_p99, storm_p50, storm_p99, *rates)
+    return Storm(quiet_p50, quiet_p99, storm_p50, storm_p99, *rates, storm.failed)
 
 
 async def _seen(server: Process, profile: Profile, orders: Orders) -> Seen:
@@ -97,7 +99,7 @@ def main() -> int:
     print(f"{report.machine()}; load {report.system_load()}")
     print(f"quiet: p50 {found.quiet_p50:.1f} ms, p99 {found.quiet_p99:.1f} ms")
     print(f"storm: p50 {found.storm_p50:.1f} ms, p99 {found.storm_p99:.1f} ms, {found.ratio:.1f} times")
-    print(f"{found.signed_in:.0f} signed in and {found.refused:.0f} refused a second; {found.cpu:.2f} processors")
+    print(f"{found.signed_in:.0f} signed in and {found.refused:.0f} refused a second; {found.cpu:.2f} processors; {found.failed} errors")
     return int(found.ratio >= GOAL)
 
 

@@ -211,7 +211,12 @@ async def test_what_is_not_plain_is_compiled_once_for_all(
     """From the second event of a document on, unless an operator has it interpreted: the same answers."""
     compiled: list[EventExecutor] = []
     make = events._compiled
-    monkeypatch.setattr(events, "_compiled", lambda executor: compiled.append(executor) or make(executor))
+
+    def counted(executor: EventExecutor) -> Any:
+        compiled.append(executor)
+        return make(executor)
+
+    monkeypatch.setattr(events, "_compiled", counted)
     porchlight = await start(graphql_executor=executor)
     person = await porchlight.register()
     async with porchlight.connect(token=person.access_token) as connection:

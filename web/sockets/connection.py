@@ -16,6 +16,7 @@ from schema.errors import failure
 from services import access
 from services.access import Viewer
 from services.sessions import Client
+from services.turns import Share
 from web.cookies import CookieJar
 from web.requests import BadRequestError, operation_in
 from web.runtime import Answer, Operation, Runtime
@@ -68,6 +69,7 @@ class Socket:
         self._changes = True
         """Whether mutations run: a cookie's session could not be told of new tokens."""
         self._peer = Peer(websocket)
+        self._openings = Share()
         self._serving: asyncio.Task[None] | None = None
         self._cut_off = False
         self._operations: dict[str, _Running] = {}
@@ -156,7 +158,7 @@ class Socket:
 
     async def _authenticate(self, given: object) -> None:
         try:
-            async with self._runtime.app.openings.turn():
+            async with self._openings.turn(self._runtime.app.openings):
                 self.viewer = await self._runtime.viewer(str(given))
         except Unauthenticated as error:
             raise CloseError(4403, "Forbidden") from error
@@ -202,11 +204,14 @@ class Socket:
         except BadRequestError as error:
             await self._refuse(operation_id, error.message, {"code": error.code})
             return
-        running = _Running(operation_id, Context(app=self._runtime.app, client=self._client, changes=self._changes))
+        running = _Running(operation_id, self._context())
         self._operations[operation_id] = running
         self._running.add(running)
         running.task = asyncio.create_task(self._run(operation, running))
         running.task.add_done_callback(partial(self._done, running))
+
+    def _context(self) -> Context:
+        return Context(self._runtime.app, self._client, changes=self._changes, openings=self._openings)
 
     async def _run(self, operation: Operation, running: "_Running") -> None:
         """Answer one operation. Its id is free again before its last message is sent, as the protocol wants."""
@@ -246,7 +251,7 @@ class Socket:
         if self.viewer is None:
             return None
         try:
-            async with self._runtime.app.openings.turn():
+            async with self._openings.turn(self._runtime.app.openings):
                 fresh = await access.renewed(self._runtime.app, self.viewer)
         except access.Suspended:
             await self.close(*SUSPENDED)
