@@ -11,7 +11,7 @@ from adapters.database.database import POOL_SIZE
 from core.errors import Unavailable
 from models import Session
 from services import access, trials
-from services.turns import AT_ONCE, OF_ONE, Share, Turns
+from services.turns import AT_ONCE, OF_ONE, RETRY_AFTER, Share, Turns
 from tests.clock import settle
 from tests.porchlight import Porchlight
 from tests.services.valkey import until
