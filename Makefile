@@ -5,7 +5,7 @@
 .NOTPARALLEL:
 .PHONY: help serve test worker migrate admin rotate-keys audit-verify fraud-replay lint types check schema lock bench
 .PHONY: bench-fraud eval clock schedule runtime plans-sync translations letters-pictures
-.PHONY: development test-browser test-stripe-cli browser chromium graphiql
+.PHONY: explain development test-browser test-stripe-cli browser chromium graphiql
 
 PY := .venv/bin/python
 ARGS =
@@ -47,6 +47,19 @@ override ADVANCE := $(value ADVANCE)
 export ADVANCE
 else
 override ADVANCE :=
+endif
+
+ifeq ($(origin QUERY),command line)
+override QUERY := $(value QUERY)
+export QUERY
+else
+override QUERY :=
+endif
+ifeq ($(origin VARIABLES),command line)
+override VARIABLES := $(value VARIABLES)
+export VARIABLES
+else
+override VARIABLES :=
 endif
 
 help: ## Print this help.
@@ -92,6 +105,9 @@ plans-sync: runtime ## Tell the payment provider what plans.yaml sells; a second
 
 rotate-keys: runtime ## Make new keys for tokens and secrets, while everything runs on: docs/keys.md.
 	@$(PY) -m worker.keys
+
+explain: runtime ## Print the Python that an operation is compiled to: make explain QUERY='{ me { id } }', or QUERY=@file.
+	@$(PY) -m resolvers.explain "$$QUERY" "$$VARIABLES"
 
 lint: development ## Check style, formatting and the direction of imports.
 	$(PY) -m ruff check .

@@ -1,10 +1,13 @@
-"""An operation becomes Python: one function for each selection set of an object type."""
+"""An operation becomes Python: one function for each selection set of an object type, and one for each list of objects.
 
+Which fields are selected, in which order and from which nodes, is found by graphql-core's own `collect_fields`, once.
+"""
+
+from collections.abc import Iterable
 from typing import Any
 
 from graphql import (
     GraphQLObjectType,
-    GraphQLOutputType,
     get_nullable_type,
     is_abstract_type,
     is_leaf_type,
@@ -12,310 +15,207 @@ from graphql import (
     is_non_null_type,
     is_object_type,
 )
+from graphql.execution import VariableValues
 from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet, collect_fields, collect_subfields
 from strawberry.types.cast import TYPE_CAST_ATTRIBUTE
 
+from engine.awaiting import gathered, gathered_items
 from engine.errors import Unsupported
-from engine.fields import Selected
-from engine.leaves import leaf
-from engine.names import Locals, Names, snake
-from engine.objects import attribute_of, classes_of, members_of
+from engine.fields import Complete, Selected, Selection
+from engine.leaves import is_written_plainly, leaf_value
+from engine.names import Names, snake
+from engine.objects import is_known_by_class, members_of, read_of, sources_of
 from engine.operations import Operation
-from engine.running import gathered, gathered_items
+from engine.writing import lists
+from engine.writing.selections import SelectionWriter
+from engine.writing.values import Value
 
-MAX_LINES = 4_000
-"""Longer code than this is not worth compiling: its document asks for more than any application's."""
-UNCAST = f" and not hasattr({{0}}, {TYPE_CAST_ATTRIBUTE!r})"
+MAX_LINES = 3_000
+"""Longer code is not worth compiling: its document asks for more than any page of an application does."""
+MAX_FIELDS = 2_000
+"""As many fields, counted through fragments wherever they are spread."""
+UNCAST = f"not hasattr({{0}}, {TYPE_CAST_ATTRIBUTE!r})"
 
 
-class Writer:
-    """Writes the functions of one operation."""
+Subfields = tuple[list[Selected], GroupedFieldSet]
+"""The fields of a selection, and what graphql-core collected them as."""
 
-    def __init__(self, operation: Operation, variable_values: Any) -> None:
-        self.operation = operation
-        self.schema = operation.schema
-        self.variable_values = variable_values
+
+class Compiler:
+    """Compiles one operation."""
+
+    def __init__(self, operation: Operation, values: VariableValues) -> None:
+        self._operation = operation
+        self._schema = operation.schema
+        self._values = values
+        self._lines: list[str] = []
+        self._count = 0
+        self._helpers: dict[str, str] = {}
+        self._subfields: dict[tuple[GraphQLObjectType, int], Subfields] = {}
+        self._fast: list[tuple[dict[type, Complete], type, str]] = []
+        self.selections: dict[tuple[GraphQLObjectType, int], Selection] = {}
         self.names = Names()
         self.names.known("gathered", gathered)
         self.names.known("gathered_items", gathered_items)
-        self.lines: list[str] = []
-        self.functions: dict[tuple[GraphQLObjectType, int], str] = {}
-        self.fast: list[tuple[dict[type, Any], type, str]] = []
 
-    def write(self) -> str:
-        """The source; the function of the operation's root is `root`."""
-        operation = self.operation
+    def compile(self) -> tuple[str, Selection]:
+        """The source, and the root's selection with all functions made. Raises Unsupported."""
+        operation = self._operation
         grouped = collect_fields(
-            self.schema, operation.fragments, self.variable_values, operation.root_type, operation.node
+            self._schema, operation.fragments, self._values, operation.root_type, operation.node
         ).grouped_field_set
-        self.grouped = grouped
-        self._selection("root", operation.root_type, grouped)
-        return "\n".join(self.lines) + "\n"
+        fields = self._selected(operation.root_type, grouped)
+        root = self._written("root", operation.root_type, [], (fields, grouped))
+        source = "\n".join(self._lines).rstrip() + "\n"
+        namespace = self.names.values
+        exec(compile(source, "<compiled GraphQL>", "exec"), namespace)  # ruff: ignore[exec-builtin] -- its own writing
+        for fast, class_, name in self._fast:
+            fast[class_] = namespace[name]
+        for selection in (root, *self.selections.values()):
+            selection.complete = namespace[selection.function]
+        return source, root
 
-    def _add(self, lines: list[str]) -> None:
-        self.lines += lines
-        if len(self.lines) > MAX_LINES:
+    def add(self, lines: list[str]) -> None:
+        """A function. Raises Unsupported for one too many."""
+        self._lines += lines
+        if len(self._lines) > MAX_LINES:
             raise Unsupported("size")
 
-    def _object(self, type_: GraphQLObjectType, details: FieldDetailsList) -> str:
-        """The function that completes the objects of a type, as these fields select them."""
+    def helper(self, hint: str, lines: list[str]) -> str:
+        """The name of a function that may be there already."""
+        text = "\n".join(lines)
+        if text not in self._helpers:
+            self._helpers[text] = self.names.new(hint)
+            self.add([line.replace("{name}", self._helpers[text]) for line in lines])
+        return self._helpers[text]
+
+    def complete(self, field: Selected, classes: Iterable[type], function: str) -> None:
+        """Have values of these classes completed by a function, wherever they come from."""
+        self._fast += [(field.fast, class_, function) for class_ in classes]
+
+    def constant(self, field: Selected) -> str:
+        """The name of a field."""
+        return self.names.constant(field, field.key)
+
+    def subfields(self, type_: GraphQLObjectType, details: FieldDetailsList) -> list[Selected]:
+        """What is selected of the objects of a type."""
         key = type_, id(details)
-        name = self.functions.get(key)
-        if name is None:
-            grouped = collect_subfields(
-                self.schema,
-                self.operation.fragments,
-                self.variable_values,
-                self.operation.node,
-                type_,
-                details,
-            ).grouped_field_set
-            name = self.functions[key] = self.names.new(snake(type_.name))
-            self._selection(name, type_, grouped)
-        return name
+        if key not in self._subfields:
+            operation = self._operation
+            collected = collect_subfields(
+                self._schema, operation.fragments, self._values, operation.node, type_, details
+            )
+            self._subfields[key] = self._selected(type_, collected.grouped_field_set), collected.grouped_field_set
+        return self._subfields[key][0]
 
-    def _selection(self, name: str, type_: GraphQLObjectType, grouped: GroupedFieldSet) -> None:
-        local = Locals("run", "source", "path", "late", "error", "info", "data", "complete")
-        lines = [f"def {name}(run, source, path):", f"    # {type_.name}", "    late = None", "    try:"]
-        data: list[str] = []
-        for key, details in grouped.items():
-            definition = self.schema.get_field(type_, details[0].node.name.value)
-            if definition is None:
-                continue
-            if details[0].node.name.value == "__typename":
-                data.append(f"{key!r}: {type_.name!r}")
-                continue
-            selected = Selected(key, type_, definition, details)
-            value = local.of(key)
-            lines += [f"        # {selected.coordinates}: {definition.type}"]
-            lines += ["        " + line for line in self._field(selected, value)]
-            data.append(f"{key!r}: {value}")
-        if len(lines) == 4:
-            lines.append("        pass")
-        lines += [
-            "    except Exception:",
-            "        run.abandon(late)",
-            "        raise",
-            "    data = {" + ", ".join(data) + "}",
-            "    return data if late is None else gathered(data, late)",
-            "",
-            "",
-        ]
-        self._add(lines)
+    def _selected(self, type_: GraphQLObjectType, grouped: GroupedFieldSet) -> list[Selected]:
+        self._count += len(grouped)
+        if self._count > MAX_FIELDS:
+            raise Unsupported("size")
+        found = (
+            (key, details, self._schema.get_field(type_, details[0].node.name.value))
+            for key, details in grouped.items()
+        )
+        return [Selected(key, type_, definition, details) for key, details, definition in found if definition]
 
-    def _field(self, field: Selected, value: str) -> list[str]:
-        """The lines that resolve and complete one field into a local name."""
-        before, resolve, path = self._resolve(field)
-        constant = self.constant = self.names.constant(field.key, field)
-        resolve = resolve.format(constant)
-        before = [line.format(constant) for line in before]
-        info = ", info" if before else ""
-        finish = [
-            f"{value} = run.finish({constant}, {value}, path{info})",
-            f"late = run.later(late, {constant}, {value})",
-        ]
-        lines = [f"{value} = {resolve}", *self._complete(field, constant, value, path, finish)]
-        return [
-            *before,
-            "try:",
-            *("    " + line for line in lines),
-            "except Exception as error:",
-            f"    {value} = run.failed({constant}, error, path)",
-        ]
+    def is_read_whole(self, field: Selected) -> bool:
+        """Whether a field is read in one expression with all that is in it."""
+        type_ = get_nullable_type(field.type)
+        if is_list_type(type_):
+            return is_written_plainly(get_nullable_type(type_.of_type))
+        return is_written_plainly(type_) or self.are_read_whole(type_, field.details)
 
-    def _resolve(self, field: Selected) -> tuple[list[str], str, str]:
-        path = f"(path, {field.key!r}, {field.parent.name!r})"
-        attribute = attribute_of(field.definition)
-        if attribute is not None:
-            return [], f"source.{attribute}", path
-        if field.definition.resolve is None:
-            return [], "run.default({0}, source, path)", path
-        resolve = self.names.constant(f"resolve_{field.name}", field.definition.resolve)
-        node = field.details[0].node
-        arguments = ", **run.arguments({0})" if field.definition.args or node.arguments else ""
-        return ["info = run.info({0}, path)"], f"{resolve}(source, info{arguments})", path
+    def are_read_whole(self, type_: Any, details: FieldDetailsList) -> bool:
+        """Whether objects of a type are read in one expression."""
+        sources = sources_of(type_) if is_object_type(type_) else ()
+        if not sources or not is_known_by_class(type_):
+            return False
+        for field in self.subfields(type_, details):
+            read = read_of(field.definition, field.name, sources)
+            if field.name != "__typename" and (read is None or not read.pure or not self.is_read_whole(field)):
+                return False
+        return True
 
-    def _complete(
-        self, field: Selected, constant: str, value: str, path: str, finish: list[str]
-    ) -> list[str]:
-        type_: Any = field.type
+    def value(self, field: Selected) -> Value | None:
+        """What is known of a field's values; None where graphql-core has to look at each."""
+        return self._value(field, field.type, field.fast)
+
+    def _value(self, field: Selected, type_: Any, fast: dict[type, Complete] | None) -> Value | None:
         inner = get_nullable_type(type_)
-        null = not is_non_null_type(type_)
-        otherwise = f"elif {value} is not None:" if null else "else:"
         if is_leaf_type(inner):
-            return self._leaf(inner, constant, value, null, finish)
-        if is_object_type(inner):
-            name, test = self._object_test(field.fast, inner, field, value)
-            if test is None:
-                return finish
-            call = f"{name}(run, {value}, {path})"
+            value: Value | None = leaf_value(inner, self.names)
+        elif is_object_type(inner):
+            value = self._object(field, inner, fast)
         elif is_abstract_type(inner):
-            table = self._abstract(field.fast, inner, field, constant)
-            if table is None:
-                return finish
-            uncast = UNCAST.format(value)
-            object.__setattr__(field, "cast", True)
-            return [
-                f"complete = {table}.get(type({value}))",
-                f"if complete is not None{uncast}:",
-                f"    {value} = complete(run, {value}, {path})",
-                *self._guard(constant, value, "dict"),
-                otherwise,
-                *("    " + line for line in finish),
-            ]
+            value = self._abstract(field, inner, fast)
         else:
-            name_ = self._list(field, inner.of_type, constant)
-            if name_ is None:
-                return finish
-            self.fast += [(field.fast, list, name_), (field.fast, tuple, name_)]
-            test = f"type({value}) is list or type({value}) is tuple"
-            call = f"{name_}(run, {value}, {path})"
-            return [
-                f"if {test}:",
-                f"    {value} = {call}",
-                *self._guard(constant, value, "list"),
-                otherwise,
-                *("    " + line for line in finish),
-            ]
-        return [
-            f"if {test}:",
-            f"    {value} = {call}",
-            *self._guard(constant, value, "dict"),
-            otherwise,
-            *("    " + line for line in finish),
-        ]
+            value = self._list(field, inner.of_type, nested=fast is None)
+        return value if value is None or is_non_null_type(type_) else value.nullable()
 
-    def _guard(self, constant: str, value: str, kind: str) -> list[str]:
-        return [
-            f"    if type({value}) is not {kind}:",
-            f"        late = run.later(late, {constant}, run.guarded({constant}, {value}, path))",
-        ]
+    def _list(self, field: Selected, item_type: Any, *, nested: bool) -> Value | None:
+        inner = get_nullable_type(item_type)
+        if nested or is_list_type(inner):
+            return None
+        if self.are_read_whole(inner, field.details):
+            return lists.objects(self, field, Value(self.object_test(field, inner)))
+        item = self._value(field, item_type, None)
+        if item is None or is_leaf_type(inner):
+            return lists.leaves(self, item) if item and item.complete is None else None
+        return lists.objects(self, field, item)
 
-    def _leaf(self, type_: Any, constant: str, value: str, null: bool, finish: list[str]) -> list[str]:  # ruff: ignore[boolean-type-hint-positional-argument]
-        known = leaf(type_, self.names)
-        test = known.test.format(value)
-        slow = ["    " + line for line in finish]
-        if known.write is None:
-            null_test = f"{value} is not None and " if null else ""
-            return [f"if {null_test}not {test}:", *slow]
-        lines = [f"if {test}:", f"    {value} = {known.write.format(value)}"]
-        if not known.pure:
-            plain = self.names.known("PLAIN", self.names.values["PLAIN"])
-            lines += [
-                f"    if type({value}) not in {plain} and run.is_awaitable({value}):",
-                f"        late = run.later(late, {constant}, run.guarded({constant}, {value}, path))",
-            ]
-        return [*lines, f"elif {value} is not None:" if null else "else:", *slow]
-
-    def _object_test(self, fast: dict[type, Any], type_: Any, field: Selected, value: str) -> tuple[str, str | None]:
-        name = self._object(type_, field.details)
-        classes = classes_of(type_)
-        if not classes:
-            return name, None
-        self.fast += [(fast, class_, name) for class_ in classes]
-        tests = [f"type({value}) is {self.names.known(self._class(class_), class_)}" for class_ in classes]
+    def object_test(self, field: Selected, type_: GraphQLObjectType) -> str:
+        """Whether a value is an object of a type, where that is known by its class."""
+        tests = [f"type({{0}}) is {self.names.class_(class_)}" for class_ in sources_of(type_)]
         test = tests[0] if len(tests) == 1 else f"({' or '.join(tests)})"
-        if type_.is_type_of is not None:
-            test += UNCAST.format(value)
-            object.__setattr__(field, "cast", True)
-        return name, test
+        if type_.is_type_of is None:
+            return test
+        field.castable = True
+        return f"{test} and {UNCAST}"
 
-    def _class(self, class_: type) -> str:
-        for name, value in self.names.values.items():
-            if value is class_:
-                return name
-        return self.names.new(class_.__name__)
+    def _object(self, field: Selected, type_: GraphQLObjectType, fast: dict[type, Complete] | None) -> Value | None:
+        selection = self._selection(type_, field.details)
+        classes = sources_of(type_)
+        if not classes or not is_known_by_class(type_):
+            return None
+        if fast is not None:
+            self.complete(field, classes, selection.function)
+        complete = f"{selection.function}(run, {{0}}, {{1}})"
+        test = self.object_test(field, type_)
+        return Value(test, complete=complete, done="type({0}) is dict", effects=selection.effects)
 
-    def _abstract(self, fast: dict[type, Any], type_: Any, field: Selected, constant: str) -> str | None:
-        for possible in self.schema.get_possible_types(type_):
-            self._object(possible, field.details)
-        members = members_of(self.schema, type_)
+    def _abstract(self, field: Selected, type_: Any, fast: dict[type, Complete] | None) -> Value | None:
+        selections = {
+            possible: self._selection(possible, field.details) for possible in self._schema.get_possible_types(type_)
+        }
+        members = members_of(self._schema, type_)
         if not members:
             return None
-        self.fast += [(fast, class_, self._object(member, field.details)) for class_, member in members.items()]
-        return self.names.constant(f"{field.key}_by_class", fast)
+        field.castable = True
+        table = fast if fast is not None else {}
+        self._fast += [(table, class_, selections[member].function) for class_, member in members.items()]
+        name = self.names.constant(table, f"{field.key}_by_class")
+        return Value(
+            f"type({{0}}) in {name} and {UNCAST}",
+            complete=f"{name}[type({{0}})](run, {{0}}, {{1}})",
+            done="type({0}) is dict",
+            effects=any(selection.effects for selection in selections.values()),
+        )
 
-    def _list(self, field: Selected, item_type: GraphQLOutputType, constant: str) -> str | None:
-        inner = get_nullable_type(item_type)
-        if is_list_type(inner):
-            self._inside(inner, field)
-            return None
-        null = not is_non_null_type(item_type)
-        item = self.names.constant(f"{field.key}_item", item_type)
-        name = self.names.new(snake(field.key))
-        if is_leaf_type(inner):
-            return self._leaves(name, field, inner, constant, null)
-        fast: dict[type, Any] = {}
-        if is_object_type(inner):
-            function, test = self._object_test(fast, inner, field, "value")
-            if test is None:
-                return None
-            chosen = []
-        else:
-            table = self._abstract(fast, inner, field, constant)
-            if table is None:
-                return None
-            function, test = "complete", "complete is not None" + UNCAST.format("value")
-            chosen = [f"            complete = {table}.get(type(value))"]
-        self._add([
-            f"def {name}(run, values, path):",
-            f"    # {field.coordinates}: {field.type}",
-            "    done = []",
-            "    late = []",
-            "    values = iter(values)",
-            "    try:",
-            "        for value in values:",
-            *chosen,
-            f"            if {test}:",
-            "                index = len(done)",
-            "                try:",
-            f"                    value = {function}(run, value, (path, index, None))",
-            "                except Exception as error:",
-            f"                    value = run.item_failed({constant}, {item}, error, path, index)",
-            "                if value is not None and type(value) is not dict:",
-            f"                    value = run.item_guarded({constant}, {item}, value, path, index)",
-            "                    late.append(index)",
-            "                done.append(value)",
-            *(["            elif value is None:", "                done.append(None)"] if null else []),
-            f"            elif run.item({constant}, {item}, value, done, path):",
-            "                late.append(len(done) - 1)",
-            "    except Exception:",
-            "        run.abandon_items(done, late, values)",
-            "        raise",
-            "    return gathered_items(done, late) if late else done",
-            "",
-            "",
-        ])
-        return name
+    def _selection(self, type_: GraphQLObjectType, details: FieldDetailsList) -> Selection:
+        key = type_, id(details)
+        if key not in self.selections:
+            self.subfields(type_, details)
+            name = self.names.new(snake(type_.name))
+            self.selections[key] = self._written(name, type_, details, self._subfields[key])
+        return self.selections[key]
 
-    def _inside(self, type_: Any, field: Selected) -> None:
-        """Write the selections of nested lists' items."""
-        while is_list_type(type_):
-            type_ = get_nullable_type(type_.of_type)
-        if is_object_type(type_):
-            self._object(type_, field.details)
-        elif is_abstract_type(type_):
-            for possible in self.schema.get_possible_types(type_):
-                self._object(possible, field.details)
-
-    def _leaves(self, name: str, field: Selected, type_: Any, constant: str, null: bool) -> str | None:  # ruff: ignore[boolean-type-hint-positional-argument]
-        known = leaf(type_, self.names)
-        if not known.pure:
-            return None
-        test = known.test.format("value")
-        if null:
-            test = f"value is None or {test}"
-        written = known.write.format("value") if known.write else "value"
-        if null and known.write:
-            written = f"None if value is None else {written}"
-        self._add([
-            f"def {name}(run, values, path):",
-            f"    # {field.coordinates}: {field.type}",
-            "    for value in values:",
-            f"        if not ({test}):",
-            f"            return run.leaves({constant}, values, path)",
-            f"    return [{written} for value in values]" if known.write else "    return list(values)",
-            "",
-            "",
-        ])
-        return name
+    def _written(
+        self, name: str, type_: GraphQLObjectType, details: FieldDetailsList, subfields: Subfields
+    ) -> Selection:
+        fields, grouped = subfields
+        writer = SelectionWriter(self, name, type_)
+        for field in fields:
+            writer.add(field)
+        selection = Selection(type_, details, grouped, writer.sources, name, writer.effects)
+        self.add(writer.lines(selection))
+        return selection

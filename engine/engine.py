@@ -1,29 +1,33 @@
 """Executes GraphQL operations as graphql-core does, compiled to Python where that is possible."""
 
 import logging
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from graphql import DocumentNode, ExecutionResult, GraphQLSchema
-from graphql.execution import Executor, get_variable_values
+from graphql import DocumentNode, ExecutionResult, GraphQLSchema, assert_valid_schema, execute
+from graphql.execution import Executor, VariableValues
 from graphql.execution.incremental.incremental_executor import IncrementalExecutor
 from strawberry.execution.is_awaitable import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from engine.cache import Kept, Plans
 from engine.errors import Unsupported
 from engine.operations import Operation, operation_of
-from engine.plans import Plan, compile_plan
+from engine.plans import Plan, compiled
 
 log = logging.getLogger(__name__)
 
 
-def ignore(reason: str) -> None:
-    """Do nothing with the reason of a fallback."""
+def ignore(_: str) -> None:
+    """Do nothing about an operation that graphql-core executes."""
 
 
 class Engine:
-    """Executes the operations of a schema."""
+    """Executes the operations of a schema.
+
+    `plans` bounds how many operations are kept compiled; one is compiled at its `threshold`th execution. Where the
+    schema is Strawberry's, resolvers are told what Strawberry tells them.
+    """
 
     def __init__(
         self,
@@ -33,13 +37,13 @@ class Engine:
         threshold: int = 2,
         executor_class: type[Executor[Any]] | None = None,
     ) -> None:
-        strawberry = getattr(schema, "_strawberry_schema", None)
+        strawberrys = hasattr(schema, "_strawberry_schema")
         self._schema = schema
-        self._executor_class = executor_class or (StrawberryGraphQLCoreExecutionContext if strawberry else IncrementalExecutor)
-        self._extended = issubclass(self._executor_class, StrawberryGraphQLCoreExecutionContext)
-        self._plans = plans
-        self._threshold = threshold
-        self._known: OrderedDict[tuple[int, str | None], _Known] = OrderedDict()
+        self._executor_class = executor_class or (
+            StrawberryGraphQLCoreExecutionContext if strawberrys else IncrementalExecutor
+        )
+        self._takes_extensions = issubclass(self._executor_class, StrawberryGraphQLCoreExecutionContext)
+        self._plans = Plans(self._operation, self._compiled, count=plans, threshold=threshold)
 
     def execute(
         self,
@@ -53,114 +57,84 @@ class Engine:
         operation_extensions: dict[str, Any] | None = None,
         fell_back: Callable[[str], None] = ignore,
     ) -> Any:
-        """The result of an operation, or an awaitable of it: what `graphql.execute` gives."""
-        given = {"root_value": root_value, "context_value": context_value}
+        """The result of an operation, or an awaitable of it: what `graphql.execute` gives.
+
+        `serially` says whether root fields are executed in turn, which mutations do by themselves. `fell_back` is
+        called with the reason where graphql-core executes the operation.
+        """
         try:
-            known = self._of(document, operation_name)
-            operation = known.operation(self._schema, document, operation_name)
-            values = get_variable_values(
-                self._schema, operation.node.variable_definitions or (), variable_values or {}, max_errors=50
-            )
+            kept = self._plans.kept(document, operation_name)
+            values = kept.operation.read(variable_values or {})
             if isinstance(values, list):
                 return ExecutionResult(None, errors=values)
-            plan = known.plan(values, self._compiled)
+            plan = self._plans.plan(kept, values)
         except Unsupported as unsupported:
-            if unsupported.reason != "new":
-                fell_back(unsupported.reason)
-            if self._extended:
-                given["operation_extensions"] = operation_extensions
-            executor = self._executor_class.build(
-                self._schema,
-                document,
-                raw_variable_values=variable_values,
-                operation_name=operation_name,
-                is_awaitable=optimized_is_awaitable,
-                **given,
+            fell_back(unsupported.reason)
+        else:
+            return plan.run(
+                root_value=root_value,
+                context_value=context_value,
+                variable_values=values,
+                serially=serially,
+                operation_extensions=operation_extensions,
             )
-            if isinstance(executor, list):
-                return ExecutionResult(None, errors=executor)
-            return executor.execute_operation(serially)
-        return plan.run(
-            **given, variable_values=values, serially=serially, operation_extensions=operation_extensions
+        given = {"operation_extensions": operation_extensions} if self._takes_extensions else {}
+        return self._interpreted(
+            document,
+            serially,
+            root_value=root_value,
+            context_value=context_value,
+            operation_name=operation_name,
+            is_awaitable=optimized_is_awaitable,
+            **self._variables(variable_values, serially),
+            **given,
         )
 
     def source(
         self, document: DocumentNode, operation_name: str | None = None, variable_values: dict[str, Any] | None = None
     ) -> str:
-        """The Python of an operation. Raises Unsupported."""
-        return self._made(document, operation_name, variable_values).source
+        """The Python of an operation, whether it was executed or not. Raises Unsupported."""
+        kept = Kept(document, self._operation(document, operation_name))
+        values = kept.operation.read(variable_values or {})
+        if isinstance(values, list):
+            raise Unsupported("variables")
+        return kept.plan(values, self._compiled).source
 
     def plan(
         self, document: DocumentNode, operation_name: str | None, variable_values: dict[str, Any] | None
     ) -> Plan | None:
-        """The plan of an operation; None where graphql-core has to execute it."""
+        """The plan of an operation, asking for which counts as executing it; None where graphql-core executes it."""
         try:
-            return self._made(document, operation_name, variable_values)
+            kept = self._plans.kept(document, operation_name)
+            values = kept.operation.read(variable_values or {})
+            return None if isinstance(values, list) else self._plans.plan(kept, values)
         except Unsupported:
             return None
 
-    def _made(self, document: DocumentNode, operation_name: str | None, variable_values: dict[str, Any] | None) -> Plan:
-        operation = operation_of(self._schema, document, operation_name)
-        values = get_variable_values(self._schema, operation.node.variable_definitions or (), variable_values or {})
-        if isinstance(values, list):
-            raise Unsupported("variables")
-        operation.variant(values.coerced)
-        return self._compiled(operation, values)
+    def _operation(self, document: DocumentNode, operation_name: str | None) -> Operation:
+        assert_valid_schema(self._schema)
+        if self._schema.get_directive("defer") or self._schema.get_directive("stream"):
+            raise Unsupported("incremental")
+        return operation_of(self._schema, document, operation_name)
 
-    def _compiled(self, operation: Operation, values: Any) -> Plan:
+    def _compiled(self, operation: Operation, values: VariableValues) -> Plan:
         try:
-            return compile_plan(operation, values, self._executor_class, optimized_is_awaitable)
+            return compiled(operation, values, self._executor_class, optimized_is_awaitable)
         except Unsupported:
             raise
+        except RecursionError:
+            raise Unsupported("size") from None
         except Exception as error:
             log.exception("An operation could not be compiled")
             raise Unsupported("failed") from error
 
-    def _of(self, document: DocumentNode, operation_name: str | None) -> "_Known":
-        key = id(document), operation_name
-        known = self._known.get(key)
-        if known is None:
-            known = self._known[key] = _Known(document)
-            if len(self._known) > self._plans:
-                self._known.popitem(last=False)
-        else:
-            self._known.move_to_end(key)
-        known.times += 1
-        if known.times < self._threshold:
-            raise Unsupported("new")
-        return known
+    def _interpreted(self, document: DocumentNode, serially: bool | None, **given: Any) -> Any:  # ruff: ignore[boolean-type-hint-positional-argument] -- as graphql-core has it
+        if serially is None:
+            return execute(self._schema, document, executor_class=self._executor_class, **given)
+        executor = self._executor_class.build(self._schema, document, **given)
+        if isinstance(executor, list):
+            return ExecutionResult(None, errors=executor)
+        return executor.execute_operation(serially)
 
-
-class _Known:
-    """A document that was executed."""
-
-    def __init__(self, document: DocumentNode) -> None:
-        self.document = document
-        self.times = 0
-        self._operation: Operation | Unsupported | None = None
-        self._variants: dict[tuple[bool, ...], Plan | Unsupported] = {}
-
-    def operation(self, schema: GraphQLSchema, document: DocumentNode, operation_name: str | None) -> Operation:
-        if self._operation is None:
-            try:
-                self._operation = operation_of(schema, document, operation_name)
-            except Unsupported as unsupported:
-                self._operation = unsupported
-        if isinstance(self._operation, Unsupported):
-            raise self._operation
-        return self._operation
-
-    def plan(self, values: Any, compiled: Callable[[Operation, Any], Plan]) -> Plan:
-        operation = self._operation
-        assert isinstance(operation, Operation)
-        variant = operation.variant(values.coerced)
-        plan = self._variants.get(variant)
-        if plan is None:
-            try:
-                plan = compiled(operation, values)
-            except Unsupported as unsupported:
-                plan = unsupported
-            self._variants[variant] = plan
-        if isinstance(plan, Unsupported):
-            raise plan
-        return plan
+    def _variables(self, variable_values: dict[str, Any] | None, serially: bool | None) -> dict[str, Any]:  # ruff: ignore[boolean-type-hint-positional-argument] -- as above
+        return {"variable_values" if serially is None else "raw_variable_values": variable_values}

@@ -1,7 +1,7 @@
 """What the compiler refuses."""
 
 
-class Unsupported(Exception):  # ruff: ignore[error-suffix-on-exception-name] -- as refusals are named
+class Unsupported(Exception):
     """graphql-core has to execute this; `reason` is one word for a metric."""
 
     def __init__(self, reason: str) -> None:

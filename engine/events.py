@@ -25,7 +25,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from engine.operations import operation_of
 from engine.plain import Plain, plain_of
-from engine.plans import Plan, compile_plan
+from engine.plans import Plan, compiled
 
 THRESHOLD = 2
 """The event of an operation at which its plan is compiled."""
@@ -196,6 +196,4 @@ def _compiled(executor: EventExecutor) -> Plan:
     document = DocumentNode(definitions=(executor.operation, *executor.fragment_definitions.values()))
     operation = operation_of(executor.schema, document, None)
     operation.variant(executor.variable_values.coerced)
-    return compile_plan(
-        operation, executor.variable_values, StrawberryGraphQLCoreExecutionContext, executor.is_awaitable
-    )
+    return compiled(operation, executor.variable_values, StrawberryGraphQLCoreExecutionContext, executor.is_awaitable)

@@ -26,7 +26,7 @@ def engine_of(schema: Schema) -> Engine | None:
 class CompiledExecution(SchemaExtension):
     """Executes queries and mutations with the engine, and leaves subscriptions as they are."""
 
-    async def on_execute(self) -> AsyncIterator[None]:  # type: ignore[override]
+    async def on_execute(self) -> AsyncIterator[None]:
         """Give the result before Strawberry executes anything."""
         context = self.execution_context
         if context.result is None and context.operation_type is not OperationType.SUBSCRIPTION:
@@ -36,7 +36,7 @@ class CompiledExecution(SchemaExtension):
 
     def _result(self) -> Any:
         context = self.execution_context
-        engine = engine_of(context.schema)  # type: ignore[arg-type]
+        engine = engine_of(context.schema)
         if engine is None:
             self.fell_back("middleware")
             return None

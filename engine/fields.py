@@ -1,41 +1,61 @@
-"""A field of a selection as the generated code knows it."""
+"""What the generated code is given of a document: its fields and its selections."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphql import FieldNode, GraphQLField, GraphQLObjectType, GraphQLOutputType
-from graphql.execution.collect_fields import FieldDetailsList
+from graphql import FieldNode, GraphQLField, GraphQLObjectType, GraphQLOutputType, get_nullable_type
+from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
 
 Complete = Callable[[Any, Any, Any], Any]
-"""Generated: completes a value of a class that is known, given the run and the path."""
+"""Generated: completes a value whose class is known, given the run and the value's path."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Selected:
-    """One response key of a selection set, and all that graphql-core would look up to execute it."""
+    """One response key of a selection, and all that graphql-core would look up to execute it."""
 
     key: str
     parent: GraphQLObjectType
     definition: GraphQLField
     details: FieldDetailsList
     fast: dict[type, Complete] = field(default_factory=dict)
-    """What completes a value, by its exact class. Every other value is completed by graphql-core's own code."""
-    cast: bool = False
-    """Whether a value that was cast by `strawberry.cast` must not take the fast way."""
+    """What completes a value, by its very class. graphql-core's own code completes every other value."""
+    castable: bool = False
+    """Whether a value that `strawberry.cast` has marked is an other value."""
+    name: str = field(init=False)
+    type: GraphQLOutputType = field(init=False)
+    item_type: Any = field(init=False)
+    """The type of the items of a list; None for other types."""
+    nodes: list[FieldNode] = field(init=False)
 
-    @property
-    def name(self) -> str:
-        return self.details[0].node.name.value
-
-    @property
-    def type(self) -> GraphQLOutputType:
-        return self.definition.type
-
-    @property
-    def nodes(self) -> list[FieldNode]:
-        return [detail.node for detail in self.details]
+    def __post_init__(self) -> None:
+        self.nodes = [detail.node for detail in self.details]
+        self.name = self.nodes[0].name.value
+        self.type = self.definition.type
+        self.item_type = getattr(get_nullable_type(self.type), "of_type", None)
 
     @property
     def coordinates(self) -> str:
-        return f"{self.parent.name}.{self.name}"
+        """The field as the specification writes it, with its type."""
+        return f"{self.parent.name}.{self.name}: {self.type}"
+
+
+@dataclass(slots=True, eq=False)
+class Selection:
+    """What is selected of the objects of a type."""
+
+    parent: GraphQLObjectType
+    details: FieldDetailsList
+    """The fields whose objects these are, held so that their identity stays their own; empty for the root."""
+    grouped: GroupedFieldSet
+    sources: frozenset[type]
+    """The classes whose objects the generated function can read; empty for all."""
+    function: str
+    effects: bool = False
+    """Whether completing it may run anybody's code, after which nothing that was read before can be relied upon."""
+    complete: Complete | None = None
+
+    def reads(self, source: Any) -> bool:
+        """Whether the generated function can read an object."""
+        return not self.sources or source.__class__ in self.sources

@@ -1,63 +1,113 @@
-"""What is known of the objects that resolve a type: Strawberry's classes."""
+"""What the classes of resolved objects tell: Strawberry's own, and dictionaries where nothing resolves the fields."""
 
+from dataclasses import dataclass
+from inspect import getattr_static
+from keyword import iskeyword
+from types import MemberDescriptorType
 from typing import Any
 
-from graphql import GraphQLAbstractType, GraphQLInterfaceType, GraphQLObjectType, GraphQLSchema
+from graphql import (
+    GraphQLAbstractType,
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    is_union_type,
+)
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
 MADE_OF = "strawberry-definition"
 """Where Strawberry leaves in graphql-core's objects what they were made of."""
-GENERATED = "GraphQLCoreConverter."
-"""Strawberry's own functions say where they were made."""
+CONVERTER = "GraphQLCoreConverter."
+"""Where Strawberry's own functions were made, as their names tell."""
 
 
-def definition_of(type_: Any) -> StrawberryObjectDefinition | None:
-    """What Strawberry made a type of."""
-    definition = (type_.extensions or {}).get(MADE_OF)
-    return definition if isinstance(definition, StrawberryObjectDefinition) else None
+@dataclass(frozen=True, slots=True)
+class Read:
+    """How a field is read of an object `{0}`."""
+
+    python: str
+    pure: bool
+    """Whether nothing but reading happens, if the object is of one of its type's sources."""
 
 
-def attribute_of(field: Any) -> str | None:
-    """The attribute that is a field's value; None where a resolver has to be asked."""
+def sources_of(type_: GraphQLObjectType) -> tuple[type, ...]:
+    """The classes whose instances are read as attributes or keys, without any code that could tell or fail."""
+    definition = _definition(type_)
+    if definition is None:
+        return () if MADE_OF in (type_.extensions or {}) else (dict,)
+    generic = definition.concrete_of.origin if definition.concrete_of else None
+    classes = (definition.origin,) if generic is None else (definition.origin, generic)
+    return classes if all(map(_is_plain, classes)) else ()
+
+
+def is_known_by_class(type_: GraphQLObjectType) -> bool:
+    """Whether instances of its sources are its objects: no `is_type_of`, or Strawberry's, which looks at the class."""
+    definition = _definition(type_)
+    return type_.is_type_of is None or (
+        definition is not None and definition.is_type_of is None and type_.is_type_of.__qualname__.startswith(CONVERTER)
+    )
+
+
+def read_of(field: GraphQLField, name: str, sources: tuple[type, ...]) -> Read | None:
+    """Python that reads a field of an object `{0}`; None for a resolver."""
+    if field.resolve is None:
+        return Read(f"{{0}}.get({name!r})", pure=True) if sources == (dict,) and not field.args else None
+    attribute = _attribute(field)
+    if attribute is None:
+        return None
+    pure = bool(sources) and all(_is_data(getattr_static(class_, attribute, None)) for class_ in sources)
+    if attribute.isidentifier() and not iskeyword(attribute):
+        return Read(f"{{0}}.{attribute}", pure)
+    return Read(f"getattr({{0}}, {attribute!r})", pure)
+
+
+def members_of(schema: GraphQLSchema, type_: GraphQLAbstractType) -> dict[type, GraphQLObjectType]:
+    """Which classes' instances an abstract type resolves to which type, where Strawberry resolves it."""
+    if not _is_strawberrys(type_):
+        return {}
+    interface = None if is_union_type(type_) else type_.extensions[MADE_OF].origin
+    members: dict[type, GraphQLObjectType] = {}
+    for possible in schema.get_possible_types(type_):
+        class_ = _own_class(possible)
+        if class_ is not None and (interface is None or issubclass(class_, interface)):
+            members[class_] = possible
+    return members
+
+
+def _own_class(type_: GraphQLObjectType) -> type | None:
+    """The class that stands for one type alone, as Strawberry finds the type of an object."""
+    definition = _definition(type_)
+    if definition is None or definition.concrete_of or definition.is_graphql_generic or definition.name != type_.name:
+        return None
+    class_: type = definition.origin
+    told = vars(class_).get("__strawberry_definition__")
+    return class_ if told is definition and sources_of(type_) and is_known_by_class(type_) else None
+
+
+def _definition(type_: Any) -> StrawberryObjectDefinition | None:
+    made_of = (type_.extensions or {}).get(MADE_OF)
+    return made_of if isinstance(made_of, StrawberryObjectDefinition) else None
+
+
+def _attribute(field: GraphQLField) -> str | None:
+    """The attribute that Strawberry reads for a field; None where it asks a resolver."""
     made_of = (field.extensions or {}).get(MADE_OF)
     if (
         isinstance(made_of, StrawberryField)
         and made_of.is_basic_field
         and type(made_of).get_result is StrawberryField.get_result
         and made_of.default_resolver is getattr
-        and getattr(field.resolve, "__qualname__", "").startswith(GENERATED)
-        and field.resolve.__name__ == "_get_basic_result"
+        and getattr(field.resolve, "__qualname__", "") == f"{CONVERTER}from_resolver.<locals>._get_basic_result"
     ):
         return made_of.python_name
     return None
 
 
-def classes_of(type_: GraphQLObjectType) -> tuple[type, ...]:
-    """The classes whose own instances are surely objects of a type, if they have not been cast."""
-    definition = definition_of(type_)
-    if definition is None or definition.is_type_of is not None or not is_plain(definition.origin):
-        return ()
-    if type_.is_type_of is not None and not type_.is_type_of.__qualname__.startswith(GENERATED):
-        return ()
-    generic = definition.concrete_of.origin if definition.concrete_of else None
-    return (definition.origin, generic) if generic is not None and is_plain(generic) else (definition.origin,)
-
-
-def members_of(schema: GraphQLSchema, type_: GraphQLAbstractType) -> dict[type, GraphQLObjectType]:
-    """The classes whose own instances an abstract type resolves to which type, if they have not been cast."""
-    if not _is_strawberrys(type_):
-        return {}
-    members: dict[type, GraphQLObjectType] = {}
-    for possible in schema.get_possible_types(type_):
-        definition = definition_of(possible)
-        classes = classes_of(possible)
-        if definition is None or not classes or definition.concrete_of or definition.is_graphql_generic:
-            continue
-        told = getattr(definition.origin, "__strawberry_definition__", None)
-        if told is definition and definition.name == possible.name:
-            members[definition.origin] = possible
-    return members
+def _is_data(attribute: object) -> bool:
+    """Whether what a class has by a name leaves reading it of an instance without code: a default, a slot, nothing."""
+    return isinstance(attribute, MemberDescriptorType) or not hasattr(attribute, "__get__")
 
 
 def _is_strawberrys(type_: GraphQLAbstractType) -> bool:
@@ -65,12 +115,14 @@ def _is_strawberrys(type_: GraphQLAbstractType) -> bool:
     made_of = (type_.extensions or {}).get(MADE_OF)
     resolve = getattr(type_.resolve_type, "__qualname__", "")
     if isinstance(type_, GraphQLInterfaceType):
-        return isinstance(made_of, StrawberryObjectDefinition) and resolve.startswith(GENERATED)
+        return isinstance(made_of, StrawberryObjectDefinition) and resolve.startswith(CONVERTER)
     return made_of is not None and resolve == "StrawberryUnion.get_type_resolver.<locals>._resolve_union_type"
 
 
-def is_plain(class_: type) -> bool:
-    """Whether instances of a class are neither exceptions nor awaitable, as far as the class can say."""
-    return not issubclass(class_, Exception) and not any(
-        hasattr(class_, name) for name in ("__await__", "__getattr__", "__aiter__")
-    ) and class_.__getattribute__ is object.__getattribute__
+def _is_plain(class_: type) -> bool:
+    """Whether instances are neither exceptions nor awaitable, and their attributes come without code."""
+    return (
+        not issubclass(class_, Exception)
+        and not any(hasattr(class_, name) for name in ("__await__", "__getattr__"))
+        and class_.__getattribute__ is object.__getattribute__
+    )

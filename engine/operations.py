@@ -19,6 +19,7 @@ from graphql import (
 from graphql.execution.collect_fields import FragmentDetails
 
 from engine.errors import Unsupported
+from engine.inputs import VariablesReader, variables_reader
 
 MAX_CONDITIONS = 6
 REFUSED = {
@@ -39,13 +40,15 @@ class Operation:
     fragments: dict[str, FragmentDetails]
     conditions: tuple[str, ...]
     """Variables that `@skip` and `@include` read."""
+    read: VariablesReader
+    """Reads the values of variables."""
 
     def variant(self, coerced: dict[str, Any]) -> tuple[bool, ...]:
         """What these variables say. Raises Unsupported for one that is no Boolean."""
         values = tuple(coerced.get(name) for name in self.conditions)
-        if any(value is not True and value is not False for value in values):
+        if not all(isinstance(value, bool) for value in values):
             raise Unsupported("conditions")
-        return values
+        return tuple(map(bool, values))
 
 
 def operation_of(schema: GraphQLSchema, document: DocumentNode, operation_name: str | None) -> Operation:
@@ -68,7 +71,9 @@ def operation_of(schema: GraphQLSchema, document: DocumentNode, operation_name: 
     visit(document, found)
     if len(found.names) > MAX_CONDITIONS:
         raise Unsupported("conditions")
-    return Operation(schema, document, node, root_type, fragments, tuple(sorted(found.names)))
+    return Operation(
+        schema, document, node, root_type, fragments, tuple(sorted(found.names)), variables_reader(schema, node)
+    )
 
 
 @dataclass(eq=False)

@@ -1,11 +1,11 @@
-"""What the generated code calls: graphql-core's executor, which runs everything that is not the expected case.
+"""What the generated code calls: graphql-core's executor, which runs everything that is not as expected.
 
-A run *is* an executor, so each value that the generated code does not expect is completed by graphql-core's own
-methods, and wherever these come to an object whose selection is compiled, they come back here.
+A run *is* an executor. Each value that the generated code does not expect is completed by graphql-core's own methods,
+and wherever these come to an object whose selection is compiled, they come back here.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
-from functools import cache
+from functools import lru_cache
 from inspect import getattr_static
 from typing import Any
 
@@ -14,33 +14,27 @@ from graphql.execution import Executor, get_argument_values
 from graphql.execution.collect_fields import FieldDetailsList
 from graphql.execution.executor import CollectedErrors, collect_iterator_awaitables, default_field_resolver
 from graphql.execution.incremental.incremental_executor import IncrementalExecutor
-from graphql.pyutils import Path, gather_with_cancel
-from strawberry.types.cast import get_strawberry_type_cast
+from graphql.pyutils import Path
+from strawberry.types.cast import TYPE_CAST_ATTRIBUTE
 
+from engine.awaiting import Late
 from engine.errors import Unsupported
-from engine.fields import Complete, Selected
+from engine.fields import Selected, Selection
 
-Late = dict[str, Awaitable[Any]]
-CHANGEABLE = {"build_resolve_info", "async_helpers", "build_per_event_executor", "cancellable_iterable"}
-"""What an executor class may do in its own way; the generated code would not ask it for the rest."""
-EXECUTES = {name for name, value in vars(Executor).items() if callable(value) and not name.startswith("__")} - CHANGEABLE
-
-
-def path_of(path: Any) -> Path | None:
-    """graphql-core's path for the nested tuples of the generated code."""
-    if path is None or type(path) is Path:
-        return path
-    return Path(path_of(path[0]), path[1], path[2])
+OWN_WAYS = {"build_resolve_info", "async_helpers", "build_per_event_executor", "cancellable_iterable"}
+"""What a class of executors may do in its own way; the generated code would not ask it for the rest."""
+EXECUTES = {name for name, value in vars(Executor).items() if callable(value) and not name.startswith("__")} - OWN_WAYS
 
 
 class Run(Executor[Any]):
     """One execution of a plan."""
 
-    functions: dict[tuple[GraphQLObjectType, int], Complete]
+    selections: dict[tuple[GraphQLObjectType, int], Selection]
+    """The compiled selections by the type of their objects and the identity of the fields that select them."""
 
     @property
     def async_helpers(self) -> GraphQLResolveInfoHelpers:
-        """Made for who asks: kept, it would hold the run that holds it."""
+        """Made for who asks, and not kept: it would hold the run that holds it."""
         return GraphQLResolveInfoHelpers(gather=self.gather_async_work, track=self.track_async_work)
 
     @async_helpers.setter
@@ -48,7 +42,7 @@ class Run(Executor[Any]):
         pass
 
     def begin(self, values: dict[str, Any]) -> "Run":
-        """A run of the same plan with its own values and nothing collected."""
+        """A run of the same plan with a request's own values, and with nothing collected yet."""
         run = object.__new__(type(self))
         run.__dict__ = {
             **self.__dict__,
@@ -60,7 +54,7 @@ class Run(Executor[Any]):
         return run
 
     def answer(self, execute: Callable[["Run"], Any]) -> Any:
-        """The result of `execute`, the root's selection, as `execute_operation` gives it."""
+        """The result of what executes the root's selection, as `execute_operation` gives it."""
         try:
             data = execute(self)
             if self.is_awaitable(data):
@@ -70,13 +64,13 @@ class Run(Executor[Any]):
             data = None
         return ExecutionResult(data, self.collected_errors.errors or None)
 
-    async def _answer_later(self, data: Awaitable[Any]) -> ExecutionResult:
+    async def _answer_later(self, awaitable: Awaitable[Any]) -> ExecutionResult:
         try:
-            answered = await data
+            data = await awaitable
         except GraphQLError as error:
             self.collected_errors.add(error, None)
-            answered = None
-        return ExecutionResult(answered, self.collected_errors.errors or None)
+            data = None
+        return ExecutionResult(data, self.collected_errors.errors or None)
 
     def collect_and_execute_subfields(
         self,
@@ -86,137 +80,134 @@ class Run(Executor[Any]):
         result: Any,
         position_context: Any,
     ) -> Any:
-        """The generated function of a selection; graphql-core's code where there is none."""
-        complete = self.functions.get((return_type, id(field_details_list)))
-        if complete is not None:
-            return complete(self, result, path)
-        return super().collect_and_execute_subfields(return_type, field_details_list, path, result, position_context)
+        """Executes a selection by its generated function; graphql-core calls this wherever it comes to an object."""
+        selection = self.selections.get((return_type, id(field_details_list)))
+        if selection is None:
+            return super().collect_and_execute_subfields(
+                return_type, field_details_list, path, result, position_context
+            )
+        return self.select(selection, result, path)
 
-    def info(self, field: Selected, path: Any) -> GraphQLResolveInfo:
-        """What resolvers are told."""
-        own = Path(path_of(path), field.key, field.parent.name)
-        return self.build_resolve_info(field.definition, field.nodes, field.parent, own)
+    def select(self, selection: Selection, source: Any, path: Any) -> Any:
+        """A selection of an object of any class."""
+        if selection.complete is not None and selection.reads(source):
+            return selection.complete(self, source, path)
+        return self.interpret(selection, source, path)
 
-    def arguments(self, field: Selected) -> dict[str, Any]:
-        """The arguments of a field. Raises GraphQLError."""
-        return get_argument_values(field.definition, field.details[0].node, self.variable_values, None)
+    def interpret(self, selection: Selection, source: Any, path: Any) -> Any:
+        """A selection as graphql-core executes it, field by field."""
+        return self.execute_fields(selection.parent, source, path_of(path), selection.grouped, None)
+
+    def interpret_field(self, field: Selected, source: Any, path: Any) -> Any:
+        """A field as graphql-core executes it."""
+        return self.execute_field(field.parent, source, field.details, _own_path(field, path), None)
+
+    def info(self, field: Selected, path: Any) -> GraphQLResolveInfo[Any]:
+        """What the resolver of a field is told."""
+        return self.build_resolve_info(field.definition, field.nodes[:], field.parent, _own_path(field, path))
 
     def default(self, field: Selected, source: Any, path: Any) -> Any:
-        """What graphql-core's default resolver gives."""
-        info = self.info(field, path)
-        arguments = self.arguments(field) if field.definition.args else {}
-        return default_field_resolver(source, info, **arguments)
+        """What graphql-core's default resolver gives; it is asked where the information is wanted."""
+        if type(source) is dict and not field.definition.args and not callable(source.get(field.name)):
+            return source.get(field.name)
+        node = field.nodes[0]
+        arguments = get_argument_values(field.definition, node, self.variable_values) if field.definition.args else {}
+        return default_field_resolver(source, self.info(field, path), **arguments)
 
-    def finish(self, field: Selected, value: Any, path: Any, info: GraphQLResolveInfo | None = None) -> Any:
-        """A value that was resolved, completed; an awaitable handles its own errors, else they are raised."""
+    def complete(self, field: Selected, value: Any, path: Any, info: GraphQLResolveInfo[Any] | None = None) -> Any:
+        """What a field resolved to, completed. Raises what is wrong with it, unless it has to be awaited."""
+        if type(value) not in field.fast and self.is_awaitable(value):
+            return self._awaited(field, value, path, info)
+        completed = self._completed(field, value, path, info)
+        return self._guarded(field, completed, path) if self.is_awaitable(completed) else completed
+
+    def _completed(self, field: Selected, value: Any, path: Any, info: GraphQLResolveInfo[Any] | None) -> Any:
+        complete = field.fast.get(type(value))
+        if complete is not None and not (field.castable and hasattr(value, TYPE_CAST_ATTRIBUTE)):
+            return complete(self, value, (path, field.key, field.parent.name))
         info = info or self.info(field, path)
-        if self.is_awaitable(value):
-            return self._awaited(field, value, info)
-        completed = self.complete_value(field.type, field.details, info, info.path, value, None)
-        return self.guarded(field, completed, path) if self.is_awaitable(completed) else completed
+        return self.complete_value(field.type, field.details, info, info.path, value, None)
 
-    async def _awaited(self, field: Selected, value: Awaitable[Any], info: GraphQLResolveInfo) -> Any:
-        path = info.path
+    async def _awaited(
+        self, field: Selected, value: Awaitable[Any], path: Any, info: GraphQLResolveInfo[Any] | None
+    ) -> Any:
         try:
-            resolved = await value
-            complete = field.fast.get(type(resolved))
-            if complete is None or (field.cast and get_strawberry_type_cast(resolved) is not None):
-                completed = self.complete_value(field.type, field.details, info, path, resolved, None)
-            else:
-                completed = complete(self, resolved, path)
-            if self.is_awaitable(completed):
-                completed = await completed
+            completed = self._completed(field, await value, path, info)
+            return await completed if self.is_awaitable(completed) else completed
         except Exception as error:  # ruff: ignore[blind-except] -- whatever a resolver raises is an error of its field
-            self.handle_field_error(error, field.type, field.details, path)
-            completed = None
-        return completed
+            return self.failed(field, error, path)
 
-    async def guarded(self, field: Selected, completed: Awaitable[Any], path: Any) -> Any:
-        """An awaited completion whose errors are the field's."""
+    async def _guarded(self, field: Selected, completed: Awaitable[Any], path: Any) -> Any:
         try:
             return await completed
         except Exception as error:  # ruff: ignore[blind-except] -- as above
             return self.failed(field, error, path)
 
     def failed(self, field: Selected, error: Exception, path: Any) -> None:
-        """Note the error of a field. Raises GraphQLError where the field must not be null."""
-        own = Path(path_of(path), field.key, field.parent.name)
-        self.handle_field_error(error, field.type, field.details, own)
+        """Note the error of a field, which is null then. Raises GraphQLError where it must not be null."""
+        self.handle_field_error(error, field.type, field.details, _own_path(field, path))
 
     def later(self, late: Late | None, field: Selected, value: Any) -> Late | None:
-        """`late` and the value, if it has to be awaited."""
+        """What is late, with the value of one more field if that has to be awaited."""
         if self.is_awaitable(value):
             late = late or {}
             late[field.key] = value
         return late
 
+    def guard(self, late: Late | None, field: Selected, value: Any, path: Any) -> Late | None:
+        """What is late, with a value that was completed if that has to be awaited; its errors are the field's."""
+        if self.is_awaitable(value):
+            return self.later(late, field, self._guarded(field, value, path))
+        return late
+
     def abandon(self, late: Late | None) -> None:
-        """Let what is awaited of a selection come to its end, for nobody."""
+        """Let what is late come to its end, for nobody."""
         if late:
             self.settle_in_background(list(late.values()))
 
-    def leaves(self, field: Selected, values: Any, path: Any) -> Any:
-        """A list of scalars that are not all as expected, completed."""
-        info = self.build_resolve_info(field.definition, field.nodes, field.parent, path_of(path))
-        return self.complete_value(field.type, field.details, info, info.path, values, None)
-
-    def item(self, field: Selected, item_type: Any, value: Any, done: list[Any], path: Any) -> bool:
-        """Append an item that is not of the expected class, completed; whether it has to be awaited."""
+    def item(self, field: Selected, value: Any, done: list[Any], path: Any) -> bool:
+        """Append an item that is not as expected, completed; whether it has to be awaited."""
         own = Path(path_of(path), len(done), None)
-        assert own.prev is not None
-        info = self.build_resolve_info(field.definition, field.nodes, field.parent, own.prev)
+        info = self.build_resolve_info(field.definition, field.nodes[:], field.parent, own.prev or own)
+        given = field.item_type, field.details, info, own, None
         if self.is_awaitable(value):
-            done.append(
-                self.complete_awaitable_list_item_value(value, item_type, field.details, info, own, None)
-            )
+            done.append(self.complete_awaitable_list_item_value(value, *given))
             return True
-        return self.complete_list_item_value(value, done, item_type, field.details, info, own, None)
+        return self.complete_list_item_value(value, done, *given)
 
-    def item_failed(self, field: Selected, item_type: Any, error: Exception, path: Any, index: int) -> None:
-        """Note the error of an item. Raises GraphQLError where it must not be null."""
-        self.handle_field_error(error, item_type, field.details, Path(path_of(path), index, None))
+    def item_failed(self, field: Selected, error: Exception, path: Any, index: int) -> None:
+        """Note the error of an item, which is null then. Raises GraphQLError where it must not be null."""
+        self.handle_field_error(error, field.item_type, field.details, Path(path_of(path), index, None))
 
-    async def item_guarded(
-        self, field: Selected, item_type: Any, completed: Awaitable[Any], path: Any, index: int
-    ) -> Any:
-        """An awaited completion whose errors are the item's."""
+    async def item_guarded(self, field: Selected, completed: Awaitable[Any], path: Any, index: int) -> Any:
+        """An item that was completed, awaited; its errors are its own."""
         try:
             return await completed
         except Exception as error:  # ruff: ignore[blind-except] -- as above
-            return self.item_failed(field, item_type, error, path, index)
+            return self.item_failed(field, error, path, index)
 
     def abandon_items(self, done: list[Any], late: list[int], values: Iterator[Any]) -> None:
-        """Let what is awaited of a list come to its end, for nobody."""
+        """Let what is late of a list come to its end, for nobody."""
         awaitables = [done[index] for index in late]
         awaitables.extend(collect_iterator_awaitables(values, self.is_awaitable))
         if awaitables:
             self.settle_in_background(awaitables)
 
 
-async def gathered(data: dict[str, Any], late: Late) -> dict[str, Any]:
-    """A selection whose last values are awaited, at once if there are several."""
-    if len(late) == 1:
-        ((key, value),) = late.items()
-        data[key] = await value
-    else:
-        data.update(zip(late, await gather_with_cancel(*late.values()), strict=True))
-    return data
+def path_of(path: Any) -> Path | None:
+    """graphql-core's path for the nested tuples of the generated code."""
+    if path is None or type(path) is Path:
+        return path
+    return Path(path_of(path[0]), path[1], path[2])
 
 
-async def gathered_items(done: list[Any], late: list[int]) -> list[Any]:
-    """A list whose last items are awaited, at once if there are several."""
-    if len(late) == 1:
-        done[late[0]] = await done[late[0]]
-    else:
-        items = await gather_with_cancel(*(done[index] for index in late))
-        for index, item in zip(late, items, strict=True):
-            done[index] = item
-    return done
+def _own_path(field: Selected, path: Any) -> Path:
+    return Path(path_of(path), field.key, field.parent.name)
 
 
-@cache
-def run_class(executor_class: type[Executor[Any]]) -> type[Run]:
-    """Runs that are executors of this class. Raises Unsupported for one that executes otherwise."""
+@lru_cache(16)
+def run_class(executor_class: type[Any]) -> type[Run]:
+    """Runs that are executors of this class. Raises Unsupported for one that executes in its own way."""
     if any(getattr_static(executor_class, name) is not getattr_static(IncrementalExecutor, name) for name in EXECUTES):
         raise Unsupported("executor")
     return type("Run", (Run, executor_class), {})

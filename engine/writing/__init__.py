@@ -1,0 +1,1 @@
+"""Python source of values, lists and selections."""
