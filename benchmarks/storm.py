@@ -99,7 +99,8 @@ def main() -> int:
     print(f"{report.machine()}; load {report.system_load()}")
     print(f"quiet: p50 {found.quiet_p50:.1f} ms, p99 {found.quiet_p99:.1f} ms")
     print(f"storm: p50 {found.storm_p50:.1f} ms, p99 {found.storm_p99:.1f} ms, {found.ratio:.1f} times")
-    print(f"{found.signed_in:.0f} signed in and {found.refused:.0f} refused a second; {found.cpu:.2f} processors; {found.failed} errors")
+    print(f"{found.signed_in:.0f} signed in and {found.refused:.0f} refused a second; {found.failed} errors for others")
+    print(f"{found.cpu:.2f} processors for the server")
     return int(found.ratio >= GOAL)
 
 
