@@ -1,8 +1,11 @@
-"""Argon2id off the event loop, in a bounded pool that sheds load instead of queueing without end."""
+"""Argon2id off the event loop, in a bounded pool that sheds load instead of queueing without end (ADR 0055)."""
 
 import asyncio
 import base64
+import os
 import secrets
+import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -17,6 +20,9 @@ T = TypeVar("T")
 
 QUEUE_PER_WORKER = 16
 """Hashes that may wait for one worker; at 50 ms each, the last one waits 0.8 s."""
+NICER = 10
+"""How much hashing stands back for everything else that wants a processor: about a tenth of its share."""
+NICEST = 19
 
 
 class Passwords:
@@ -24,14 +30,15 @@ class Passwords:
 
     def __init__(self, *, memory: int, time: int, parallelism: int, pool: int) -> None:
         self._hasher = PasswordHasher(time_cost=time, memory_cost=memory, parallelism=parallelism, type=Type.ID)
-        self._pool = ThreadPoolExecutor(max_workers=pool, thread_name_prefix="argon2")
+        self._pool = ThreadPoolExecutor(max_workers=pool, thread_name_prefix="argon2", initializer=stand_back)
+        self._thinking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="passwords")
         self._room = pool * (1 + QUEUE_PER_WORKER)
         self._pending = 0
         self._decoy = self.unusable()
 
     async def hash(self, password: str) -> str:
         """The PHC string of a password, in its normalised form. Raises Unavailable when the pool is full."""
-        return await self.run(self._hasher.hash, normalised(password))
+        return await self._run(self._pool, self._hasher.hash, normalised(password))
 
     async def verify(self, password: str, stored: str | None) -> bool:
         """Whether `password` is the one behind `stored`.
@@ -39,14 +46,25 @@ class Passwords:
         Without a stored hash it takes the same work and the answer is no, so that the time tells nothing about
         whether an account exists. Raises Unavailable when the pool is full.
         """
-        return await self.run(self._verify, stored or self._decoy, normalised(password[: MAX_LENGTH + 1]))
+        return await self._run(self._pool, self._verify, stored or self._decoy, normalised(password[: MAX_LENGTH + 1]))
 
     async def run(self, work: Callable[..., T], *arguments: Any) -> T:
-        """What `work` gives, in the pool: for all that takes a processor long. Raises Unavailable when it is full."""
+        """What `work` gives, off the loop: for what thinks long about a password. Raises Unavailable as hashes do.
+
+        It holds Python's lock, and has a thread that does not stand back: who waited for it with the lock in hand
+        would have the loop wait too.
+        """
+        return await self._run(self._thinking, work, *arguments)
+
+    def require_room(self) -> None:
+        """Raise Unavailable when the pool is full: better than after reading and counting for who is refused."""
         if self._pending >= self._room:
             raise Unavailable("Too many sign-ins at once. Try again shortly.", retry_after=1.0)
+
+    async def _run(self, pool: ThreadPoolExecutor, work: Callable[..., T], *arguments: Any) -> T:
+        self.require_room()
         self._pending += 1
-        future = asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+        future = asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
         future.add_done_callback(self._done)
         return await asyncio.shield(future)
 
@@ -66,7 +84,8 @@ class Passwords:
 
     def close(self) -> None:
         """Let running hashes end and take no more."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        for pool in (self._pool, self._thinking):
+            pool.shutdown(wait=True, cancel_futures=True)
 
     def _verify(self, stored: str, password: str) -> bool:
         try:
@@ -77,3 +96,13 @@ class Passwords:
     def _done(self, _: object) -> None:
         """Give the place back when the thread is done, not when an impatient caller is."""
         self._pending -= 1
+
+
+def stand_back() -> None:
+    """Have this thread take a processor only where nothing else asks for much of it.
+
+    Linux knows the niceness of each thread, and lets anybody raise their own; elsewhere it is the whole process's.
+    """
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, min(NICEST, os.getpriority(os.PRIO_PROCESS, thread) + NICER))

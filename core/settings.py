@@ -64,7 +64,7 @@ class Settings:
     argon2_memory_kib: int = _variable("ARGON2_MEMORY_KIB", 47104, read.whole_number(8, 4_194_304))
     argon2_time: int = _variable("ARGON2_TIME", 1, read.whole_number(1, 100))
     argon2_parallelism: int = _variable("ARGON2_PARALLELISM", 1, read.whole_number(1, 64))
-    argon2_pool: int = _variable("ARGON2_POOL", os.cpu_count() or 1, read.whole_number(1, 256))
+    argon2_pool: int = _variable("ARGON2_POOL", max(1, (os.cpu_count() or 1) - 1), read.whole_number(1, 256))
     breaches_url: str = _variable("BREACHES_URL", "", read.web_address)
     test_domains: tuple[str, ...] = _variable("TEST_DOMAINS", (), read.domains)
     fraud_shadow_rules: str = _variable("FRAUD_SHADOW_RULES", "", read.text)

@@ -21,7 +21,7 @@ from engine.awaiting import Late
 from engine.errors import Unsupported
 from engine.fields import Selected, Selection
 
-OWN_WAYS = {"build_resolve_info", "async_helpers", "build_per_event_executor"}
+OWN_WAYS = {"build_resolve_info", "async_helpers", "build_per_event_executor", "cancellable_iterable"}
 """What a class of executors may do in its own way; the generated code would not ask it for the rest."""
 EXECUTES = {name for name, value in vars(Executor).items() if callable(value) and not name.startswith("__")} - OWN_WAYS
 

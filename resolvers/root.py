@@ -13,6 +13,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types.base import get_object_definition
 
 from core.errors import Refusal
+from engine.events import EventExecutor, InterpretedEvents
 from resolvers.accounts.administration import AdministrationMutation, AdministrationQuery
 from resolvers.accounts.emails import EmailsMutation
 from resolvers.accounts.passwords import PasswordsMutation
@@ -57,7 +58,6 @@ from schema.accounts import administration, emails, signing_in
 from schema.compiled import Compiled
 from schema.directives import Auth, Public
 from schema.errors import Error, RefusalHandler
-from schema.events import EventExecutor
 from schema.limits import DocumentLimits, NoIntrospection, TellsWhatRuns
 from schema.uploads import UPLOAD, Upload
 
@@ -165,7 +165,7 @@ def build_schema(*, introspection: bool = True, compiled: bool = True) -> Schema
         subscription=Subscription,
         types=[accounts.User, trials.Trial, billing.Plan],
         extensions=extensions,
-        execution_context_class=EventExecutor,
+        execution_context_class=EventExecutor if compiled else InterpretedEvents,
         exception_handlers=list(starmap(RefusalHandler, REFUSALS.items())),
         config=StrawberryConfig(auto_camel_case=True, scalar_map={JSON: ANY_JSON, Upload: UPLOAD}),
     )

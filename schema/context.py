@@ -1,5 +1,7 @@
 """What a request carries to every resolver."""
 
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -14,6 +16,7 @@ from services.access import Permission, Viewer
 from services.app import App
 from services.entitlements import Held
 from services.sessions import Client
+from services.turns import Share
 
 
 @dataclass
@@ -31,6 +34,10 @@ class Context:
     """Whether execution has begun: what fails before that was refused by parsing, limits or validation."""
     changing: bool = False
     """Whether a mutation runs: then nobody may cancel it half-way."""
+    deliver: Callable[[bytes], Awaitable[None] | None] | None = None
+    """What takes a subscription's further events where they are plain (`engine.events`); None where nothing does."""
+    openings: Share | None = None
+    """A socket's part of the line in which subscriptions wait to open; None where there is no socket."""
     _loaders: Loaders | None = None
 
     @property
@@ -51,6 +58,11 @@ class Context:
         if self.viewer is None:
             raise Unauthenticated
         return self.viewer
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """A turn to open a subscription. Raises Unavailable when too many wait for theirs."""
+        line = self.app.openings
+        return line.turn() if self.openings is None else self.openings.turn(line)
 
     def enter(self, signed_in: accounts.SignedIn) -> str | None:
         """Make who has signed in the viewer of the rest; the device token, unless a cookie keeps it."""

@@ -67,6 +67,7 @@ async def sign_in(
 
     Raises ChallengeRequired, Unavailable.
     """
+    app.passwords.require_room()
     address = email_key(email)
     user_id, password_hash = await _account_at(email)
     known = await devices.find(app, user_id or NOBODY, device.device_token) if device and device.device_token else None

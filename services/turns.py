@@ -14,6 +14,8 @@ AT_ONCE = 8
 """Of the pool's ten connections: the two others are left to those who stand in no line."""
 WAITING = 10_000
 """As many as one process is made to hold."""
+OF_ONE = 4
+"""How many of one socket stand in line or have their turn: its others wait behind them, not before everybody else."""
 RETRY_AFTER = 15.0
 """Seconds in which about half of a full line has had its turn."""
 
@@ -41,3 +43,18 @@ class Turns:
             yield
         finally:
             self._free.release()
+
+
+class Share:
+    """The part of the line that one socket may have."""
+
+    __slots__ = ("_own",)
+
+    def __init__(self, at_once: int = OF_ONE) -> None:
+        self._own = asyncio.Semaphore(at_once)
+
+    @asynccontextmanager
+    async def turn(self, line: Turns) -> AsyncGenerator[None, None]:
+        """Wait for a turn among its own, and then in the line. Raises Unavailable when that is full."""
+        async with self._own, line.turn():
+            yield

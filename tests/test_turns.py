@@ -11,7 +11,7 @@ from adapters.database.database import POOL_SIZE
 from core.errors import Unavailable
 from models import Session
 from services import access, trials
-from services.turns import AT_ONCE, RETRY_AFTER, Turns
+from services.turns import AT_ONCE, OF_ONE, RETRY_AFTER, Share, Turns
 from tests.clock import settle
 from tests.porchlight import Porchlight
 from tests.services.valkey import until
@@ -78,7 +78,10 @@ async def test_few_open_at_a_time_and_all_do(porchlight: Porchlight, monkeypatch
 
 
 async def test_who_waits_keeps_nobody_else(porchlight: Porchlight) -> None:
-    """While a line stands still, HTTP is answered, and an untold end of a session is found, which frees its places."""
+    """While a line stands still, HTTP is answered, and an untold end of a session is found, which frees its places.
+
+    A socket stands in it with four of its operations at most.
+    """
     porchlight.app.openings = turns = Turns(at_once=1)
     ada, grace = await porchlight.register(), await porchlight.register("grace@example.com")
     async with (
@@ -89,7 +92,7 @@ async def test_who_waits_keeps_nobody_else(porchlight: Porchlight) -> None:
             for number in range(10):
                 await ending.subscribe(COUNTDOWN, str(number))
             await other.subscribe(COUNTDOWN)
-            await until(lambda: turns.waiting == 11)
+            await until(lambda: turns.waiting == OF_ONE + 1)
             assert await porchlight.ask("{ me { email } }", token=grace.access_token) == {
                 "me": {"email": "grace@example.com"}
             }
@@ -99,6 +102,22 @@ async def test_who_waits_keeps_nobody_else(porchlight: Porchlight) -> None:
             assert await ending.closed() == (4401, "The session has ended")
             await until(lambda: turns.waiting == 1)
         assert await other.next() == {"data": {"trialCountdown": {"version": 1}}}
+
+
+async def test_one_socket_does_not_fill_the_line() -> None:
+    """Who comes behind one with many operations has their turn after four of them."""
+    line, many, other, served = Turns(at_once=1), Share(), Share(), list[str]()
+
+    async def open_(share: Share, name: str) -> None:
+        async with share.turn(line):
+            served.append(name)
+
+    async with asyncio.TaskGroup() as group, line.turn():
+        for _ in range(10):
+            group.create_task(open_(many, "many"))
+        group.create_task(open_(other, "other"))
+        await until(lambda: line.waiting == OF_ONE + 1)
+    assert served == ["many"] * OF_ONE + ["other"] + ["many"] * (10 - OF_ONE)
 
 
 async def test_a_full_line_is_told(porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch) -> None:

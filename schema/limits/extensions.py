@@ -57,7 +57,7 @@ class TellsWhatRuns(SchemaExtension):
         if context.context.changing:
             await context.context.begin_change()
         if context.operation_type is OperationType.SUBSCRIPTION:
-            async with context.context.app.openings.turn():
+            async with context.context.turn():
                 yield  # ruff: ignore[yield-in-context-manager-in-async-generator] -- Strawberry makes a context manager of it
         else:
             yield
