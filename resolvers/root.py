@@ -1,7 +1,7 @@
 """The roots, merged in one visible list, and the schema that they make."""
 
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Callable, Iterable
+from functools import cache, partial
 from itertools import starmap
 from typing import Any
 
@@ -57,7 +57,7 @@ from schema.accounts import administration, emails, signing_in
 from schema.directives import Auth, Public
 from schema.errors import Error, RefusalHandler
 from schema.events import EventExecutor
-from schema.limits import DocumentLimits, NoIntrospection, TellsWhatRuns
+from schema.limits import DocumentLimits, NoIntrospection, TellsWhatRuns, judged_documents
 from schema.uploads import UPLOAD, Upload
 
 
@@ -153,7 +153,8 @@ def build_schema(*, introspection: bool = True) -> Schema:
     """The schema, one in a process: it holds nothing of an app. Raises UnguardedFieldError."""
     for root in (Query, Mutation, Subscription):
         require_guards(root)
-    extensions: list[type[SchemaExtension]] = [DocumentLimits, TellsWhatRuns]
+    limits = partial(DocumentLimits, judged_documents())
+    extensions: list[Callable[[], SchemaExtension]] = [limits, TellsWhatRuns]
     if not introspection:
         extensions.append(NoIntrospection)
     return Schema(

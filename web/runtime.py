@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
+from graphql import GraphQLError
 from strawberry import Schema
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
-from strawberry.types.execution import ExecutionResult
+from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from core.errors import Unauthenticated
@@ -113,6 +114,8 @@ class Runtime:
             )
             async for result in results:
                 yield self._answer(result, context)
+        except GraphQLError as error:  # it cannot be parsed
+            yield self._answer(PreExecutionError(data=None, errors=[error]), context)
         except Exception as error:  # ruff: ignore[blind-except] -- a fault ends one operation, not the socket
             message, extensions = failure(error)
             content = {"errors": [{"message": message, "extensions": extensions}]}
