@@ -27,6 +27,7 @@ from services.ports import Ports
 from web.http_protocol import HTTPProtocol
 from web.routes import build_site
 from web.sockets.protocol import WebSocketProtocol
+from web.trusted import trusted_documents
 from worker.loop import Worker
 from worker.schedule import SCHEDULE
 from worker.tasks import TASKS
@@ -201,6 +202,7 @@ async def serve_here(settings: Settings, listener: socket.socket) -> None:
 
 async def prepare(settings: Settings) -> None:
     """See to it that several processes can start, so that none of them fails alone, and print the start screen."""
+    trusted_documents(settings, build_schema(introspection=settings.introspection))
     async with open_app(settings) as app:
         await recommendations.announce(app)
         print(await start_screen(app), end="", flush=True)

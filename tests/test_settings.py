@@ -63,6 +63,7 @@ def test_empty_environment_gives_the_contracts_defaults() -> None:
         "SECRET_KEY": (),
         "RATE_LIMITS": True,
         "GRAPHIQL": "auto",
+        "TRUSTED_DOCUMENTS": "",
         "ARGON2_MEMORY_KIB": 47104,
         "ARGON2_TIME": 1,
         "ARGON2_PARALLELISM": 1,

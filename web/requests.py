@@ -8,10 +8,6 @@ from typing import Any
 import orjson
 from starlette.requests import Request
 
-from web.runtime import Operation
-
-MAX_DOCUMENT = 20_000
-"""Characters of a document: tokens may be long, and reading them takes the time of everybody."""
 MAX_BODY = 1_048_576
 """Bytes of a request body."""
 BODY_TIMEOUT = 20.0
@@ -73,36 +69,6 @@ def json_object(raw: bytes | str, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BadRequestError(HTTPStatus.BAD_REQUEST, f"The {what} is not a JSON object.")
     return value
-
-
-def operation_in(members: dict[str, Any]) -> Operation:
-    """The operation that a request's members describe. Raises BadRequestError."""
-    query, variables = members.get("query"), members.get("variables")
-    name, extensions = members.get("operationName"), members.get("extensions")
-    if extensions is not None and not isinstance(extensions, dict):
-        raise BadRequestError(HTTPStatus.BAD_REQUEST, "extensions is not an object.")
-    if query is None and "persistedQuery" in (extensions or {}):
-        raise BadRequestError(HTTPStatus.OK, "PersistedQueryNotSupported", "PERSISTED_QUERY_NOT_SUPPORTED")
-    if not isinstance(query, str) or not query.strip():
-        raise BadRequestError(HTTPStatus.BAD_REQUEST, "query is missing, or is not a text.")
-    if len(query) > MAX_DOCUMENT:
-        message = f"A document has at most {MAX_DOCUMENT:,} characters."
-        raise BadRequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message, "QUERY_TOO_COMPLEX")
-    if variables is not None and not isinstance(variables, dict):
-        raise BadRequestError(HTTPStatus.BAD_REQUEST, "variables is not an object.")
-    if name is not None and not isinstance(name, str):
-        raise BadRequestError(HTTPStatus.BAD_REQUEST, "operationName is not a text.")
-    return Operation(query, variables, name or None)
-
-
-def operation_in_url(request: Request) -> Operation:
-    """The operation of a GET request. Raises BadRequestError."""
-    parameters = request.query_params
-    members: dict[str, Any] = {"query": parameters.get("query"), "operationName": parameters.get("operationName")}
-    for name in ("variables", "extensions"):
-        if parameters.get(name):
-            members[name] = json_object(parameters[name], name)
-    return operation_in(members)
 
 
 def accepted_media_type(accept: str | None) -> str | None:

@@ -30,6 +30,7 @@ from web.registration import RegistrationEndpoint
 from web.runtime import Runtime
 from web.simulated_stripe import WEBHOOKS, delivering, page_routes
 from web.sockets import Sockets
+from web.trusted import trusted_documents
 from web.unsubscribing import Unsubscribing
 from web.webhooks import Webhooks
 
@@ -37,8 +38,8 @@ CODES = {404: "NOT_FOUND"}
 
 
 def build_site(app: App, schema: Schema, opened: Callable[[], AbstractAsyncContextManager[None]]) -> ASGIApp:
-    """The ASGI application. `opened` opens the app for as long as the server runs."""
-    runtime = Runtime(app, schema)
+    """The ASGI application. `opened` opens the app for as long as the server runs. Raises SettingsError."""
+    runtime = Runtime(app, schema, trusted_documents(app.settings, schema))
     sockets = Sockets(runtime)
 
     @asynccontextmanager
@@ -69,7 +70,7 @@ def build_site(app: App, schema: Schema, opened: Callable[[], AbstractAsyncConte
 def _routes(app: App, runtime: Runtime, sockets: Sockets) -> list[BaseRoute]:
     operations, links, unsubscribing = Operations(app), LinkPages(app), Unsubscribing(app)
     routes: list[BaseRoute] = [
-        *graphiql_routes(offered=app.settings.introspection),
+        *graphiql_routes(offered=app.settings.introspection and runtime.trusted is None),
         Route("/graphql", GraphQLEndpoint(runtime).answer, methods=["GET", "POST"]),
         WebSocketRoute("/graphql", sockets.serve),
         Route("/auth/register", RegistrationEndpoint(runtime).answer, methods=["POST"]),

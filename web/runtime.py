@@ -15,6 +15,7 @@ from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from core.errors import Unauthenticated
+from engine.trusted import TrustedDocuments
 from schema.context import Context
 from schema.errors import describe, failure, is_request_error
 from services import access
@@ -59,6 +60,8 @@ class Runtime:
 
     app: App
     schema: Schema
+    trusted: TrustedDocuments | None = None
+    """The only documents that clients may run, where there is a manifest."""
 
     async def viewer(self, authorization: str | None) -> Viewer | None:
         """The viewer that a header stands for; None without one. Raises Unauthenticated."""
