@@ -8,11 +8,14 @@ from typing import Any
 import strawberry
 from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
+from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.scalars import JSON
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.base import get_object_definition
+from strawberry.types.execution import ExecutionContext
 
 from core.errors import Refusal
+from engine.hooks import KnownHooks
 from resolvers.accounts.administration import AdministrationMutation, AdministrationQuery
 from resolvers.accounts.emails import EmailsMutation
 from resolvers.accounts.passwords import PasswordsMutation
@@ -146,6 +149,11 @@ class Schema(strawberry.Schema):
 
     def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
         pass
+
+    def create_extensions_runner(
+        self, execution_context: ExecutionContext, extensions: list[SchemaExtension]
+    ) -> SchemaExtensionsRunner:
+        return KnownHooks(execution_context, extensions)
 
 
 @cache

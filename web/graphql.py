@@ -4,6 +4,7 @@ from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 from strawberry.types.graphql import OperationType
 
 from core.errors import PorchlightError, RateLimited, Unauthenticated
@@ -38,6 +39,10 @@ class GraphQLEndpoint:
         self._runtime = runtime
         self._jar = CookieJar(runtime.app.settings)
         self._uploads = Uploads(runtime.trusted)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self.answer(Request(scope, receive))
+        await response(scope, receive, send)
 
     async def answer(self, request: Request) -> Response:
         """Answer one request."""

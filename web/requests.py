@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -12,6 +13,8 @@ MAX_BODY = 1_048_576
 """Bytes of a request body."""
 BODY_TIMEOUT = 20.0
 """Seconds that a client has to send its body."""
+REPEATED = 200
+"""Characters of an Accept header that may be one that many clients send: what becomes of it is kept."""
 QUALITY = re.compile(r"[01](?:\.\d{0,3})?", re.ASCII)
 RESULT = "application/graphql-response+json"
 JSON = "application/json"
@@ -78,6 +81,11 @@ def accepted_media_type(accept: str | None) -> str | None:
     """
     if not accept or not accept.strip():
         return JSON
+    return _accepted(accept) if len(accept) <= REPEATED else _accepted.__wrapped__(accept)
+
+
+@lru_cache(256)
+def _accepted(accept: str) -> str | None:
     offers = _offers(accept)
     anything = offers.get("application/*", offers.get("*/*", 0.0))
     json, result = offers.get(JSON, anything), offers.get(RESULT, anything)

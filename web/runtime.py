@@ -148,11 +148,9 @@ class Runtime:
     def _count(self, answer: Answer, operation: Operation, transport: str, seconds: float | None = None) -> None:
         metrics = self.app.metrics
         outcome = "ok" if not answer.codes else "error" if answer.executed else "refused"
-        metrics.operations.labels(transport, outcome).inc()
+        metrics.ended(transport, outcome, seconds)
         for code in answer.codes:
             metrics.errors.labels(code).inc()
-        if seconds is not None:
-            metrics.operation_seconds.labels(transport).observe(seconds)
         log.info(
             "graphql.operation",
             operation=(operation.name or "")[:100],
