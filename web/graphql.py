@@ -17,6 +17,7 @@ from web.answers import errors_answer, json_answer
 from web.asked import operation_in, operation_in_url
 from web.client import client_of
 from web.cookies import CookieJar
+from web.headers import IndexedRequest
 from web.requests import (
     JSON,
     RESULT,
@@ -41,7 +42,7 @@ class GraphQLEndpoint:
         self._uploads = Uploads(runtime.trusted)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self.answer(Request(scope, receive))
+        response = await self.answer(IndexedRequest(scope, receive))
         await response(scope, receive, send)
 
     async def answer(self, request: Request) -> Response:

@@ -35,9 +35,8 @@ async def read_body(request: Request, most: int = MAX_BODY) -> bytes:
 
     The server refuses by itself what says a length that is no number.
     """
-    too_large = BadRequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body has at most {most:,} bytes.")
     if int(request.headers.get("content-length", "0")) > most:
-        raise too_large
+        raise _too_large(most)
     parts: list[bytes] = []
     length = 0
     try:
@@ -45,11 +44,15 @@ async def read_body(request: Request, most: int = MAX_BODY) -> bytes:
             async for part in request.stream():
                 length += len(part)
                 if length > most:
-                    raise too_large
+                    raise _too_large(most)
                 parts.append(part)
     except TimeoutError as error:
         raise BadRequestError(HTTPStatus.REQUEST_TIMEOUT, "The body did not arrive in time.") from error
     return b"".join(parts)
+
+
+def _too_large(most: int) -> BadRequestError:
+    return BadRequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body has at most {most:,} bytes.")
 
 
 async def read_json_object(request: Request) -> dict[str, Any]:
