@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from starlette.requests import Request
 
 from core.settings import Settings
 from tests.porchlight import Porchlight, settings_for
+from web.headers import IndexedRequest
 from web.http_protocol import JOINED, JoinedWrites
 
 BODY = b'{"query": "{ __typename }"}'
@@ -163,3 +165,19 @@ async def test_what_is_written_in_one_step_is_sent_at_once() -> None:
     joined.close()
     await asyncio.sleep(0)
     assert (wire.written[2:], wire.closed) == ([b"last", b"words"], True)
+
+
+def test_headers_are_those_that_starlette_finds() -> None:
+    """In any case, the first of two with one name, and whatever stands for one that is missing."""
+    raw = [(b"accept", b"a"), (b"accept", b"b"), (b"x-name", "J\xf6rg".encode("latin-1"))]
+    theirs, ours = Request({"type": "http", "headers": raw}), IndexedRequest({"type": "http", "headers": raw})
+    assert ours.headers is ours.headers
+    for name in ("accept", "ACCEPT", "X-Name", "missing"):
+        assert ours.headers.get(name) == theirs.headers.get(name)
+        assert ours.headers.get(name, "else") == theirs.headers.get(name, "else")
+        assert (name in ours.headers) == (name in theirs.headers)
+    assert ours.headers["x-NAME"] == theirs.headers["x-NAME"] == "J\xf6rg"
+    assert ours.headers.getlist("accept") == ["a", "b"]
+    assert 1 not in ours.headers
+    with pytest.raises(KeyError):
+        ours.headers["missing"]
