@@ -74,7 +74,7 @@ def remembered(process: Process, count: int) -> list[tuple[int, float]]:
     found = []
     with httpx.Client(base_url=process.url) as client:
         for number in range(count + 1):
-            if number % max(1, count // 10) == 0:
+            if number % max(1, count // 5) == 0:
                 found.append((number, (process.memory() or 0) / 1e6))
             fields = " ".join(f"f{number}_{field}: __typename" for field in range(30))
             client.post("/graphql", json={"query": f"query Q{number} {{ {fields} }} # {'x' * 1_000}"})

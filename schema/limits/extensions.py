@@ -42,13 +42,13 @@ class TellsWhatRuns(SchemaExtension):
     """
 
     async def on_execute(self) -> AsyncIterator[None]:
-        context = self.execution_context
-        context.context.begun = True
-        context.context.changing = context.operation_type is OperationType.MUTATION
-        if context.context.changing:
-            context.context.require_changes()
-        if context.operation_type is OperationType.SUBSCRIPTION:
-            async with context.context.app.openings.turn():
+        context, kind = self.execution_context.context, self.execution_context.operation_type
+        context.begun = True
+        context.changing = kind is OperationType.MUTATION
+        if context.changing:
+            context.require_changes()
+        if kind is OperationType.SUBSCRIPTION:
+            async with context.app.openings.turn():
                 yield  # ruff: ignore[yield-in-context-manager-in-async-generator] -- Strawberry makes a context manager of it
         else:
             yield
