@@ -1,5 +1,7 @@
 """Documents that are read once: which are kept, and how much they can take together."""
 
+import gc
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -160,6 +162,32 @@ def test_documents_have_a_size_together() -> None:
     for _ in range(3):
         assert reading.reads("{ " + "a " * 400 + "}")
     assert not reading.reads("{ a }")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{ " + "a " * 480 + "}",
+        "{ " + "abcdefgh " * 480 + "}",
+        "{ " + " ".join(f"b{number}: a" for number in range(160)) + "}",
+        "{ " + "a { " * 120 + "a" + " }" * 120 + "}",
+        "query(" + "$a: [Int!]! " * 60 + ") { a }",
+        "{ a } # " + "x" * 15_000,
+    ],
+)
+def test_documents_take_no_more_than_is_estimated(text: str) -> None:
+    """The estimate bounds the memory: parsed, validated, with all errors."""
+    reading = Reading()
+    reading("{ a { a } }")
+    text = f"{text} "  # an object of its own
+    tracemalloc.start()
+    try:
+        known = reading(text)
+        gc.collect()
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken <= known.size
 
 
 @settings(max_examples=30, deadline=None)

@@ -165,6 +165,9 @@ async def test_what_is_written_in_one_step_is_sent_at_once() -> None:
     joined.close()
     await asyncio.sleep(0)
     assert (wire.written[2:], wire.closed) == ([b"last", b"words"], True)
+    joined.write(b"to nobody")
+    await asyncio.sleep(0)
+    assert wire.written[4:] == []
 
 
 def test_headers_are_those_that_starlette_finds() -> None:

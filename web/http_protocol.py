@@ -123,6 +123,6 @@ class JoinedWrites:
         return self._transport
 
     def _flush(self) -> None:
-        if self._parts:
-            parts, self._parts, self._size = self._parts, [], 0
+        parts, self._parts, self._size = self._parts, [], 0
+        if parts and not self._transport.is_closing():
             self._transport.write(b"".join(parts))
