@@ -24,16 +24,16 @@ from resolvers.root import Schema, build_schema
 from services import demo, recommendations
 from services.app import App, assemble, open_app, opened
 from services.ports import Ports
+from web.http_protocol import HTTPProtocol
 from web.routes import build_site
 from web.sockets.protocol import WebSocketProtocol
+from web.trusted import trusted_documents
 from worker.loop import Worker
 from worker.schedule import SCHEDULE
 from worker.tasks import TASKS
 
 DRAIN_SECONDS = 20
 """How long requests may go on after the signal to stop."""
-LARGEST_HEAD = 131_072
-"""Bytes of a request's line and headers that are kept until they are complete."""
 LARGEST_MESSAGE = 262_144
 """Bytes of a WebSocket message."""
 COLLECTED_AFTER = (20_000, 20, 50)
@@ -122,8 +122,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "access_log": False,
         "server_header": False,
         "proxy_headers": False,
-        "http": "h11",  # the one that bounds a request's head while it arrives
-        "h11_max_incomplete_event_size": LARGEST_HEAD,
+        "http": HTTPProtocol,
         "ws": WebSocketProtocol,
         "ws_max_size": LARGEST_MESSAGE,
         "ws_per_message_deflate": False,  # a tick is smaller than what compressing it costs, and each socket's window
@@ -208,6 +207,7 @@ async def serve_here(settings: Settings, listener: socket.socket) -> None:
 
 async def prepare(settings: Settings) -> None:
     """See to it that several processes can start, so that none of them fails alone, and print the start screen."""
+    trusted_documents(settings, build_schema(introspection=settings.introspection))
     async with open_app(settings) as app:
         await recommendations.announce(app)
         print(await start_screen(app), end="", flush=True)

@@ -1,10 +1,13 @@
 """Structured logs: one event a line, with the request's and the operation's ids, on standard error."""
 
+import json
 import logging
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, BinaryIO, cast
 
+import orjson
 import structlog
 
 REDACTED = frozenset({
@@ -24,27 +27,59 @@ def configure_logging(level: str, style: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         redact,
     ]
-    tail: list[Any] = [
-        printable,
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback),
-    ]
-    if style == "json":
-        tail = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    handler = logging.StreamHandler(sys.stderr)
-    remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[remove, *tail]),
+    console = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
+    tail: list[Any] = [printable, console]
+    if style == "json":
+        tail = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(json_line)]
     threshold = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[*shared, *tail, cast("Any", _as_bytes)],
+        logger_factory=structlog.BytesLoggerFactory(cast("BinaryIO", Unfailing(sys.stderr.buffer))),
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        cache_logger_on_first_use=True,
+    )
+    _configure_libraries(shared, tail, threshold)
+
+
+def _configure_libraries(shared: list[Any], tail: list[Any], threshold: int) -> None:
+    """Write what libraries log by Python's own logging as our lines are written."""
+    remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[remove, *tail]))
     logging.basicConfig(level=max(logging.WARNING, threshold), handlers=[handler], force=True)
     for name in OURS:
         logging.getLogger(name).setLevel(threshold)
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
+
+
+class Unfailing:
+    """A file that fails nobody who logs when it is closed or full: a request goes on without its line."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def write(self, line: bytes) -> None:
+        """Write a line, if that is possible."""
+        with suppress(OSError, ValueError):
+            self._file.write(line)
+
+    def flush(self) -> None:
+        """Send what was written on its way, if that is possible."""
+        with suppress(OSError, ValueError):
+            self._file.flush()
+
+
+def json_line(event: dict[str, Any], default: Callable[[Any], Any]) -> str:
+    """An event as JSON. What is beyond orjson, such as an integer of 65 bits, is written by the standard library."""
+    try:
+        return orjson.dumps(event, default).decode()
+    except TypeError:
+        return json.dumps(event, default=default)
+
+
+def _as_bytes(_: Any, __: str, line: str) -> bytes:
+    return line.encode(errors="backslashreplace")
 
 
 def redact(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -10,6 +10,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._ended: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
         self.operations = self._counter(
             "porchlight_operations_total", "GraphQL operations by transport and outcome.", "transport", "outcome"
         )
@@ -47,6 +48,17 @@ class Metrics:
             ["port"],
             registry=self.registry,
         )
+
+    def ended(self, transport: str, outcome: str, seconds: float | None) -> None:
+        """Count an operation, and the time that it took where that says something. Labels are looked up once."""
+        known = self._ended.get((transport, outcome))
+        if known is None:
+            known = self.operations.labels(transport, outcome), self.operation_seconds.labels(transport)
+            self._ended[transport, outcome] = known
+        counted, took = known
+        counted.inc()
+        if seconds is not None:
+            took.observe(seconds)
 
     def _count_mail_and_billing(self) -> None:
         self.mail = self._counter("porchlight_mail_total", "Letters by kind and how they ended.", "letter", "outcome")

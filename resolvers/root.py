@@ -1,19 +1,22 @@
 """The roots, merged in one visible list, and the schema that they make."""
 
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Callable, Iterable
+from functools import cache, partial
 from itertools import starmap
 from typing import Any
 
 import strawberry
 from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
+from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.scalars import JSON
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.base import get_object_definition
+from strawberry.types.execution import ExecutionContext
 
 from core.errors import Refusal
 from engine.events import EventExecutor, InterpretedEvents
+from engine.hooks import KnownHooks
 from resolvers.accounts.administration import AdministrationMutation, AdministrationQuery
 from resolvers.accounts.emails import EmailsMutation
 from resolvers.accounts.passwords import PasswordsMutation
@@ -58,7 +61,7 @@ from schema.accounts import administration, emails, signing_in
 from schema.compiled import Compiled
 from schema.directives import Auth, Public
 from schema.errors import Error, RefusalHandler
-from schema.limits import DocumentLimits, NoIntrospection, TellsWhatRuns
+from schema.limits import DocumentLimits, NoIntrospection, TellsWhatRuns, judged_documents
 from schema.uploads import UPLOAD, Upload
 
 
@@ -148,13 +151,19 @@ class Schema(strawberry.Schema):
     def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
         pass
 
+    def create_extensions_runner(
+        self, execution_context: ExecutionContext, extensions: list[SchemaExtension]
+    ) -> SchemaExtensionsRunner:
+        return KnownHooks(execution_context, extensions)
+
 
 @cache
 def build_schema(*, introspection: bool = True, compiled: bool = True) -> Schema:
     """The schema, one in a process: it holds nothing of an app. Raises UnguardedFieldError."""
     for root in (Query, Mutation, Subscription):
         require_guards(root)
-    extensions: list[type[SchemaExtension]] = [DocumentLimits, TellsWhatRuns]
+    limits = partial(DocumentLimits, judged_documents())
+    extensions: list[Callable[[], SchemaExtension]] = [limits, TellsWhatRuns]
     if not introspection:
         extensions.append(NoIntrospection)
     if compiled:

@@ -22,7 +22,7 @@ TOO_DEEP = f"The document is more than {MAX_DEPTH} levels deep."
 def judged(document: str, variables: dict[str, Any] | None = None, name: str | None = None) -> str | None:
     """Why a document may not run."""
     errors = judge(parse(document), variables or {}, name)
-    if errors is None:
+    if not errors:
         return None
     (error,) = errors
     return error.message

@@ -182,16 +182,17 @@ async def test_a_bug_before_execution_ends_one_operation(
     porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In whatever prepares it: INTERNAL over HTTP and over a socket, which lives on."""
+    unread = "query Unread { __typename }"
     with monkeypatch.context() as patch:
         patch.setattr(documents, "Sizes", None)
-        assert await porchlight.codes("{ __typename }") == ["INTERNAL"]
+        assert await porchlight.codes(unread) == ["INTERNAL"]
         async with porchlight.connect() as connection:
             for broken in (documents, Schema):
                 patch.setattr(broken, "Sizes" if broken is documents else "stream", None)
-                await connection.subscribe("{ __typename }")
+                await connection.subscribe(unread)
                 message = await connection.receive()
                 assert (message["type"], message["payload"][0]["extensions"]["code"]) == ("error", "INTERNAL")
-    assert await porchlight.codes("{ __typename }") == []
+    assert await porchlight.codes(unread) == []
 
 
 @pytest.mark.parametrize("settings", ["embedded"], indirect=True)

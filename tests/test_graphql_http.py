@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 import web.requests
 from core.settings import Settings
+from engine.trusted import hash_of
 from tests.conftest import Start
 from tests.porchlight import PASSWORD, REGISTER, Porchlight, settings_for
 from tests.services.valkey import until
@@ -389,17 +390,34 @@ async def test_other_methods_are_405(porchlight: Porchlight) -> None:
 
 
 async def test_persisted_queries_are_told_to_be_unknown(porchlight: Porchlight) -> None:
-    """Apollo's handshake: the client then sends the whole text, and does not ask with a hash again."""
-    extensions = {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}
+    """Apollo's handshake: the client then sends the whole text, and does not ask with a hash again.
+
+    A hash that comes with a text is the text's own: nothing that stands before us may take one for the other.
+    """
+    extensions = {"persistedQuery": {"version": 1, "sha256Hash": hash_of("{ __typename }")}}
     parameters = {"operationName": "Q", "extensions": json.dumps(extensions)}
     for answer in (
         await porchlight.http.get("/graphql", params=parameters),
         await porchlight.http.post("/graphql", json={"operationName": "Q", "extensions": extensions}),
+        await porchlight.http.post("/graphql", json={"documentId": "anything"}),
+        await porchlight.http.get("/graphql", params={"documentId": "anything"}),
     ):
         assert (answer.status_code, code_of(answer)) == (200, "PERSISTED_QUERY_NOT_SUPPORTED")
         assert answer.json()["errors"][0]["message"] == "PersistedQueryNotSupported"
-    again = await porchlight.http.post("/graphql", json={**TYPENAME, "extensions": extensions})
-    assert again.json() == ANSWER
+    with_text = {"query": "{ __typename }", "extensions": json.dumps(extensions)}
+    assert (await porchlight.http.get("/graphql", params=with_text)).json() == ANSWER
+    for persisted, right in (
+        (extensions["persistedQuery"], True),
+        (None, True),
+        ({"sha256Hash": hash_of("{ __typename } ")}, False),
+        ({"sha256Hash": 1}, False),
+        ({}, False),
+        ("x", False),
+    ):
+        members = {**TYPENAME, "extensions": {"persistedQuery": persisted}}
+        answer = await porchlight.http.post("/graphql", json=members)
+        assert (answer.status_code, answer.json() == ANSWER) == ((200, True) if right else (400, False)), persisted
+        assert right or code_of(answer) == "BAD_USER_INPUT"
 
 
 async def test_every_answer_has_its_headers(porchlight: Porchlight) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from prometheus_client.parser import text_string_to_metric_families
 
-from core.logging import printable, redact
+from core.logging import Unfailing, json_line, printable, redact
 from services import keys
 from tests.clock import ManualClock
 from tests.conftest import Start
@@ -296,3 +296,23 @@ def test_console_log_is_readable() -> None:
     assert trace[0] == "Traceback (most recent call last):"
     assert trace[-1] == "ZeroDivisionError: division by zero"
     assert "[warning  ] beware of this " in library
+
+
+def test_a_line_that_orjson_cannot_write_is_written() -> None:
+    """Logging fails nobody: integers beyond 64 bits, and half a character, are told all the same."""
+    assert json.loads(json_line({"n": 2**70, "half": "\ud800", "kind": set}, repr)) == {
+        "n": 2**70,
+        "half": "\ud800",
+        "kind": "<class 'set'>",
+    }
+
+
+def test_nobody_fails_because_a_line_cannot_be_written(tmp_path: Path) -> None:
+    """Standard error that is closed takes no request along."""
+    with (tmp_path / "log").open("wb") as file:
+        log = Unfailing(file)
+        log.write(b"said")
+        log.flush()
+    log.write(b"unsaid")
+    log.flush()
+    assert (tmp_path / "log").read_bytes() == b"said"

@@ -65,6 +65,7 @@ def test_empty_environment_gives_the_contracts_defaults() -> None:
         "RATE_LIMITS": True,
         "GRAPHIQL": "auto",
         "GRAPHQL_EXECUTOR": "compiled",
+        "TRUSTED_DOCUMENTS": "",
         "ARGON2_MEMORY_KIB": 47104,
         "ARGON2_TIME": 1,
         "ARGON2_PARALLELISM": 1,

@@ -1,5 +1,6 @@
 """Where a request comes from, believing forwarding headers only from proxies that we trust."""
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from starlette.requests import HTTPConnection
@@ -10,6 +11,8 @@ from services.sessions import Client
 Address = IPv4Address | IPv6Address
 
 MAX_HOPS = 20
+LONGEST = 64
+"""Characters of an address that is kept when it has been read."""
 MAX_HEADERS = 50
 """Header names that are kept; a browser sends some twenty."""
 
@@ -42,6 +45,11 @@ def _behind(peer: Address, forwarded: str, trusted: tuple[Network, ...]) -> Addr
 
 def _address(text: str) -> Address | None:
     """An address in its one spelling: IPv4 is not wrapped in IPv6, and no zone is named. None for what is none."""
+    return _known_address(text) if len(text) <= LONGEST else _known_address.__wrapped__(text)
+
+
+@lru_cache(1_024)
+def _known_address(text: str) -> Address | None:
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:

@@ -4,6 +4,7 @@ from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 from strawberry.types.graphql import OperationType
 
 from core.errors import PorchlightError, RateLimited, Unauthenticated
@@ -13,15 +14,15 @@ from schema.errors import failure
 from services import access
 from services.access import Viewer
 from web.answers import errors_answer, json_answer
+from web.asked import operation_in, operation_in_url
 from web.client import client_of
 from web.cookies import CookieJar
+from web.headers import IndexedRequest
 from web.requests import (
     JSON,
     RESULT,
     BadRequestError,
     accepted_media_type,
-    operation_in,
-    operation_in_url,
     read_json_object,
 )
 from web.runtime import Answer, Operation, Runtime, WrongMethodError
@@ -38,7 +39,11 @@ class GraphQLEndpoint:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._jar = CookieJar(runtime.app.settings)
-        self._uploads = Uploads()
+        self._uploads = Uploads(runtime.trusted)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self.answer(IndexedRequest(scope, receive))
+        await response(scope, receive, send)
 
     async def answer(self, request: Request) -> Response:
         """Answer one request."""
@@ -68,8 +73,8 @@ class GraphQLEndpoint:
 
     async def _operation(self, request: Request) -> Operation:
         if request.method == "POST":
-            return operation_in(await read_json_object(request))
-        return operation_in_url(request)
+            return operation_in(await read_json_object(request), self._runtime.trusted)
+        return operation_in_url(request, self._runtime.trusted)
 
     async def _context(self, request: Request) -> Context:
         runtime, cookies = self._runtime, self._jar.read(request)

@@ -6,7 +6,7 @@ import time
 from http import HTTPStatus
 
 import structlog
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -44,7 +44,8 @@ class Envelope:
             return
         request_id = _request_id(scope)
         structlog.contextvars.clear_contextvars()
-        with self._app.database.bound(), structlog.contextvars.bound_contextvars(request_id=request_id):
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        with self._app.database.bound():
             if scope["type"] == "websocket":
                 await self._inner(scope, receive, send)
             else:
@@ -79,8 +80,11 @@ class Envelope:
 
 def _request_id(scope: Scope) -> str:
     """The caller's id for this request where it is one that may stand in a log, else one of ours."""
-    given = Request({**scope, "type": "http"}).headers.get("x-request-id", "")
-    return given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            given = value.decode("latin-1")
+            return given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    return secrets.token_hex(8)
 
 
 def _oversized(scope: Scope) -> Response | None:

@@ -2,20 +2,19 @@
 
 import asyncio
 import re
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
 import orjson
 from starlette.requests import Request
 
-from web.runtime import Operation
-
-MAX_DOCUMENT = 20_000
-"""Characters of a document: tokens may be long, and reading them takes the time of everybody."""
 MAX_BODY = 1_048_576
 """Bytes of a request body."""
 BODY_TIMEOUT = 20.0
 """Seconds that a client has to send its body."""
+REPEATED = 200
+"""Characters of an Accept header that may be one that many clients send: what becomes of it is kept."""
 QUALITY = re.compile(r"[01](?:\.\d{0,3})?", re.ASCII)
 RESULT = "application/graphql-response+json"
 JSON = "application/json"
@@ -36,9 +35,8 @@ async def read_body(request: Request, most: int = MAX_BODY) -> bytes:
 
     The server refuses by itself what says a length that is no number.
     """
-    too_large = BadRequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body has at most {most:,} bytes.")
     if int(request.headers.get("content-length", "0")) > most:
-        raise too_large
+        raise _too_large(most)
     parts: list[bytes] = []
     length = 0
     try:
@@ -46,11 +44,15 @@ async def read_body(request: Request, most: int = MAX_BODY) -> bytes:
             async for part in request.stream():
                 length += len(part)
                 if length > most:
-                    raise too_large
+                    raise _too_large(most)
                 parts.append(part)
     except TimeoutError as error:
         raise BadRequestError(HTTPStatus.REQUEST_TIMEOUT, "The body did not arrive in time.") from error
     return b"".join(parts)
+
+
+def _too_large(most: int) -> BadRequestError:
+    return BadRequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body has at most {most:,} bytes.")
 
 
 async def read_json_object(request: Request) -> dict[str, Any]:
@@ -75,36 +77,6 @@ def json_object(raw: bytes | str, what: str) -> dict[str, Any]:
     return value
 
 
-def operation_in(members: dict[str, Any]) -> Operation:
-    """The operation that a request's members describe. Raises BadRequestError."""
-    query, variables = members.get("query"), members.get("variables")
-    name, extensions = members.get("operationName"), members.get("extensions")
-    if extensions is not None and not isinstance(extensions, dict):
-        raise BadRequestError(HTTPStatus.BAD_REQUEST, "extensions is not an object.")
-    if query is None and "persistedQuery" in (extensions or {}):
-        raise BadRequestError(HTTPStatus.OK, "PersistedQueryNotSupported", "PERSISTED_QUERY_NOT_SUPPORTED")
-    if not isinstance(query, str) or not query.strip():
-        raise BadRequestError(HTTPStatus.BAD_REQUEST, "query is missing, or is not a text.")
-    if len(query) > MAX_DOCUMENT:
-        message = f"A document has at most {MAX_DOCUMENT:,} characters."
-        raise BadRequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message, "QUERY_TOO_COMPLEX")
-    if variables is not None and not isinstance(variables, dict):
-        raise BadRequestError(HTTPStatus.BAD_REQUEST, "variables is not an object.")
-    if name is not None and not isinstance(name, str):
-        raise BadRequestError(HTTPStatus.BAD_REQUEST, "operationName is not a text.")
-    return Operation(query, variables, name or None)
-
-
-def operation_in_url(request: Request) -> Operation:
-    """The operation of a GET request. Raises BadRequestError."""
-    parameters = request.query_params
-    members: dict[str, Any] = {"query": parameters.get("query"), "operationName": parameters.get("operationName")}
-    for name in ("variables", "extensions"):
-        if parameters.get(name):
-            members[name] = json_object(parameters[name], name)
-    return operation_in(members)
-
-
 def accepted_media_type(accept: str | None) -> str | None:
     """How to answer: GraphQL's own media type where it is asked for, JSON for whoever takes anything.
 
@@ -112,6 +84,11 @@ def accepted_media_type(accept: str | None) -> str | None:
     """
     if not accept or not accept.strip():
         return JSON
+    return _accepted(accept) if len(accept) <= REPEATED else _accepted.__wrapped__(accept)
+
+
+@lru_cache(256)
+def _accepted(accept: str) -> str | None:
     offers = _offers(accept)
     anything = offers.get("application/*", offers.get("*/*", 0.0))
     json, result = offers.get(JSON, anything), offers.get(RESULT, anything)

@@ -10,7 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry import Schema
 
 from adapters.mail import OutboxMail
@@ -30,6 +30,7 @@ from web.registration import RegistrationEndpoint
 from web.runtime import Runtime
 from web.simulated_stripe import WEBHOOKS, delivering, page_routes
 from web.sockets import Sockets
+from web.trusted import trusted_documents
 from web.unsubscribing import Unsubscribing
 from web.webhooks import Webhooks
 
@@ -37,9 +38,9 @@ CODES = {404: "NOT_FOUND"}
 
 
 def build_site(app: App, schema: Schema, opened: Callable[[], AbstractAsyncContextManager[None]]) -> ASGIApp:
-    """The ASGI application. `opened` opens the app for as long as the server runs."""
-    runtime = Runtime(app, schema)
-    sockets = Sockets(runtime)
+    """The ASGI application. `opened` opens the app for as long as the server runs. Raises SettingsError."""
+    runtime = Runtime(app, schema, trusted_documents(app.settings, schema))
+    sockets, graphql = Sockets(runtime), GraphQLEndpoint(runtime)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None, None]:
@@ -47,15 +48,16 @@ def build_site(app: App, schema: Schema, opened: Callable[[], AbstractAsyncConte
             yield
 
     site = Starlette(
-        routes=_routes(app, runtime, sockets),
+        routes=_routes(app, runtime, sockets, graphql),
         lifespan=lifespan,
         exception_handlers={HTTPException: _http_exception},
     )
     site.router.redirect_slashes = False
     site.add_middleware(Faults)
+    first: ASGIApp = GraphQLFirst(graphql, site)
     if app.settings.allowed_origins:
-        site.add_middleware(
-            CORSMiddleware,
+        first = CORSMiddleware(
+            first,
             allow_origins=app.settings.allowed_origins,
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type", "X-Request-Id", cookies.HEADER, *uploads.PREFLIGHT],
@@ -63,14 +65,14 @@ def build_site(app: App, schema: Schema, opened: Callable[[], AbstractAsyncConte
             expose_headers=["X-Request-Id", "Retry-After"],
             max_age=600,
         )
-    return Envelope(site, app)
+    return Envelope(first, app)
 
 
-def _routes(app: App, runtime: Runtime, sockets: Sockets) -> list[BaseRoute]:
+def _routes(app: App, runtime: Runtime, sockets: Sockets, graphql: GraphQLEndpoint) -> list[BaseRoute]:
     operations, links, unsubscribing = Operations(app), LinkPages(app), Unsubscribing(app)
     routes: list[BaseRoute] = [
-        *graphiql_routes(offered=app.settings.introspection),
-        Route("/graphql", GraphQLEndpoint(runtime).answer, methods=["GET", "POST"]),
+        *graphiql_routes(offered=app.settings.introspection and runtime.trusted is None),
+        Route("/graphql", graphql.answer, methods=["GET", "POST"]),
         WebSocketRoute("/graphql", sockets.serve),
         Route("/auth/register", RegistrationEndpoint(runtime).answer, methods=["POST"]),
         Route("/exports/{token}", Exports(app).download),
@@ -91,6 +93,18 @@ def _routes(app: App, runtime: Runtime, sockets: Sockets) -> list[BaseRoute]:
         pages = OutboxPages(app.mail, names)
         routes += [Route("/dev/outbox", pages.index), Route("/dev/outbox/{name}", pages.letter)]
     return routes
+
+
+class GraphQLFirst:
+    """Pure ASGI: what almost every request asks for is answered without looking at the other addresses."""
+
+    def __init__(self, graphql: GraphQLEndpoint, site: ASGIApp) -> None:
+        self._graphql = Faults(graphql)
+        self._site = site
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked = scope["type"] == "http" and scope["path"] == "/graphql" and scope["method"] == "POST"
+        await (self._graphql if asked else self._site)(scope, receive, send)
 
 
 def _http_exception(_: Request, error: Exception) -> Response:

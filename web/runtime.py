@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
+from graphql import GraphQLError
 from strawberry import Schema
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
-from strawberry.types.execution import ExecutionResult
+from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from core.errors import Unauthenticated
+from engine.trusted import TrustedDocuments
 from schema.context import Context
 from schema.errors import describe, failure, is_request_error
 from services import access
@@ -58,6 +60,8 @@ class Runtime:
 
     app: App
     schema: Schema
+    trusted: TrustedDocuments | None = None
+    """The only documents that clients may run, where there is a manifest."""
 
     async def viewer(self, authorization: str | None) -> Viewer | None:
         """The viewer that a header stands for; None without one. Raises Unauthenticated."""
@@ -113,6 +117,8 @@ class Runtime:
             )
             async for result in results:
                 yield self._answer(result, context)
+        except GraphQLError as error:  # it cannot be parsed
+            yield self._answer(PreExecutionError(data=None, errors=[error]), context)
         except Exception as error:  # ruff: ignore[blind-except] -- a fault ends one operation, not the socket
             message, extensions = failure(error)
             content = {"errors": [{"message": message, "extensions": extensions}]}
@@ -142,11 +148,9 @@ class Runtime:
     def _count(self, answer: Answer, operation: Operation, transport: str, seconds: float | None = None) -> None:
         metrics = self.app.metrics
         outcome = "ok" if not answer.codes else "error" if answer.executed else "refused"
-        metrics.operations.labels(transport, outcome).inc()
+        metrics.ended(transport, outcome, seconds)
         for code in answer.codes:
             metrics.errors.labels(code).inc()
-        if seconds is not None:
-            metrics.operation_seconds.labels(transport).observe(seconds)
         log.info(
             "graphql.operation",
             operation=(operation.name or "")[:100],

@@ -14,8 +14,10 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from core.errors import RateLimited, Unavailable
+from engine.trusted import TrustedDocuments
 from schema.uploads import UploadedFile
-from web.requests import BadRequestError, json_object, operation_in
+from web.asked import operation_in
+from web.requests import BadRequestError, json_object
 from web.runtime import Operation
 
 MULTIPART = "multipart/form-data"
@@ -74,7 +76,8 @@ class Parts(MultiPartParser):
 class Uploads:
     """Takes in the bodies of one process."""
 
-    def __init__(self) -> None:
+    def __init__(self, trusted: TrustedDocuments | None) -> None:
+        self._trusted = trusted
         self._arriving: Counter[int] = Counter()
 
     @asynccontextmanager
@@ -87,7 +90,7 @@ class Uploads:
         parser = Parts(request.headers, _counted(request), max_files=MAX_FILES, max_fields=2, max_part_size=MAX_FIELD)
         with self._turn(user_id):
             try:
-                yield _operation(await _form(parser))
+                yield operation_in(_members(await _form(parser)), self._trusted)
             finally:
                 parser.close()
 
@@ -155,8 +158,8 @@ def _too_large() -> BadRequestError:
     return BadRequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message)
 
 
-def _operation(form: FormData) -> Operation:
-    """The operation, its files put where `map` says. Raises BadRequestError."""
+def _members(form: FormData) -> dict[str, Any]:
+    """The members of the operation, its files put where `map` says. Raises BadRequestError."""
     named: dict[str, Any] = {}
     for name, part in form.multi_items():
         if name in named:
@@ -171,7 +174,7 @@ def _operation(form: FormData) -> Operation:
         uploaded = UploadedFile(files[name].file, files[name].size or 0)
         for path in paths:
             _put(members, path.split("."), uploaded)
-    return operation_in(members)
+    return members
 
 
 def _text(named: Mapping[str, Any], name: str) -> str:

@@ -1,47 +1,38 @@
 """The limits, and what else Strawberry asks of extensions, hooked into each operation."""
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
-from functools import lru_cache
 
-from graphql import NoSchemaIntrospectionCustomRule, parse
-from strawberry.extensions import SchemaExtension, ValidationCache
+from graphql import NoSchemaIntrospectionCustomRule
+from strawberry.extensions import SchemaExtension
 from strawberry.types.graphql import OperationType
 
-from schema.limits.documents import judge
+from engine.documents import Documents
+from schema.limits.documents import Judged
 
 MAX_TOKENS = 2_000
-KNOWN_DOCUMENTS = 128
-"""Documents that are parsed and validated once. With 20,000 characters each at most, their number bounds the memory."""
-
-_parse = lru_cache(KNOWN_DOCUMENTS)(parse)
 
 
-class DocumentLimits(ValidationCache):
-    """Refuses documents beyond the limits with QUERY_TOO_COMPLEX, and reads the others once."""
+def judged_documents() -> Documents[Judged]:
+    """The documents of one schema, judged when they are read for the first time."""
+    return Documents(Judged, max_tokens=MAX_TOKENS)
 
-    def __init__(self) -> None:
-        super().__init__(maxsize=KNOWN_DOCUMENTS)
 
-    def on_operation(self) -> Iterator[None]:
-        self.execution_context.parse_options["max_tokens"] = MAX_TOKENS
-        yield
+class DocumentLimits(SchemaExtension):
+    """Refuses documents beyond the limits with QUERY_TOO_COMPLEX, and reads and validates the others once."""
+
+    def __init__(self, documents: Documents[Judged]) -> None:
+        self._documents = documents
 
     def on_parse(self) -> Iterator[None]:
+        """Leave a document, and what is wrong with it. Raises GraphQLSyntaxError."""
         context = self.execution_context
-        with suppress(Exception):  # what cannot be parsed is parsed again, where its error is told
-            context.graphql_document = _parse(context.query or "", **context.parse_options)
-        yield
-
-    def on_validate(self) -> Iterator[None]:
-        context = self.execution_context
-        assert context.graphql_document is not None
+        schema = context.schema._schema  # ruff: ignore[private-member-access] -- as Strawberry's own extensions
+        known = self._documents.read(context.query or "", schema, context.validation_rules)
         named = context._provided_operation_name  # ruff: ignore[private-member-access] -- the public one guesses
-        context.pre_execution_errors = judge(context.graphql_document, context.variables or {}, named)
-        if context.pre_execution_errors:
-            yield
-        else:
-            yield from super().on_validate()
+        context.graphql_document = known.document
+        refusals = known.found.refusals(context.variables or {}, named) if known.found else []
+        context.pre_execution_errors = refusals or [*known.errors]
+        yield
 
 
 class TellsWhatRuns(SchemaExtension):
@@ -51,13 +42,13 @@ class TellsWhatRuns(SchemaExtension):
     """
 
     async def on_execute(self) -> AsyncIterator[None]:
-        context = self.execution_context
-        context.context.begun = True
-        context.context.changing = context.operation_type is OperationType.MUTATION
-        if context.context.changing:
-            await context.context.begin_change()
-        if context.operation_type is OperationType.SUBSCRIPTION:
-            async with context.context.turn():
+        context, kind = self.execution_context.context, self.execution_context.operation_type
+        context.begun = True
+        context.changing = kind is OperationType.MUTATION
+        if context.changing:
+            await context.begin_change()
+        if kind is OperationType.SUBSCRIPTION:
+            async with context.turn():
                 yield  # ruff: ignore[yield-in-context-manager-in-async-generator] -- Strawberry makes a context manager of it
         else:
             yield

@@ -48,10 +48,12 @@ class TooDeep(TooComplex):
 
 
 class Sizes:
-    """Measures selections, each fragment once."""
+    """Measures selections, each fragment once. Without variables, a page that one asks for has one row."""
 
-    def __init__(self, document: DocumentNode, variables: dict[str, Any]) -> None:
-        self._variables = {**_defaults(document), **variables}
+    def __init__(self, document: DocumentNode, variables: dict[str, Any] | None) -> None:
+        self.paged_by: set[str] = set()
+        """The variables that say how long a page is, of what was measured."""
+        self._variables = None if variables is None else {**_defaults(document), **variables}
         self._measured: dict[str, Size] = {}
         self._nesting = 0
         self._fragments = {
@@ -71,6 +73,11 @@ class Sizes:
         """Measure every fragment, the unused ones too: validation would walk them. Raises TooComplex."""
         for name in self._fragments:
             self._fragment(name, depth=1)
+
+    def page_of(self, variable: str) -> int:
+        """How many rows a variable asks for."""
+        given = self._variables.get(variable) if self._variables is not None else 1
+        return max(1, given) if isinstance(given, int) else DEFAULT_PAGE
 
     def _selections(self, selections: SelectionSetNode, *, depth: int) -> Size:
         self._nesting += 1
@@ -129,8 +136,8 @@ class Sizes:
         if isinstance(value, IntValueNode):
             return int(value.value[:10])
         if isinstance(value, VariableNode):
-            given = self._variables.get(value.name.value)
-            return given if isinstance(given, int) else DEFAULT_PAGE
+            self.paged_by.add(value.name.value)
+            return self.page_of(value.name.value)
         return DEFAULT_PAGE
 
 

@@ -38,6 +38,8 @@ SOURCES = (
     "form-action 'none'",
     "frame-ancestors 'none'",
 )
+OPERATION = {"query", "documentId", "extensions"}
+"""Parameters of an operation, by its text or by an id."""
 POLICY = "; ".join(SOURCES)
 
 
@@ -58,7 +60,7 @@ class PageRoute(Route):
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         if scope["type"] == "http" and scope["method"] in {"GET", "HEAD"}:
             request = Request(scope)
-            if prefers_html(request.headers.get("accept")) and "query" not in request.query_params:
+            if prefers_html(request.headers.get("accept")) and not OPERATION & request.query_params.keys():
                 return super().matches(scope)
         return Match.NONE, {}
 

@@ -17,8 +17,9 @@ from services import access
 from services.access import Viewer
 from services.sessions import Client
 from services.turns import Share
+from web.asked import operation_in
 from web.cookies import CookieJar
-from web.requests import BadRequestError, operation_in
+from web.requests import BadRequestError
 from web.runtime import Answer, Operation, Runtime
 from web.sockets.messages import CloseError, id_of, message_in
 from web.sockets.peer import Peer
@@ -200,7 +201,7 @@ class Socket:
             await self._refuse(operation_id, message, {"code": "RATE_LIMITED", "retryAfter": 1})
             return
         try:
-            operation = operation_in(payload if isinstance(payload, dict) else {})
+            operation = operation_in(payload if isinstance(payload, dict) else {}, self._runtime.trusted)
         except BadRequestError as error:
             await self._refuse(operation_id, error.message, {"code": error.code})
             return
