@@ -52,9 +52,10 @@ def measure(start: Callable[[], AbstractContextManager[Profile]], effort: Effort
     with start() as profile:
         say(f"{profile.name}: {effort.people:,} people, {effort.items:,} items")
         seeded, statements = asyncio.run(prepare(profile, effort))
-        with processes.porchlight(profile) as server, processes.handwritten(profile) as other:
+        with processes.porchlight(profile) as server:
             processes.wait_for_ranking(server, seeded.tokens[0])
-            return _measured(profile.name, server, other, seeded, statements, effort)
+            with processes.handwritten(profile, processes.key_of(server, seeded.tokens[0])) as other:
+                return _measured(profile.name, server, other, seeded, statements, effort)
 
 
 async def prepare(profile: Profile, effort: Effort) -> tuple[Seeded, Statements]:

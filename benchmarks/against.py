@@ -1,0 +1,205 @@
+"""The feed of Porchlight and of its peers, in turns, on the same rows of PostgreSQL (ADR 0056)."""
+
+import asyncio
+import importlib.metadata
+import platform
+import subprocess  # ruff: ignore[suspicious-subprocess-import] -- node tells its version
+import sys
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg  # type: ignore[import-untyped]
+import httpx
+import orjson
+
+from adapters.database.addresses import PostgresServer, parse
+from benchmarks import operations, processes
+from benchmarks.comparing import Block, Compared, Server
+from benchmarks.generator import Plan, Shot, fire
+from benchmarks.measures import say
+from benchmarks.node import installed
+from benchmarks.processes import Process, Profile, seconds_of_children
+from benchmarks.seeding import seed
+from services.app import assemble, opened
+
+MERCURIUS = Path(__file__).resolve().parent / "peers" / "mercurius"
+OURS, SHIPPED, STOCK, CACHED, NODE, HAND = (
+    "Porchlight, session read each time",
+    "Porchlight as it ships",
+    "Strawberry + Tortoise",
+    "the same with parsed documents kept",
+    "Fastify + Mercurius JIT + pg",
+    "Starlette + asyncpg by hand",
+)
+AGES = 5
+"""Seconds by which trials of two answers may differ."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much of it. `block` is in seconds; a round is a block of each server at each number of connections."""
+
+    people: int = 100
+    items: int = 1000
+    rounds: int = 7
+    block: float = 2.0
+    connections: tuple[int, ...] = (1, 16)
+
+
+FULL, QUICK = Effort(), Effort(people=20, items=200, rounds=1, block=1.0)
+
+
+@dataclass(frozen=True)
+class Rival:
+    """One server, and how it is asked for the feed of each person."""
+
+    name: str
+    process: Process
+    shots: Sequence[Shot]
+
+
+def compare(effort: Effort) -> Compared:
+    """Start them all, see that they answer the same, and ask them in turns."""
+    with processes.production() as profile:
+        tokens = asyncio.run(_seeded(profile, effort))
+        with rivals(profile, tokens) as (them, missing):
+            agree(them)
+            return asyncio.run(_compared(profile, them, missing, effort))
+
+
+async def _seeded(profile: Profile, effort: Effort) -> list[str]:
+    app = assemble(profile.settings)
+    async with opened(app):
+        return (await seed(app, people=effort.people, items=effort.items)).tokens
+
+
+@contextmanager
+def rivals(profile: Profile, tokens: Sequence[str]) -> Generator[tuple[list[Rival], list[str]]]:
+    """All servers, started, with the lists of everybody made; and what could not be started, with the reason."""
+    posted, got = operations.feeds(tokens), operations.handwritten_feeds(tokens)
+    with ExitStack() as stack:
+        ours = stack.enter_context(processes.porchlight(profile, SESSION_CACHE="0"))
+        shipped = stack.enter_context(processes.porchlight(profile))
+        for process in (ours, shipped):
+            processes.wait_for_ranking(process, tokens[0])
+        them = [Rival(OURS, ours, posted), Rival(SHIPPED, shipped, posted)]
+        make_lists(them[0])
+        key, missing = processes.key_of(ours, tokens[0]), []
+        for name, command, shots in commands(posted, got):
+            try:
+                process = stack.enter_context(processes.peer(profile, command(), key))
+            except (RuntimeError, OSError) as error:
+                missing.append(f"{name} is missing: {str(error).splitlines()[0]}")
+            else:
+                them.append(Rival(name, process, shots))
+        yield them, missing
+
+
+Command = Sequence[str | Path]
+
+
+def commands(posted: Sequence[Shot], got: Sequence[Shot]) -> list[tuple[str, Callable[[], Command], Sequence[Shot]]]:
+    """How each peer is started, which raises RuntimeError where the machine has no Node, and what it is asked."""
+    stock: Command = [sys.executable, "-m", "benchmarks.peers.stock"]
+    hand: Command = [sys.executable, "-m", "benchmarks.peers.handwritten"]
+    return [
+        (STOCK, lambda: stock, posted),
+        (CACHED, lambda: [*stock, "--cached"], posted),
+        (NODE, lambda: [installed(MERCURIUS), MERCURIUS / "server.mjs"], posted),
+        (HAND, lambda: hand, got),
+    ]
+
+
+def make_lists(ours: Rival) -> float:
+    """Have a list made for everybody. Milliseconds of the server's processor for each."""
+    before = ours.process.cpu_seconds() or 0.0
+    with httpx.Client(base_url=ours.process.url) as client:
+        for shot in ours.shots:
+            answered(client, shot)
+    return ((ours.process.cpu_seconds() or 0.0) - before) * 1000 / len(ours.shots)
+
+
+def answered(client: httpx.Client, shot: Shot) -> Any:
+    """The data of one answer, without the seconds that are left, and these."""
+    answer = client.request(shot.method, shot.path, content=shot.body, headers=shot.headers)
+    if not answer.is_success or shot.expected not in answer.text:
+        raise RuntimeError(f"{client.base_url} answered {answer.status_code}: {answer.text[:500]}")
+    data: dict[str, Any] = orjson.loads(answer.content)["data"]
+    return data, data["me"]["trial"].pop("secondsLeft")
+
+
+def agree(them: Sequence[Rival]) -> None:
+    """See that each gives the data that the first one gives, for everybody. Raises RuntimeError."""
+    with ExitStack() as stack:
+        clients = [stack.enter_context(httpx.Client(base_url=rival.process.url)) for rival in them]
+        for number in range(len(them[0].shots)):
+            wanted, seconds = answered(clients[0], them[0].shots[number])
+            for rival, client in zip(them[1:], clients[1:], strict=True):
+                data, left = answered(client, rival.shots[number])
+                if data != wanted or abs(left - seconds) > AGES:
+                    raise RuntimeError(f"{rival.name} does not answer what Porchlight answers.")
+
+
+async def _compared(profile: Profile, them: Sequence[Rival], missing: list[str], effort: Effort) -> Compared:
+    address = parse(profile.database_url)
+    assert isinstance(address, PostgresServer)
+    connection = await asyncpg.connect(**address.parameters())
+    try:
+        database = await connection.fetchval("SELECT pg_backend_pid()")
+        version = str(connection.get_server_version()[0])
+        return await _rounds(connection, processes.parent_of(database), them, missing, version, effort)
+    finally:
+        await connection.close()
+
+
+async def _rounds(
+    connection: Any, postmaster: int | None, them: Sequence[Rival], missing: list[str], version: str, effort: Effort
+) -> Compared:
+    blocks: dict[tuple[str, int], list[Block]] = {}
+    anew, renewed = [], 0
+    for rival in them:
+        fire(rival.process, Plan(rival.shots, effort.block, connections=4))  # what compiles or is kept, is
+    for number in range(effort.rounds):
+        say(f"the feed and its peers: round {number + 1} of {effort.rounds}")
+        await connection.execute("DELETE FROM recommendation_slates")
+        anew.append(await asyncio.to_thread(make_lists, them[0]))
+        made = await connection.fetchval("SELECT max(expires_at) FROM recommendation_slates")
+        place = number % len(them)
+        for connections in effort.connections:
+            for rival in (*them[place:], *them[:place]):
+                block = await asyncio.to_thread(_block, rival, connections, effort.block, postmaster)
+                blocks.setdefault((rival.name, connections), []).append(block)
+        renewed += await connection.fetchval("SELECT count(*) FROM recommendation_slates WHERE expires_at > $1", made)
+    servers = [Server(rival.name, rival.process.memory()) for rival in them]
+    return Compared(servers, missing, versions(version), blocks, effort.people, anew, renewed)
+
+
+def _block(rival: Rival, connections: int, seconds: float, postmaster: int | None) -> Block:
+    before = seconds_of_children(postmaster)
+    sample = fire(rival.process, Plan(rival.shots, seconds, connections=connections))
+    after = seconds_of_children(postmaster)
+    if sample.errors:
+        raise RuntimeError(f"{rival.name}: {sample.errors} of {sample.count} answers were wrong.")
+    return Block.of(sample, None if before is None or after is None else after - before)
+
+
+def versions(postgres: str) -> str:
+    """Of everything that takes part."""
+    names = ("strawberry-graphql", "graphql-core", "tortoise-orm", "starlette", "uvicorn", "asyncpg", "PyJWT")
+    of_python = [f"{name} {importlib.metadata.version(name)}" for name in names]
+    wanted = orjson.loads((MERCURIUS / "package.json").read_bytes())["dependencies"]
+    return ", ".join([f"PostgreSQL {postgres}", f"Python {platform.python_version()}", *of_python, *_of_node(wanted)])
+
+
+def _of_node(wanted: dict[str, str]) -> list[str]:
+    try:
+        command = [installed(MERCURIUS), "--version"]
+        found = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # ruff: ignore[subprocess-without-shell-equals-true] -- written here
+    except (RuntimeError, OSError):
+        return []
+    return [f"Node {found.strip().removeprefix('v')}", *(f"{name} {version}" for name, version in wanted.items())]
+
+
