@@ -4,7 +4,6 @@ import asyncio
 import importlib.metadata
 import platform
 import subprocess  # ruff: ignore[suspicious-subprocess-import] -- node tells its version
-import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -21,11 +20,11 @@ from benchmarks.comparing import Block, Compared, Server
 from benchmarks.generator import Plan, Shot, fire
 from benchmarks.measures import say
 from benchmarks.node import installed
+from benchmarks.peers.commands import HAND_COMMAND, MERCURIUS, STOCK_COMMAND
 from benchmarks.processes import Process, Profile, seconds_of_children
 from benchmarks.seeding import seed
 from services.app import assemble, opened
 
-MERCURIUS = Path(__file__).resolve().parent / "peers" / "mercurius"
 OURS, SHIPPED, STOCK, CACHED, NODE, HAND = (
     "Porchlight, session read each time",
     "Porchlight as it ships",
@@ -103,13 +102,11 @@ Command = Sequence[str | Path]
 
 def commands(posted: Sequence[Shot], got: Sequence[Shot]) -> list[tuple[str, Callable[[], Command], Sequence[Shot]]]:
     """How each peer is started, which raises RuntimeError where the machine has no Node, and what it is asked."""
-    stock: Command = [sys.executable, "-m", "benchmarks.peers.stock"]
-    hand: Command = [sys.executable, "-m", "benchmarks.peers.handwritten"]
     return [
-        (STOCK, lambda: stock, posted),
-        (CACHED, lambda: [*stock, "--cached"], posted),
+        (STOCK, lambda: STOCK_COMMAND, posted),
+        (CACHED, lambda: [*STOCK_COMMAND, "--cached"], posted),
         (NODE, lambda: [installed(MERCURIUS), MERCURIUS / "server.mjs"], posted),
-        (HAND, lambda: hand, got),
+        (HAND, lambda: HAND_COMMAND, got),
     ]
 
 
@@ -196,10 +193,8 @@ def versions(postgres: str) -> str:
 
 def _of_node(wanted: dict[str, str]) -> list[str]:
     try:
-        command = [installed(MERCURIUS), "--version"]
+        command: Command = [installed(MERCURIUS), "--version"]
         found = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # ruff: ignore[subprocess-without-shell-equals-true] -- written here
     except (RuntimeError, OSError):
         return []
     return [f"Node {found.strip().removeprefix('v')}", *(f"{name} {version}" for name, version in wanted.items())]
-
-

@@ -33,11 +33,11 @@ class Effort:
     """One turn of an interleaved comparison."""
     turns: int = 3
     connections: int = 16
-    signing_in: float = 10.0
+    signing_in: float = 6.0
     countdowns: int = 1000
-    watching: int = 15
+    watching: int = 10
     rate: int = 50
-    steadily: float = 60.0
+    steadily: float = 30.0
     settling: float = 2.0
 
 
@@ -70,6 +70,7 @@ def _measured(
     name: str, server: Process, other: Process, seeded: Seeded, statements: Statements, effort: Effort
 ) -> Figures:
     feeds = operations.feeds(seeded.tokens), operations.handwritten_feeds(seeded.tokens)
+    fire(server, Plan(feeds[0], 0, connections=4, amount=len(feeds[0])))  # a list for everybody
     for process, shots in zip((server, other), feeds, strict=True):
         fire(process, Plan(shots, effort.settling, connections=4))
     rows: list[Latency] = []
@@ -78,7 +79,7 @@ def _measured(
         ours, by_hand = _in_turns([server, other], feeds, connections, effort)
         rows += [
             latency(f"feed, {connections} at a time", ours, queries=statements["feed"]),
-            latency(f"written by hand, {connections} at a time", by_hand, queries=5),
+            latency(f"written by hand, {connections} at a time", by_hand, queries=4),
         ]
     registrations = operations.registrations("newcomer", int(effort.signing_in * 200))
     for kind, shots in (("login", operations.logins(seeded.emails)), ("register", registrations)):

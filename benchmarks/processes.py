@@ -20,6 +20,7 @@ import orjson
 
 from adapters.database.migrating import migrate
 from benchmarks.node import ROOT
+from benchmarks.peers.commands import HAND_COMMAND
 from benchmarks.peers.tokens import KEY
 from core.settings import VARIABLES, Settings
 from tests.services import postgres
@@ -162,7 +163,7 @@ def peer(profile: Profile, command: Sequence[str | Path], key: str) -> Generator
 @contextmanager
 def handwritten(profile: Profile, key: str) -> Generator[Process]:
     """What `benchmarks.peers.handwritten` serves."""
-    with peer(profile, [sys.executable, "-m", "benchmarks.peers.handwritten"], key) as process:
+    with peer(profile, HAND_COMMAND, key) as process:
         yield process
 
 

@@ -55,9 +55,8 @@ class IsAuthenticated(BasePermission):
     """Somebody has signed in."""
 
     message = "User is not authenticated"
-    error_extensions = {"code": "UNAUTHENTICATED"}
 
-    def has_permission(self, source: Any, info: Info, **kwargs: Any) -> bool:  # ruff: ignore[undocumented-public-method, any-type] -- Strawberry's own form
+    def has_permission(self, source: Any, info: Info, **kwargs: Any) -> bool:
         return info.context.viewer is not None
 
 
@@ -166,7 +165,7 @@ class View(GraphQL[Context, None]):
 
     verifier: Verifier
 
-    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:  # ruff: ignore[undocumented-public-method] -- Strawberry's own form
+    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
         viewer = await viewer_of(self.verifier, request.headers.get("authorization", ""))
         return Context(viewer=viewer, items=DataLoader(load_fn=load_items))
 
@@ -201,8 +200,8 @@ def site(settings: Settings, *, cached: bool) -> Starlette:
 
     @asynccontextmanager
     async def opened(app: Starlette) -> AsyncGenerator[None]:
-        url, modules = f"{settings.database_url}?maxsize={POOL}", {"models": ["benchmarks.peers.stock_models"]}
-        async with RegisterTortoise(app, db_url=url, modules=modules):
+        url = f"{settings.database_url}?maxsize={POOL}"
+        async with RegisterTortoise(app, db_url=url, modules={"models": [rows]}):
             yield
 
     blocks = Route("/blocks", lambda _: Response(str(sys.getallocatedblocks())))
@@ -219,6 +218,7 @@ def main() -> int:
     """Serve until told to stop."""
     settings = load_settings()
     logging.getLogger("uvicorn.error").addFilter(_is_news)
+    logging.getLogger("strawberry").setLevel(logging.CRITICAL)  # mistakes in documents, which are sent on purpose
     application = site(settings, cached="--cached" in sys.argv)
     uvicorn.run(application, port=settings.port, log_config=None, access_log=False, server_header=False)
     return 0
