@@ -33,7 +33,7 @@ OURS, SHIPPED, STOCK, CACHED, NODE, HAND = (
     "Fastify + Mercurius JIT + pg",
     "Starlette + asyncpg by hand",
 )
-AGES = 5
+AGES = 60
 """Seconds by which trials of two answers may differ."""
 
 
@@ -78,35 +78,44 @@ async def _seeded(profile: Profile, effort: Effort) -> list[str]:
 @contextmanager
 def rivals(profile: Profile, tokens: Sequence[str]) -> Generator[tuple[list[Rival], list[str]]]:
     """All servers, started, with the lists of everybody made; and what could not be started, with the reason."""
-    posted, got = operations.feeds(tokens), operations.handwritten_feeds(tokens)
     with ExitStack() as stack:
         ours = stack.enter_context(processes.porchlight(profile, SESSION_CACHE="0"))
         shipped = stack.enter_context(processes.porchlight(profile))
         for process in (ours, shipped):
             processes.wait_for_ranking(process, tokens[0])
+        posted = operations.feeds(tokens)
         them = [Rival(OURS, ours, posted), Rival(SHIPPED, shipped, posted)]
         make_lists(them[0])
-        key, missing = processes.key_of(ours, tokens[0]), []
-        for name, command, shots in commands(posted, got):
+        peers, missing = stack.enter_context(peers_of(profile, processes.key_of(ours, tokens[0]), tokens))
+        yield them + peers, missing
+
+
+@contextmanager
+def peers_of(profile: Profile, key: str, tokens: Sequence[str]) -> Generator[tuple[list[Rival], list[str]]]:
+    """Whom Porchlight is compared with, started; and what this machine does not have, with the reason."""
+    them, missing = list[Rival](), list[str]()
+    with ExitStack() as stack:
+        for name, command, shots in _commands(tokens):
             try:
-                process = stack.enter_context(processes.peer(profile, command(), key))
+                found = command()
             except (RuntimeError, OSError) as error:
                 missing.append(f"{name} is missing: {str(error).splitlines()[0]}")
             else:
-                them.append(Rival(name, process, shots))
+                them.append(Rival(name, stack.enter_context(processes.peer(profile, found, key)), shots))
         yield them, missing
 
 
 Command = Sequence[str | Path]
 
 
-def commands(posted: Sequence[Shot], got: Sequence[Shot]) -> list[tuple[str, Callable[[], Command], Sequence[Shot]]]:
-    """How each peer is started, which raises RuntimeError where the machine has no Node, and what it is asked."""
+def _commands(tokens: Sequence[str]) -> list[tuple[str, Callable[[], Command], Sequence[Shot]]]:
+    """How each peer is started, which raises RuntimeError where Node cannot be had, and what it is asked."""
+    posted = operations.feeds(tokens)
     return [
         (STOCK, lambda: STOCK_COMMAND, posted),
         (CACHED, lambda: [*STOCK_COMMAND, "--cached"], posted),
         (NODE, lambda: [installed(MERCURIUS), MERCURIUS / "server.mjs"], posted),
-        (HAND, lambda: HAND_COMMAND, got),
+        (HAND, lambda: HAND_COMMAND, operations.handwritten_feeds(tokens)),
     ]
 
 

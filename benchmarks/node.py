@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 AUTOCANNON = Path(__file__).resolve().parent / "autocannon"
-OLDEST_NODE = 18
+OLDEST_NODE = 20
 
 Command = list[str | Path]
 

@@ -8,11 +8,12 @@ Strawberry that spare parsing and validating a document again.
 import logging
 import math
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from types import ModuleType
 from typing import Any
 
 import strawberry
@@ -200,8 +201,8 @@ def site(settings: Settings, *, cached: bool) -> Starlette:
 
     @asynccontextmanager
     async def opened(app: Starlette) -> AsyncGenerator[None]:
-        url = f"{settings.database_url}?maxsize={POOL}"
-        async with RegisterTortoise(app, db_url=url, modules={"models": [rows]}):
+        modules: dict[str, Iterable[str | ModuleType]] = {"models": [rows.__name__]}
+        async with RegisterTortoise(app, db_url=f"{settings.database_url}?maxsize={POOL}", modules=modules):
             yield
 
     blocks = Route("/blocks", lambda _: Response(str(sys.getallocatedblocks())))
