@@ -108,8 +108,10 @@ class Feed:
         if user_id is None:
             return Response(status_code=401)
         ends_at = _moment((await self.reads.rows(TRIAL, user_id))[0][0])
-        [(listed, grounds)] = await self.reads.rows(SLATE, user_id)
-        first, told = orjson.loads(listed)[:PAGE], orjson.loads(grounds)
+        slate = await self.reads.rows(SLATE, user_id)
+        if not slate:
+            return Response(status_code=404)
+        first, told = orjson.loads(slate[0][0])[:PAGE], orjson.loads(slate[0][1])
         items = {row[0]: row for row in await self.reads.items([item_id for item_id, _, _ in first])}
         edges = [_edge(items[item_id], score, told[number]) for item_id, score, number in first]
         content = {"data": {"me": {"trial": _trial(ends_at, now), "recommendations": {"edges": edges}}}}
