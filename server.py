@@ -20,7 +20,7 @@ from core.environment import VAR, kept_secret, load_settings
 from core.logging import configure_logging
 from core.setting_values import shown
 from core.settings import Settings, SettingsError
-from resolvers.root import build_schema
+from resolvers.root import Schema, build_schema
 from services import demo, recommendations
 from services.app import App, assemble, open_app, opened
 from services.ports import Ports
@@ -53,7 +53,12 @@ def site_of(app: App) -> ASGIApp:
         async with opened(app), working(app):
             yield
 
-    return build_site(app, build_schema(introspection=app.settings.introspection), running)
+    return build_site(app, schema_of(app.settings), running)
+
+
+def schema_of(settings: Settings) -> Schema:
+    """The schema as the settings want it to answer."""
+    return build_schema(introspection=settings.introspection, compiled=settings.graphql_executor == "compiled")
 
 
 @asynccontextmanager
@@ -196,7 +201,7 @@ async def serve_here(settings: Settings, listener: socket.socket) -> None:
     app = assemble(settings)
     async with opened(app), working(app):
         await recommendations.announce(app)
-        site = build_site(app, build_schema(introspection=settings.introspection), nullcontext)
+        site = build_site(app, schema_of(settings), nullcontext)
         config = uvicorn.Config(site, **options(settings))
         await Server(config, app, await start_screen(app)).serve([listener])
 

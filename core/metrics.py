@@ -21,6 +21,11 @@ class Metrics:
             registry=self.registry,
         )
         self.errors = self._counter("porchlight_errors_total", "Top-level errors by code.", "code")
+        self.fallbacks = self._counter(
+            "porchlight_graphql_fallbacks_total",
+            "Operations that graphql-core executes although execution is compiled, by reason: engine/README.md.",
+            "reason",
+        )
         self.sockets = Gauge("porchlight_sockets", "Open WebSocket connections.", registry=self.registry)
         self.countdowns = Gauge("porchlight_countdowns", "Open trial countdowns.", registry=self.registry)
         self.tasks = Gauge("porchlight_tasks", "What runs or waits in the server's loop.", registry=self.registry)

@@ -59,6 +59,7 @@ class Settings:
     secret_key: tuple[str, ...] = _variable("SECRET_KEY", (), read.secrets, secret=True)
     rate_limits: bool = _variable("RATE_LIMITS", default=True, reader=read.on_or_off)
     graphiql: str = _variable("GRAPHIQL", "auto", read.one_of("auto", "on", "off"))
+    graphql_executor: str = _variable("GRAPHQL_EXECUTOR", "compiled", read.one_of("compiled", "interpreted"))
     argon2_memory_kib: int = _variable("ARGON2_MEMORY_KIB", 47104, read.whole_number(8, 4_194_304))
     argon2_time: int = _variable("ARGON2_TIME", 1, read.whole_number(1, 100))
     argon2_parallelism: int = _variable("ARGON2_PARALLELISM", 1, read.whole_number(1, 64))

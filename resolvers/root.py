@@ -13,6 +13,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types.base import get_object_definition
 
 from core.errors import Refusal
+from engine.events import EventExecutor, InterpretedEvents
 from resolvers.accounts.administration import AdministrationMutation, AdministrationQuery
 from resolvers.accounts.emails import EmailsMutation
 from resolvers.accounts.passwords import PasswordsMutation
@@ -54,9 +55,9 @@ from schema import (
     usage,
 )
 from schema.accounts import administration, emails, signing_in
+from schema.compiled import Compiled
 from schema.directives import Auth, Public
 from schema.errors import Error, RefusalHandler
-from schema.events import EventExecutor
 from schema.limits import DocumentLimits, NoIntrospection, TellsWhatRuns
 from schema.uploads import UPLOAD, Upload
 
@@ -149,20 +150,22 @@ class Schema(strawberry.Schema):
 
 
 @cache
-def build_schema(*, introspection: bool = True) -> Schema:
+def build_schema(*, introspection: bool = True, compiled: bool = True) -> Schema:
     """The schema, one in a process: it holds nothing of an app. Raises UnguardedFieldError."""
     for root in (Query, Mutation, Subscription):
         require_guards(root)
     extensions: list[type[SchemaExtension]] = [DocumentLimits, TellsWhatRuns]
     if not introspection:
         extensions.append(NoIntrospection)
+    if compiled:
+        extensions.append(Compiled)
     return Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
         types=[accounts.User, trials.Trial, billing.Plan],
         extensions=extensions,
-        execution_context_class=EventExecutor,
+        execution_context_class=EventExecutor if compiled else InterpretedEvents,
         exception_handlers=list(starmap(RefusalHandler, REFUSALS.items())),
         config=StrawberryConfig(auto_camel_case=True, scalar_map={JSON: ANY_JSON, Upload: UPLOAD}),
     )

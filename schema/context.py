@@ -1,5 +1,6 @@
 """What a request carries to every resolver."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -31,6 +32,8 @@ class Context:
     """Whether execution has begun: what fails before that was refused by parsing, limits or validation."""
     changing: bool = False
     """Whether a mutation runs: then nobody may cancel it half-way."""
+    deliver: Callable[[bytes], Awaitable[None] | None] | None = None
+    """What takes a subscription's further events where they are plain (`engine.events`); None where nothing does."""
     _loaders: Loaders | None = None
 
     @property

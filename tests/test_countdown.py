@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from websockets.server import ServerProtocol
 
+from engine.events import EventExecutor
 from models import Role, Trial
 from schema.context import Context
-from schema.events import EventExecutor
 from services.trials.countdown import CHANNEL, RECENT, Countdown, Subscriber
 from tests.clock import START, ManualClock, settle
 from tests.conftest import Start

@@ -6,13 +6,20 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from websockets.frames import Frame, Opcode
 
-from schema import events
+from engine import events
+from engine.events import EventExecutor
+from engine.plain import Plain
+from schema.context import Context
 from schema.limits import DocumentLimits
 from schema.trials import TrialTick
 from services.trials import Tick, TrialStatus
-from tests.clock import START
+from tests.clock import START, ManualClock
+from tests.conftest import Start
 from tests.porchlight import Connection, Porchlight
+from tests.services.valkey import until
+from web.sockets.protocol import framed
 
 PLAIN = (
     "subscription { trialCountdown { status secondsLeft endsAt serverTime version } }",
@@ -55,7 +62,7 @@ def planned(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 def without_plans(monkeypatch: pytest.MonkeyPatch) -> None:
     """From here on GraphQL executes every event."""
-    monkeypatch.setattr(events, "plan_of", lambda _: None)
+    monkeypatch.delattr(events, "plain_of")
 
 
 async def test_a_plan_answers_as_execution_does(
@@ -132,6 +139,98 @@ def without_ids(text: str) -> dict[str, Any]:
     for error in message["payload"].get("errors", []):
         del error["extensions"]["errorId"]
     return message
+
+
+@pytest.fixture
+def delivered(monkeypatch: pytest.MonkeyPatch) -> list[bytes | None]:
+    """What was written of events that came after the first; None for what was left to execution."""
+    found: list[bytes | None] = []
+    encode = Plain.encode
+
+    def encoded(plain: Plain, event: Any) -> bytes | None:
+        found.append(encode(plain, event))
+        return found[-1]
+
+    monkeypatch.setattr(Plain, "encode", encoded)
+    return found
+
+
+async def test_further_events_are_what_a_first_one_is(
+    porchlight: Porchlight, clock: ManualClock, delivered: list[bytes | None]
+) -> None:
+    """They go straight to the socket, byte for byte as by way of an answer, and each forgets what was read before."""
+    person = await porchlight.register()
+    async with (
+        porchlight.connect(token=person.access_token) as straight,
+        porchlight.connect(token=person.access_token) as anew,
+    ):
+        for document in PLAIN:
+            await straight.subscribe(document, "1", **VARIABLES)
+            await straight.receive()
+            assert delivered == []
+            await clock.run(35)
+            first = await first_of(anew, document)
+            while str(await asyncio.wait_for(straight.raw.recv(), 5)) != first:
+                pass
+            await straight.send(id="1", type="complete")
+            await until(lambda: porchlight.app.countdown.subscribers == 0)
+            assert None not in delivered
+            delivered.clear()
+
+
+@pytest.mark.parametrize("settings", ["embedded"], indirect=True)
+async def test_a_wrong_event_between_right_ones_is_executed(
+    porchlight: Porchlight, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, delivered: list[bytes | None]
+) -> None:
+    """In its place among the others, with its errors, which are counted; the operation goes on."""
+    person = await porchlight.register()
+    renewed: list[Context] = []
+
+    def renew(context: Context) -> None:
+        renewed.append(context)
+
+    monkeypatch.setattr(Context, "renew", renew)
+    async with porchlight.connect(token=person.access_token) as connection:
+        await connection.subscribe("subscription { trialCountdown { endsAt version } }")
+        await connection.next()
+        for made, data, _ in ANSWERS.values():
+            monkeypatch.setattr(TrialTick, "of", made)
+            await clock.run(1)
+            assert (await connection.next())["data"] == {"trialCountdown": data}
+        await until(lambda: len(renewed) == 1 + len(ANSWERS))
+    assert [data is None for data in delivered] == [not by_plan for _, _, by_plan in ANSWERS.values()]
+    errors = porchlight.app.metrics.registry.get_sample_value("porchlight_errors_total", {"code": "INTERNAL"})
+    assert errors == 4
+
+
+@pytest.mark.parametrize("executor", ["compiled", "interpreted"])
+@pytest.mark.parametrize("settings", ["embedded"], indirect=True)
+async def test_what_is_not_plain_is_compiled_once_for_all(
+    start: Start, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, executor: str
+) -> None:
+    """From the second event of a document on, unless an operator has it interpreted: the same answers."""
+    compiled: list[EventExecutor] = []
+    make = events._compiled
+    monkeypatch.setattr(events, "_compiled", lambda executor: compiled.append(executor) or make(executor))
+    porchlight = await start(graphql_executor=executor)
+    person = await porchlight.register()
+    async with porchlight.connect(token=person.access_token) as connection:
+        await connection.subscribe(COMPUTED, "1")
+        await connection.subscribe(COMPUTED, "2")
+        for second in range(4):
+            found = [await connection.receive() for _ in range(2)]
+            expected = {"trialCountdown": {"version": 1, "trial": {"seconds": 1_209_600 - second}}}
+            assert [message["payload"] for message in found] == [{"data": expected}] * 2
+            assert {message["id"] for message in found} == {"1", "2"}
+            await clock.run(1)
+    assert len(compiled) == (executor == "compiled")
+
+
+def test_frames_are_those_of_the_library() -> None:
+    """Each length of RFC 6455."""
+    for size in (0, 125, 126, 65_535, 65_536):
+        text = b"a" * size
+        assert framed(text) == Frame(Opcode.TEXT, text).serialize(mask=False)
 
 
 @pytest.mark.parametrize("settings", ["embedded"], indirect=True)

@@ -1,9 +1,9 @@
 """What a trial's row means at a moment: pure functions, so that no scheduler decides who has access."""
 
 import math
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from models.trials import EndPolicy, Trial
 
@@ -46,6 +46,8 @@ def trial_status(trial: Trial, now: datetime) -> TrialStatus:
         return _status_after_end(trial, now)
     if is_halted(trial, now):
         return TrialStatus.PAUSED
+    if now < trial.ends_at - ENDING:  # the longest that it may be: most ticks need no more
+        return TrialStatus.ACTIVE
     return TrialStatus.ENDING if now >= _ending_from(trial) else TrialStatus.ACTIVE
 
 
@@ -150,8 +152,7 @@ def progress(trial: Trial, now: datetime) -> float:
     return min(1.0, max(0.0, 1 - remaining(trial, now) / whole)) if whole else 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(NamedTuple):
     """A trial at one moment, as the countdown tells it."""
 
     trial_id: int

@@ -1,14 +1,14 @@
 """One socket and its operations."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from functools import partial
 from typing import Any
 
 import orjson
 import structlog
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from core.errors import Unauthenticated
 from schema.context import Context
@@ -20,18 +20,19 @@ from web.cookies import CookieJar
 from web.requests import BadRequestError, operation_in
 from web.runtime import Answer, Operation, Runtime
 from web.sockets.messages import CloseError, id_of, message_in
+from web.sockets.peer import Peer
 
 INIT_TIMEOUT = 10.0
 """Seconds within which a client says `connection_init`."""
 CLOSE_TIMEOUT = 5.0
 """Seconds that a peer has to take what was being sent, before it is cut off."""
-MAX_REASON = 123
-"""Bytes of a reason that a close frame can carry: RFC 6455, section 5.5."""
 MAX_OPERATIONS = 100
 """Operations that one socket may have open."""
 ENDED = (4401, "The session has ended")
 SUSPENDED = (4403, "The account has been suspended")
 LOWERED = (4403, "The role has changed")
+TAIL = b"}}"
+"""How the message of a plain event ends."""
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +67,7 @@ class Socket:
         self._acknowledged = False
         self._changes = True
         """Whether mutations run: a cookie's session could not be told of new tokens."""
-        self._sending = asyncio.Lock()
+        self._peer = Peer(websocket)
         self._serving: asyncio.Task[None] | None = None
         self._cut_off = False
         self._operations: dict[str, _Running] = {}
@@ -98,9 +99,8 @@ class Socket:
         """End the connection, if it still stands. A peer that does not read is cut off."""
         self._stop()
         try:
-            async with asyncio.timeout(CLOSE_TIMEOUT), self._sending:
-                if self._websocket.application_state is WebSocketState.CONNECTED:
-                    await self._websocket.close(code, reason.encode()[:MAX_REASON].decode(errors="ignore"))
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await self._peer.close(code, reason)
         except TimeoutError:
             self._cut_off = True
             if self._serving is not None and self._serving is not asyncio.current_task():
@@ -224,13 +224,18 @@ class Socket:
             await self._send({"id": running.id, **last})
 
     async def _answer(self, answers: AsyncGenerator[Answer, None], running: "_Running") -> dict[str, Any] | None:
-        """Send each answer while somebody listens; the last message, when it is an error."""
+        """Send each answer while somebody listens; the last message, when it is an error.
+
+        After the first one, which is counted and logged on its way, events that are plain come straight to the peer.
+        """
+        head = b'{"id":%b,"type":"next","payload":{"data":' % orjson.dumps(running.id)
         async with aclosing(answers):
             async for answer in answers:
                 if not answer.executed:
                     return {"type": "error", "payload": answer.content["errors"]}
                 if self._operations.get(running.id) is running:
                     await self._send({"id": running.id, "type": "next", "payload": answer.content})
+                running.context.deliver = partial(self._deliver, running, head)
         return None
 
     async def _present_viewer(self) -> Viewer | None:
@@ -262,11 +267,15 @@ class Socket:
         errors = [{"message": message, "extensions": extensions}]
         await self._send({"id": operation_id, "type": "error", "payload": errors})
 
+    def _deliver(self, running: _Running, head: bytes, data: bytes) -> Awaitable[None] | None:
+        """Send the data of a plain event while somebody listens; what has to be awaited, if anything."""
+        running.context.renew()
+        if self._operations.get(running.id) is not running:
+            return None
+        return self._peer.tell(b"".join((head, data, TAIL)))
+
     async def _send(self, message: dict[str, Any]) -> None:
-        async with self._sending:
-            if self._websocket.application_state is WebSocketState.CONNECTED:
-                with suppress(WebSocketDisconnect):  # `_receive` hears of it too, and ends the socket.
-                    await self._websocket.send_text(orjson.dumps(message).decode())
+        await self._peer.send(message)
 
     async def _let_go(self) -> None:
         self._stop()
@@ -275,6 +284,6 @@ class Socket:
 
     def _done(self, running: _Running, task: "asyncio.Task[None]") -> None:
         self._running.discard(running)
-        running.task = None
+        running.task = running.context.deliver = None
         if not task.cancelled() and (error := task.exception()):
             log.error("socket.operation_failed", exc_info=error)
