@@ -4,6 +4,7 @@ With `--quick` it looks whether everything works, with `--only` it measures one 
 """
 
 import argparse
+import asyncio
 import importlib
 import importlib.util
 import logging
@@ -12,20 +13,26 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from benchmarks import against, documents, hurrying, measures, report
+from benchmarks import against, documents, hurrying, measures, processes, report, storm
 from benchmarks.countdown import allow_files
 from benchmarks.figures import Figures
 from benchmarks.goals import Measured
 from benchmarks.measures import say
 from benchmarks.node import node
-from benchmarks.processes import PROFILES
 from benchmarks.report_peers import compared_tables, documents_table, goals_table
 from core.clock import SystemClock
 from core.logging import configure_logging
 
 ROUNDS = 15
 """Of resolving in memory: a round takes about a second."""
-PARTS = ("resolving", "peers", "documents", "countdowns", "storm", *(profile.__name__ for profile in PROFILES))
+PARTS = (
+    "resolving",
+    "peers",
+    "documents",
+    "countdowns",
+    "storm",
+    *(profile.__name__ for profile in processes.PROFILES),
+)
 
 
 def main() -> int:
@@ -59,14 +66,26 @@ def run(parts: Any, *, quick: bool) -> tuple[Measured, list[Figures]]:
         measured = replace(measured, filled=documents.fill(documents.QUICK if quick else documents.FULL))
     if "countdowns" in parts:
         measured = replace(measured, hurried=hurrying.hurry(hurrying.QUICK if quick else hurrying.FULL))
+    if "storm" in parts:
+        measured = replace(measured, storm=stormed(storm.QUICK if quick else storm.SECONDS))
     for name, text in sections(measured).items():
         print(f"\n{name}\n\n{text}\n", flush=True)
-    for profile in PROFILES:
+    for profile in processes.PROFILES:
         if profile.__name__ in parts:
             figures = measures.measure(profile, measures.QUICK if quick else measures.FULL)
             profiles.append(figures)
             print(f"\n{figures.profile}\n\n{report.tables(figures)}\n", flush=True)
     return measured, profiles
+
+
+def stormed(seconds: float) -> storm.Storm:
+    """What a storm of sign-ins does, on a server of its own."""
+    say("a storm of sign-ins")
+    with processes.production() as profile:
+        people = asyncio.run(storm.prepared(profile))
+        with processes.porchlight(profile) as server:
+            processes.wait_for_ranking(server, people.tokens[0])
+            return asyncio.run(storm.measure(server, profile, people, seconds=seconds))
 
 
 def sections(measured: Measured) -> dict[str, str]:

@@ -6,7 +6,9 @@ import platform
 import subprocess  # ruff: ignore[suspicious-subprocess-import] -- node tells its version
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +25,12 @@ from benchmarks.node import installed
 from benchmarks.peers.commands import HAND_COMMAND, MERCURIUS, STOCK_COMMAND
 from benchmarks.processes import Process, Profile, seconds_of_children
 from benchmarks.seeding import seed
-from services.app import assemble, opened
+from models.sessions import Session
+from services import sessions
+from services.app import App, assemble, opened
 
 OURS, SHIPPED, STOCK, CACHED, NODE, HAND = (
-    "Porchlight, session read each time",
+    "Porchlight, token and session each time",
     "Porchlight as it ships",
     "Strawberry + Tortoise",
     "the same with parsed documents kept",
@@ -35,6 +39,8 @@ OURS, SHIPPED, STOCK, CACHED, NODE, HAND = (
 )
 AGES = 60
 """Seconds by which trials of two answers may differ."""
+MOST = 6_000
+"""Requests of one block: more than any of them answers in it."""
 
 
 @dataclass(frozen=True)
@@ -43,21 +49,47 @@ class Effort:
 
     people: int = 100
     items: int = 1000
+    tokens: int = 200
+    """Of each person. A block begins where the one before has ended: none is shown again while it may be known."""
     rounds: int = 7
     block: float = 2.0
     connections: tuple[int, ...] = (1, 16)
 
 
-FULL, QUICK = Effort(), Effort(people=20, items=200, rounds=1, block=1.0)
+FULL, QUICK = Effort(), Effort(people=20, items=200, tokens=100, rounds=1, block=1.0)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Rival:
-    """One server, and how it is asked for the feed of each person."""
+    """One server, and how it is asked for the feed of each person in turn."""
 
     name: str
     process: Process
     shots: Sequence[Shot]
+    people: int
+    sent: int = 0
+
+    def next(self) -> list[Shot]:
+        """What comes after all that has been sent, enough for a block."""
+        return list(islice(cycle(self.shots), self.sent, self.sent + MOST))
+
+    @property
+    def everybody(self) -> Sequence[Shot]:
+        """One request of each person."""
+        return self.shots[: self.people]
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Access tokens: `fresh` begins with one of each person, then another one of each, and so on."""
+
+    people: int
+    fresh: list[str]
+
+    @property
+    def one_each(self) -> list[str]:
+        """Those that somebody shows again and again."""
+        return self.fresh[: self.people]
 
 
 def compare(effort: Effort) -> Compared:
@@ -69,39 +101,56 @@ def compare(effort: Effort) -> Compared:
             return asyncio.run(_compared(profile, them, missing, effort))
 
 
-async def _seeded(profile: Profile, effort: Effort) -> list[str]:
+async def _seeded(profile: Profile, effort: Effort) -> Tokens:
     app = assemble(profile.settings)
     async with opened(app):
-        return (await seed(app, people=effort.people, items=effort.items)).tokens
+        await seed(app, people=effort.people, items=effort.items)
+        begun = await Session.all().order_by("id")
+        return Tokens(effort.people, [_token(app, each, number) for number in range(effort.tokens) for each in begun])
+
+
+def _token(app: App, session: Session, number: int) -> str:
+    """Another genuine token of a session: they differ in what they say of when its user signed in."""
+    shown = sessions.authentication_of(session)
+    return app.keys.access_token(
+        user_id=session.user_id,
+        session_key=session.key,
+        counter=session.counter,
+        issued_at=session.rotated_at,
+        authentication=replace(shown, at=shown.at - timedelta(seconds=number)),
+    )
 
 
 @contextmanager
-def rivals(profile: Profile, tokens: Sequence[str]) -> Generator[tuple[list[Rival], list[str]]]:
+def rivals(profile: Profile, tokens: Tokens) -> Generator[tuple[list[Rival], list[str]]]:
     """All servers, started, with the lists of everybody made; and what could not be started, with the reason."""
     with ExitStack() as stack:
         ours = stack.enter_context(processes.porchlight(profile, SESSION_CACHE="0"))
         shipped = stack.enter_context(processes.porchlight(profile))
         for process in (ours, shipped):
-            processes.wait_for_ranking(process, tokens[0])
-        posted = operations.feeds(tokens)
-        them = [Rival(OURS, ours, posted), Rival(SHIPPED, shipped, posted)]
+            processes.wait_for_ranking(process, tokens.fresh[0])
+        them = [
+            Rival(OURS, ours, operations.feeds(tokens.fresh), tokens.people),
+            Rival(SHIPPED, shipped, operations.feeds(tokens.one_each), tokens.people),
+        ]
         make_lists(them[0])
-        peers, missing = stack.enter_context(peers_of(profile, processes.key_of(ours, tokens[0]), tokens))
+        peers, missing = stack.enter_context(peers_of(profile, processes.key_of(ours, tokens.fresh[0]), tokens))
         yield them + peers, missing
 
 
 @contextmanager
-def peers_of(profile: Profile, key: str, tokens: Sequence[str]) -> Generator[tuple[list[Rival], list[str]]]:
+def peers_of(profile: Profile, key: str, tokens: Tokens) -> Generator[tuple[list[Rival], list[str]]]:
     """Whom Porchlight is compared with, started; and what this machine does not have, with the reason."""
     them, missing = list[Rival](), list[str]()
     with ExitStack() as stack:
-        for name, command, shots in _commands(tokens):
+        for name, command, shots in _commands(tokens.fresh):
             try:
                 found = command()
             except (RuntimeError, OSError) as error:
                 missing.append(f"{name} is missing: {str(error).splitlines()[0]}")
             else:
-                them.append(Rival(name, stack.enter_context(processes.peer(profile, found, key)), shots))
+                process = stack.enter_context(processes.peer(profile, found, key))
+                them.append(Rival(name, process, shots, tokens.people))
         yield them, missing
 
 
@@ -123,9 +172,9 @@ def make_lists(ours: Rival) -> float:
     """Have a list made for everybody. Milliseconds of the server's processor for each."""
     before = ours.process.cpu_seconds() or 0.0
     with httpx.Client(base_url=ours.process.url) as client:
-        for shot in ours.shots:
+        for shot in ours.everybody:
             answered(client, shot)
-    return ((ours.process.cpu_seconds() or 0.0) - before) * 1000 / len(ours.shots)
+    return ((ours.process.cpu_seconds() or 0.0) - before) * 1000 / ours.people
 
 
 def answered(client: httpx.Client, shot: Shot) -> Any:
@@ -141,7 +190,7 @@ def agree(them: Sequence[Rival]) -> None:
     """See that each gives the data that the first one gives, for everybody. Raises RuntimeError."""
     with ExitStack() as stack:
         clients = [stack.enter_context(httpx.Client(base_url=rival.process.url)) for rival in them]
-        for number in range(len(them[0].shots)):
+        for number in range(them[0].people):
             wanted, seconds = answered(clients[0], them[0].shots[number])
             for rival, client in zip(them[1:], clients[1:], strict=True):
                 data, left = answered(client, rival.shots[number])
@@ -167,7 +216,7 @@ async def _rounds(
     blocks: dict[tuple[str, int], list[Block]] = {}
     anew, renewed = [], 0
     for rival in them:
-        fire(rival.process, Plan(rival.shots, effort.block, connections=4))  # what compiles or is kept, is
+        _block(rival, 4, effort.block, None)  # so that what compiles or is kept, is
     for number in range(effort.rounds):
         say(f"the feed and its peers: round {number + 1} of {effort.rounds}")
         await connection.execute("DELETE FROM recommendation_slates")
@@ -185,7 +234,8 @@ async def _rounds(
 
 def _block(rival: Rival, connections: int, seconds: float, postmaster: int | None) -> Block:
     before = seconds_of_children(postmaster)
-    sample = fire(rival.process, Plan(rival.shots, seconds, connections=connections))
+    sample = fire(rival.process, Plan(rival.next(), seconds, connections=connections))
+    rival.sent += sample.count
     after = seconds_of_children(postmaster)
     if sample.errors:
         raise RuntimeError(f"{rival.name}: {sample.errors} of {sample.count} answers were wrong.")

@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from benchmarks import against, operations, processes, seeding
-from benchmarks.against import Rival
+from benchmarks.against import Rival, Tokens
 from benchmarks.comparing import Block, Compared, Ratio, Server
 from benchmarks.documents import Filled, Held, different
 from benchmarks.generator import Sample, Shot
@@ -22,6 +22,7 @@ from benchmarks.hurrying import Hurried
 from benchmarks.peers.commands import MERCURIUS
 from benchmarks.processes import Process, Profile, parent_of, seconds_of_children
 from benchmarks.report_peers import compared_tables, documents_table, goals_table
+from benchmarks.storm import Storm
 from core.clock import SystemClock
 from core.settings import Settings
 from services.app import opened
@@ -63,11 +64,11 @@ async def test_each_peer_answers_what_porchlight_answers(
     serving: Porchlight, tokens: list[str], settings: Settings, tmp_path: Path
 ) -> None:
     """The same data to each person from the same rows; nothing to who bears no valid token."""
-    ours = Rival("Porchlight", Process(os.getpid(), serving.port), operations.feeds(tokens))
+    ours = Rival("Porchlight", Process(os.getpid(), serving.port), operations.feeds(tokens), PEOPLE)
     key = await asyncio.to_thread(processes.key_of, ours.process, tokens[0])
 
     def agreed() -> tuple[list[str], list[str], list[str]]:
-        with against.peers_of(_profile(settings, tmp_path), key, tokens) as (them, missing):
+        with against.peers_of(_profile(settings, tmp_path), key, Tokens(PEOPLE, tokens)) as (them, missing):
             against.agree([ours, *them])
             forged = [_forged(rival) for rival in them]
             with pytest.raises(RuntimeError, match="does not answer what"):
@@ -110,6 +111,17 @@ def _forged(rival: Rival) -> str:
     parts = shot.headers["Authorization"].split(".")[:2], other.headers["Authorization"].split(".")[2]
     token = {"Authorization": ".".join([*parts[0], parts[1]])}
     return _text(rival.process, dataclasses.replace(shot, headers=shot.headers | token))
+
+
+def test_a_block_begins_where_the_last_has_ended() -> None:
+    """So that a token which has been verified is not shown again before many others were; then it goes round."""
+    tokens = Tokens(2, ["a", "b", "c"])
+    rival = Rival("x", Process(0, 0), operations.feeds(tokens.fresh), tokens.people)
+    assert [shot.headers["Authorization"][-1] for shot in rival.next()[:4]] == ["a", "b", "c", "a"]
+    rival.sent += 2
+    assert [shot.headers["Authorization"][-1] for shot in rival.next()[:2]] == ["c", "a"]
+    assert len(rival.next()) == against.MOST
+    assert (len(rival.everybody), tokens.one_each) == (2, ["a", "b"])
 
 
 def test_children_of_a_process_are_counted() -> None:
@@ -161,7 +173,7 @@ def test_goals_are_met_missed_or_not_measured() -> None:
     resolved = Ratio(31.0, 30.0, 33.0)
     flat = Filled("Porchlight", [Held(0, 300_000_000, 1), Held(50, 310_000_000, 1), Held(100, 310_000_100, 1)])
     hurried = Hurried(10_000, 9_950.0, 300.0, 900.0, 0, 0.5, 20.0, None)
-    measured = Measured(compared(), resolved, [flat], hurried, Ratio(3.5, 1.0, 4.0))
+    measured = Measured(compared(), resolved, [flat], hurried, Storm(1.0, 10.0, 2.0, 35.0, 9.0, 5.0, 1.5))
     assert [goal.met for goal in goals(measured)] == [True, False, True, True, True, False, True]
     late = dataclasses.replace(hurried, rate=9_000.0)
     growing = dataclasses.replace(flat, held=[*flat.held, Held(200, 400_000_000, 1)])
