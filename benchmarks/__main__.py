@@ -10,6 +10,7 @@ import importlib.util
 import logging
 import sys
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -54,28 +55,36 @@ def main() -> int:
     return 0
 
 
-def run(parts: Any, *, quick: bool) -> tuple[Measured, list[Figures]]:
-    """Measure these parts, each with its own database and servers, and print what was found."""
-    measured, profiles = Measured(), []
-    if "resolving" in parts and (found := _optional("resolving")):
-        say("50 items in memory")
-        measured = replace(measured, resolved=found.measure(1 if quick else ROUNDS))
-    if "peers" in parts:
-        measured = replace(measured, compared=against.compare(against.QUICK if quick else against.FULL))
-    if "documents" in parts:
-        measured = replace(measured, filled=documents.fill(documents.QUICK if quick else documents.FULL))
-    if "countdowns" in parts:
-        measured = replace(measured, hurried=hurrying.hurry(hurrying.QUICK if quick else hurrying.FULL))
-    if "storm" in parts:
-        measured = replace(measured, storm=stormed(storm.QUICK if quick else storm.SECONDS))
-    for name, text in sections(measured).items():
-        print(f"\n{name}\n\n{text}\n", flush=True)
+def run(parts: Sequence[str], *, quick: bool) -> tuple[Measured, list[Figures]]:
+    """Measure these parts, each with its own database and servers, and print what each has found."""
+    measured = Measured()
+    for name, measure in _MEASURES.items():
+        if name in parts and (found := measure(quick)):
+            measured = replace(measured, **{name: found})
+            print(f"\n{sections(measured).get(name, name)}\n", flush=True)
+    print(f"\n{goals_table(measured)}\n", flush=True)
+    profiles = []
     for profile in processes.PROFILES:
         if profile.__name__ in parts:
-            figures = measures.measure(profile, measures.QUICK if quick else measures.FULL)
-            profiles.append(figures)
-            print(f"\n{figures.profile}\n\n{report.tables(figures)}\n", flush=True)
+            profiles.append(measures.measure(profile, measures.QUICK if quick else measures.FULL))
+            print(f"\n{profile.__name__}\n\n{report.tables(profiles[-1])}\n", flush=True)
     return measured, profiles
+
+
+def sections(measured: Measured) -> dict[str, str]:
+    """The tables of the engine's goals, by their names in the template."""
+    found = {"goals": goals_table(measured)}
+    if measured.peers:
+        found["peers"] = compared_tables(measured.peers)
+    if measured.documents:
+        found["documents"] = documents_table(measured.documents)
+    return found
+
+
+def resolved(quick: bool) -> Any:  # ruff: ignore[boolean-type-hint-positional-argument] -- as each measure has it
+    """What `benchmarks.resolving` finds."""
+    found = importlib.util.find_spec("benchmarks.resolving")
+    return importlib.import_module("benchmarks.resolving").measure(1 if quick else ROUNDS) if found else None
 
 
 def stormed(seconds: float) -> storm.Storm:
@@ -88,19 +97,14 @@ def stormed(seconds: float) -> storm.Storm:
             return asyncio.run(storm.measure(server, profile, people, seconds=seconds))
 
 
-def sections(measured: Measured) -> dict[str, str]:
-    """The tables of the engine's goals, by their names in the template."""
-    found = {"goals": goals_table(measured)}
-    if measured.compared:
-        found["peers"] = compared_tables(measured.compared)
-    if measured.filled:
-        found["documents"] = documents_table(measured.filled)
-    return found
-
-
-def _optional(name: str) -> Any:
-    found = importlib.util.find_spec(f"benchmarks.{name}")
-    return importlib.import_module(f"benchmarks.{name}") if found else None
+_MEASURES: dict[str, Callable[[bool], Any]] = {
+    "resolving": resolved,
+    "peers": lambda quick: against.compare(against.QUICK if quick else against.FULL),
+    "documents": lambda quick: documents.fill(documents.QUICK if quick else documents.FULL),
+    "countdowns": lambda quick: hurrying.hurry(hurrying.QUICK if quick else hurrying.FULL),
+    "storm": lambda quick: stormed(storm.QUICK if quick else storm.SECONDS),
+}
+PARTS = (*_MEASURES, *(profile.__name__ for profile in processes.PROFILES))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The goals of the engine as one table: what was asked, what was measured with its spread, met or missed."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from benchmarks import against, storm
@@ -20,10 +20,10 @@ FEED = {against.STOCK: 8.0, against.NODE: 1.5, against.HAND: 0.8}
 class Measured:
     """What each part found; None where it was not run."""
 
-    compared: Compared | None = None
-    resolved: Any = None
-    filled: list[Filled] = field(default_factory=list)
-    hurried: Hurried | None = None
+    resolving: Any = None
+    peers: Compared | None = None
+    documents: list[Filled] | None = None
+    countdowns: Hurried | None = None
     storm: Storm | None = None
 
 
@@ -49,8 +49,8 @@ HEADINGS = ("measure", "goal", "measured", "spread", "")
 
 def goals(measured: Measured) -> list[Goal]:
     """All of them, in the order of the issue."""
-    return [_resolving(measured.resolved), *_feed(measured.compared), _hurry(measured.hurried), _storm(measured.storm),
-            _memory(measured.filled)]  # fmt: skip
+    return [_resolving(measured.resolving), *_feed(measured.peers), _hurry(measured.countdowns), _storm(measured.storm),
+            _memory(measured.documents)]  # fmt: skip
 
 
 def _resolving(found: Any) -> Goal:
@@ -90,7 +90,7 @@ def _storm(found: Storm | None) -> Goal:
     return Goal(name, asked, f"{found.ratio:.2f} times", spread, found.ratio < storm.GOAL)
 
 
-def _memory(filled: list[Filled]) -> Goal:
+def _memory(filled: list[Filled] | None) -> Goal:
     name, asked = "memory after 100,000 different documents", "flat"
     if not filled:
         return Goal(name, asked, "", "", None)
