@@ -25,7 +25,7 @@ class Block:
 
     @classmethod
     def of(cls, sample: Sample, database: float | None) -> "Block":
-        """A sample of one server; `database` is in seconds, of the database's processes. Raises RuntimeError for none."""
+        """Of one server; `database` is in seconds, of the database's processes. Raises RuntimeError for no answer."""
         if not sample.count:
             raise RuntimeError("Nothing was answered in a whole turn: this machine has too much else to do.")
         taken = [value for values in sample.milliseconds.values() for value in values]
