@@ -9,7 +9,7 @@ from benchmarks.documents import Filled
 from benchmarks.hurrying import Hurried
 from benchmarks.storm import Storm
 
-FLAT = 64.0
+FLAT = 100.0
 """Bytes for each document that count as noise."""
 RESOLVING = 30.0
 FEED = {against.STOCK: 8.0, against.NODE: 1.5, against.HAND: 0.8}
