@@ -21,6 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from adapters.database.addresses import SqliteFile, parse
+from benchmarks.peers.reasons import reason
 from benchmarks.peers.tokens import Verifier, is_live
 from core.clock import SystemClock
 from core.cursors import encode_id
@@ -139,7 +140,6 @@ def _trial(ends_at: datetime, now: datetime) -> dict[str, Any]:
 def _edge(item: Row, score: float, ground: Row) -> dict[str, Any]:
     item_id, title, summary, category, tags = item
     kind, topic, _ = ground
-    assert kind == "INTEREST", "everybody who is measured has stated interests"
     node = {
         "id": encode_id("Item", item_id),
         "title": title,
@@ -147,7 +147,7 @@ def _edge(item: Row, score: float, ground: Row) -> dict[str, Any]:
         "category": category,
         "tags": orjson.loads(tags),
     }
-    return {"score": score, "reason": f"Because you are interested in {topic}", "node": node}
+    return {"score": score, "reason": reason(kind, topic, category), "node": node}
 
 
 def site(settings: Settings, now: Callable[[], datetime]) -> Starlette:

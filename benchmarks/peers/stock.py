@@ -30,6 +30,7 @@ from strawberry.permission import BasePermission
 from tortoise.contrib.starlette import RegisterTortoise
 
 from benchmarks.peers import stock_models as rows
+from benchmarks.peers.reasons import reason
 from benchmarks.peers.tokens import Verifier, is_live
 from core.clock import SystemClock
 from core.cursors import encode_id
@@ -144,7 +145,7 @@ class User:
         listed = slate.items[:first]
         items = await info.context.items.load_many([item_id for item_id, _, _ in listed])
         edges = [
-            RecommendationEdge(score=score, reason=_reason(*slate.grounds[number]), node=Item.from_row(item))
+            _edge(item, score, *slate.grounds[number][:2])
             for (_, score, number), item in zip(listed, items, strict=True)
         ]
         return RecommendationConnection(edges=edges)
@@ -188,9 +189,8 @@ async def load_items(keys: list[int]) -> list[rows.Item]:
     return [found[key] for key in keys]
 
 
-def _reason(kind: str, topic: str | None, _: int | None) -> str:
-    assert kind == "INTEREST", "everybody who is measured has stated interests"
-    return f"Because you are interested in {topic}"
+def _edge(item: rows.Item, score: float, kind: str, topic: str | None) -> RecommendationEdge:
+    return RecommendationEdge(score=score, reason=reason(kind, topic, item.category), node=Item.from_row(item))
 
 
 def site(settings: Settings, *, cached: bool) -> Starlette:

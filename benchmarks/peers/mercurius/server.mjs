@@ -52,9 +52,11 @@ async function viewer (claims) {
   return stands ? { id: found.id } : null
 }
 
-function reason ([kind, topic]) {
-  if (kind !== 'INTEREST') throw new Error('Everybody who is measured has stated interests.')
-  return `Because you are interested in ${topic}`
+const sentences = {
+  INTEREST: (topic) => `Because you are interested in ${topic}`,
+  POPULAR: () => 'Popular of late',
+  NEW: (_, category) => `New in ${category.replaceAll('-', ' ')}`,
+  START: (_, category) => `A start in ${category.replaceAll('-', ' ')}`
 }
 
 const resolvers = {
@@ -81,7 +83,8 @@ const resolvers = {
       const edges = listed.map(([item, score, ground]) => {
         const row = found.get(item)
         const node = { ...row, id: Buffer.from(`Item:${item}`).toString('base64url') }
-        return { score, reason: reason(slate.grounds[ground]), node }
+        const [kind, topic] = slate.grounds[ground]
+        return { score, reason: sentences[kind](topic, row.category), node }
       })
       return { edges }
     }
