@@ -13,6 +13,7 @@ import orjson
 import pytest
 
 from benchmarks import against, operations, processes, seeding
+from benchmarks.__main__ import PARTS, sections
 from benchmarks.against import Rival, Tokens
 from benchmarks.comparing import Block, Compared, Ratio, Server
 from benchmarks.documents import Filled, Held, different
@@ -192,6 +193,14 @@ def test_tables_tell_all_of_it() -> None:
     assert "- Something is missing" in told
     assert "0 of 20 lists were made again" in told
     assert "10,000 | 300 |" in documents_table([Filled("Porchlight", [Held(10_000, 300_000_000, 5)])])
+
+
+def test_each_part_has_its_place() -> None:
+    """What is measured is told by the goals and has its tables on the page; a part may be named alone."""
+    assert PARTS == (*(each.name for each in dataclasses.fields(Measured)), "embedded", "production")
+    flat = Filled("Porchlight", [Held(0, 1, 1)])
+    assert list(sections(Measured(peers=compared(), documents=[flat]))) == ["goals", "peers", "documents"]
+    assert list(sections(Measured())) == ["goals"]
 
 
 def test_documents_differ() -> None:
