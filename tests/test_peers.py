@@ -197,7 +197,7 @@ def test_tables_tell_all_of_it() -> None:
 
 def test_each_part_has_its_place() -> None:
     """What is measured is told by the goals and has its tables on the page; a part may be named alone."""
-    assert PARTS == (*(each.name for each in dataclasses.fields(Measured)), "embedded", "production")
+    assert (*(each.name for each in dataclasses.fields(Measured)), "embedded", "production") == PARTS
     flat = Filled("Porchlight", [Held(0, 1, 1)])
     assert list(sections(Measured(peers=compared(), documents=[flat]))) == ["goals", "peers", "documents"]
     assert list(sections(Measured())) == ["goals"]
