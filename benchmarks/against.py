@@ -39,6 +39,7 @@ OURS, SHIPPED, STOCK, CACHED, NODE, HAND = (
 )
 AGES = 60
 """Seconds by which trials of two answers may differ."""
+TRIES = 5
 MOST = 6_000
 """Requests of one block: more than any of them answers in it."""
 
@@ -187,15 +188,27 @@ def answered(client: httpx.Client, shot: Shot) -> Any:
 
 
 def agree(them: Sequence[Rival]) -> None:
-    """See that each gives the data that the first one gives, for everybody. Raises RuntimeError."""
+    """See that each gives the data that the first one gives, for everybody. Raises RuntimeError.
+
+    A list that had to do without something is made again at each request: what differs is looked at once more.
+    """
     with ExitStack() as stack:
         clients = [stack.enter_context(httpx.Client(base_url=rival.process.url)) for rival in them]
         for number in range(them[0].people):
-            wanted, seconds = answered(clients[0], them[0].shots[number])
-            for rival, client in zip(them[1:], clients[1:], strict=True):
-                data, left = answered(client, rival.shots[number])
-                if data != wanted or abs(left - seconds) > AGES:
-                    raise RuntimeError(f"{rival.name} does not answer what Porchlight answers.")
+            for _ in range(TRIES):
+                if not (other := _odd_one(them, clients, number)):
+                    break
+            else:
+                raise RuntimeError(f"{other} does not answer what {them[0].name} answers.")
+
+
+def _odd_one(them: Sequence[Rival], clients: Sequence[httpx.Client], number: int) -> str | None:
+    wanted, seconds = answered(clients[0], them[0].shots[number])
+    for rival, client in zip(them[1:], clients[1:], strict=True):
+        data, left = answered(client, rival.shots[number])
+        if data != wanted or abs(left - seconds) > AGES:
+            return rival.name
+    return None
 
 
 async def _compared(profile: Profile, them: Sequence[Rival], missing: list[str], effort: Effort) -> Compared:
