@@ -4,8 +4,8 @@ import asyncio
 import importlib.metadata
 import platform
 import subprocess  # ruff: ignore[suspicious-subprocess-import] -- node tells its version
-from collections.abc import Callable, Generator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import cycle, islice
@@ -40,6 +40,7 @@ OURS, SHIPPED, STOCK, CACHED, NODE, HAND = (
 AGES = 60
 """Seconds by which trials of two answers may differ."""
 TRIES = 5
+RENEWED = "SELECT count(*) FROM recommendation_slates WHERE expires_at > $1"
 MOST = 6_000
 """Requests of one block: more than any of them answers in it."""
 
@@ -134,7 +135,7 @@ def rivals(profile: Profile, tokens: Tokens) -> Generator[tuple[list[Rival], lis
             Rival(OURS, ours, operations.feeds(tokens.fresh), tokens.people),
             Rival(SHIPPED, shipped, operations.feeds(tokens.one_each), tokens.people),
         ]
-        make_lists(them[0])
+        make_lists(profile, them[0])
         peers, missing = stack.enter_context(peers_of(profile, processes.key_of(ours, tokens.fresh[0]), tokens))
         yield them + peers, missing
 
@@ -169,13 +170,30 @@ def _commands(tokens: Sequence[str]) -> list[tuple[str, Callable[[], Command], S
     ]
 
 
-def make_lists(ours: Rival) -> float:
-    """Have a list made for everybody. Milliseconds of the server's processor for each."""
+def make_lists(profile: Profile, ours: Rival) -> float:
+    """Have a list made for everybody, in place of all others. Milliseconds of the server's processor for each."""
+    asyncio.run(_forgotten(profile))
     before = ours.process.cpu_seconds() or 0.0
     with httpx.Client(base_url=ours.process.url) as client:
         for shot in ours.everybody:
             answered(client, shot)
     return ((ours.process.cpu_seconds() or 0.0) - before) * 1000 / ours.people
+
+
+async def _forgotten(profile: Profile) -> None:
+    async with _connected(profile) as connection:
+        await connection.execute("DELETE FROM recommendation_slates")
+
+
+@asynccontextmanager
+async def _connected(profile: Profile) -> AsyncGenerator[Any]:
+    address = parse(profile.database_url)
+    assert isinstance(address, PostgresServer)
+    connection = await asyncpg.connect(**address.parameters())
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 def answered(client: httpx.Client, shot: Shot) -> Any:
@@ -195,6 +213,7 @@ def agree(them: Sequence[Rival]) -> None:
     with ExitStack() as stack:
         clients = [stack.enter_context(httpx.Client(base_url=rival.process.url)) for rival in them]
         for number in range(them[0].people):
+            other: str | None = None
             for _ in range(TRIES):
                 if not (other := _odd_one(them, clients, number)):
                     break
@@ -212,35 +231,23 @@ def _odd_one(them: Sequence[Rival], clients: Sequence[httpx.Client], number: int
 
 
 async def _compared(profile: Profile, them: Sequence[Rival], missing: list[str], effort: Effort) -> Compared:
-    address = parse(profile.database_url)
-    assert isinstance(address, PostgresServer)
-    connection = await asyncpg.connect(**address.parameters())
-    try:
-        database = await connection.fetchval("SELECT pg_backend_pid()")
-        version = str(connection.get_server_version()[0])
-        return await _rounds(connection, processes.parent_of(database), them, missing, version, effort)
-    finally:
-        await connection.close()
-
-
-async def _rounds(
-    connection: Any, postmaster: int | None, them: Sequence[Rival], missing: list[str], version: str, effort: Effort
-) -> Compared:
     blocks: dict[tuple[str, int], list[Block]] = {}
     anew, renewed = [], 0
-    for rival in them:
-        _block(rival, 4, effort.block, None)  # so that what compiles or is kept, is
-    for number in range(effort.rounds):
-        say(f"the feed and its peers: round {number + 1} of {effort.rounds}")
-        await connection.execute("DELETE FROM recommendation_slates")
-        anew.append(await asyncio.to_thread(make_lists, them[0]))
-        made = await connection.fetchval("SELECT max(expires_at) FROM recommendation_slates")
-        place = number % len(them)
-        for connections in effort.connections:
-            for rival in (*them[place:], *them[:place]):
-                block = await asyncio.to_thread(_block, rival, connections, effort.block, postmaster)
-                blocks.setdefault((rival.name, connections), []).append(block)
-        renewed += await connection.fetchval("SELECT count(*) FROM recommendation_slates WHERE expires_at > $1", made)
+    async with _connected(profile) as connection:
+        postmaster = processes.parent_of(await connection.fetchval("SELECT pg_backend_pid()"))
+        for rival in them:
+            await asyncio.to_thread(_block, rival, 4, effort.block, None)  # so that what compiles or is kept, is
+        for number in range(effort.rounds):
+            say(f"the feed and its peers: round {number + 1} of {effort.rounds}")
+            anew.append(await asyncio.to_thread(make_lists, profile, them[0]))
+            made = await connection.fetchval("SELECT max(expires_at) FROM recommendation_slates")
+            place = number % len(them)
+            for connections in effort.connections:
+                for rival in (*them[place:], *them[:place]):
+                    block = await asyncio.to_thread(_block, rival, connections, effort.block, postmaster)
+                    blocks.setdefault((rival.name, connections), []).append(block)
+            renewed += await connection.fetchval(RENEWED, made)
+        version = str(connection.get_server_version()[0])
     servers = [Server(rival.name, rival.process.memory()) for rival in them]
     return Compared(servers, missing, versions(version), blocks, effort.people, anew, renewed)
 
