@@ -239,14 +239,14 @@ async def _compared(profile: Profile, them: Sequence[Rival], missing: list[str],
             await asyncio.to_thread(_block, rival, 4, effort.block, None)  # so that what compiles or is kept, is
         for number in range(effort.rounds):
             say(f"the feed and its peers: round {number + 1} of {effort.rounds}")
-            anew.append(await asyncio.to_thread(make_lists, profile, them[0]))
-            made = await connection.fetchval("SELECT max(expires_at) FROM recommendation_slates")
             place = number % len(them)
             for connections in effort.connections:
+                anew.append(await asyncio.to_thread(make_lists, profile, them[0]))
+                made = await connection.fetchval("SELECT max(expires_at) FROM recommendation_slates")
                 for rival in (*them[place:], *them[:place]):
                     block = await asyncio.to_thread(_block, rival, connections, effort.block, postmaster)
                     blocks.setdefault((rival.name, connections), []).append(block)
-            renewed += await connection.fetchval(RENEWED, made)
+                renewed += await connection.fetchval(RENEWED, made)
         version = str(connection.get_server_version()[0])
     servers = [Server(rival.name, rival.process.memory()) for rival in them]
     return Compared(servers, missing, versions(version), blocks, effort.people, anew, renewed)

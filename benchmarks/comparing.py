@@ -73,9 +73,9 @@ class Compared:
     blocks: dict[tuple[str, int], list[Block]]
     people: int
     anew: list[float]
-    """Of each round: milliseconds of the processor for an answer whose list has to be made."""
+    """Of each time that lists were made for everybody: milliseconds of the processor for an answer."""
     renewed: int
-    """Lists that were made again while it was measured, in all rounds; one a person and round at most."""
+    """Lists that were made again while it was measured, each of those counted once."""
 
     @property
     def connections(self) -> list[int]:
@@ -85,7 +85,7 @@ class Compared:
     @property
     def rounds(self) -> int:
         """How often each had its turn."""
-        return len(self.anew)
+        return len(next(iter(self.blocks.values())))
 
     def median(self, name: str, connections: int, figure: Callable[[Block], float | None]) -> float | None:
         """Of all of a server's blocks; None where it is not known of each."""

@@ -59,11 +59,11 @@ def _ratios(compared: Compared, ours: str) -> str:
 
 def _told(compared: Compared) -> str:
     anew = sorted(compared.anew)[len(compared.anew) // 2]
-    renewed, lists = compared.renewed, compared.people * compared.rounds
+    renewed, lists = compared.renewed, compared.people * len(compared.anew)
     lines = [
         f"{compared.rounds} rounds; ratios are of medians, in brackets the lowest and the highest of one round.",
         "Above 1 Porchlight is ahead: more answers, or less processor for each.",
-        f"Before each round, and not measured with it, a list is made for everybody: {anew:.1f} ms of CPU each.",
+        f"Twice in each round, and not measured with it, a list is made for everybody: {anew:.1f} ms of CPU each.",
         f"While it was measured, {renewed} of {lists} lists were made again.",
         f"{compared.versions}.",
         *compared.missing,
