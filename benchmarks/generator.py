@@ -35,13 +35,14 @@ class Plan:
     """What to send: `shots` over and over for `seconds`.
 
     `connections` at a time, each asking again as soon as it is answered; or, with a `rate`, that many requests a second
-    whatever the server does. Then `seconds` is a whole number.
+    whatever the server does. Then `seconds` is a whole number. With an `amount`, so many requests and no time.
     """
 
     shots: Sequence[Shot]
     seconds: float
     connections: int = 1
     rate: int = 0
+    amount: int = 0
 
 
 @dataclass(frozen=True)

@@ -33,11 +33,11 @@ class Effort:
     """One turn of an interleaved comparison."""
     turns: int = 3
     connections: int = 16
-    signing_in: float = 10.0
+    signing_in: float = 6.0
     countdowns: int = 1000
-    watching: int = 15
+    watching: int = 10
     rate: int = 50
-    steadily: float = 60.0
+    steadily: float = 30.0
     settling: float = 2.0
 
 
@@ -52,9 +52,10 @@ def measure(start: Callable[[], AbstractContextManager[Profile]], effort: Effort
     with start() as profile:
         say(f"{profile.name}: {effort.people:,} people, {effort.items:,} items")
         seeded, statements = asyncio.run(prepare(profile, effort))
-        with processes.porchlight(profile) as server, processes.handwritten(profile) as other:
+        with processes.porchlight(profile) as server:
             processes.wait_for_ranking(server, seeded.tokens[0])
-            return _measured(profile.name, server, other, seeded, statements, effort)
+            with processes.handwritten(profile, processes.key_of(server, seeded.tokens[0])) as other:
+                return _measured(profile.name, server, other, seeded, statements, effort)
 
 
 async def prepare(profile: Profile, effort: Effort) -> tuple[Seeded, Statements]:
@@ -69,6 +70,7 @@ def _measured(
     name: str, server: Process, other: Process, seeded: Seeded, statements: Statements, effort: Effort
 ) -> Figures:
     feeds = operations.feeds(seeded.tokens), operations.handwritten_feeds(seeded.tokens)
+    fire(server, Plan(feeds[0], 0, connections=4, amount=len(feeds[0])))  # a list for everybody
     for process, shots in zip((server, other), feeds, strict=True):
         fire(process, Plan(shots, effort.settling, connections=4))
     rows: list[Latency] = []
@@ -77,7 +79,7 @@ def _measured(
         ours, by_hand = _in_turns([server, other], feeds, connections, effort)
         rows += [
             latency(f"feed, {connections} at a time", ours, queries=statements["feed"]),
-            latency(f"written by hand, {connections} at a time", by_hand, queries=5),
+            latency(f"written by hand, {connections} at a time", by_hand, queries=4),
         ]
     registrations = operations.registrations("newcomer", int(effort.signing_in * 200))
     for kind, shots in (("login", operations.logins(seeded.emails)), ("register", registrations)):

@@ -1,4 +1,4 @@
-"""Node and autocannon: this machine's Node where there is one, else that of a wheel."""
+"""Node and what npm installs for it: this machine's Node where there is one, else that of a wheel."""
 
 import importlib.util
 import shutil
@@ -9,19 +9,24 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 AUTOCANNON = Path(__file__).resolve().parent / "autocannon"
-OLDEST_NODE = 18
+OLDEST_NODE = 20
 
 Command = list[str | Path]
 
 
 @cache
 def node() -> Path:
-    """The interpreter, with autocannon installed beside load.mjs: from the lock, where it is not yet."""
+    """The interpreter, with autocannon installed beside load.mjs."""
+    return installed(AUTOCANNON)
+
+
+def installed(folder: Path) -> Path:
+    """The interpreter, with the packages that a folder locks: installed now, where they are not yet."""
     found, npm = node_and_npm()
-    installed, lock = AUTOCANNON / "node_modules" / ".package-lock.json", AUTOCANNON / "package-lock.json"
-    if not installed.is_file() or installed.stat().st_mtime < lock.stat().st_mtime:
-        sys.stderr.write("Installing the load generator, once.\n")
-        _run([*npm, "ci", "--loglevel=error"], AUTOCANNON)
+    done, lock = folder / "node_modules" / ".package-lock.json", folder / "package-lock.json"
+    if not done.is_file() or done.stat().st_mtime < lock.stat().st_mtime:
+        sys.stderr.write(f"Installing what {folder.name} needs, once.\n")
+        _run([*npm, "ci", "--loglevel=error"], folder)
     return found
 
 

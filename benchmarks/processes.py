@@ -1,4 +1,4 @@
-"""The programs that are measured: what each profile needs, the real server, and the endpoint written by hand."""
+"""The programs that are measured: what each profile needs, the real server, and its peers (ADR 0056)."""
 
 import os
 import secrets
@@ -8,22 +8,26 @@ import subprocess  # ruff: ignore[suspicious-subprocess-import] -- servers are p
 import sys
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+import jwt
 import orjson
 
 from adapters.database.migrating import migrate
 from benchmarks.node import ROOT
+from benchmarks.peers.commands import HAND_COMMAND
+from benchmarks.peers.tokens import KEY
 from core.settings import VARIABLES, Settings
 from tests.services import postgres
 from tests.services.valkey import RestartableValkey
 
 START_SECONDS = 60.0
+TICKS = os.sysconf("SC_CLK_TCK")
 PUBLIC_URL = "http://localhost:8000"
 """What tokens name as their issuer: the same whichever port a server is given."""
 
@@ -81,11 +85,8 @@ class Process:
 
     def cpu_seconds(self) -> float | None:
         """Processor time that it has taken so far; None where the system does not tell it in /proc."""
-        try:
-            after_name = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        except OSError:
-            return None
-        return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+        told = _told_of(self.pid)
+        return (int(told[11]) + int(told[12])) / TICKS if told else None
 
     def memory(self) -> int | None:
         """Bytes that it holds; None as above."""
@@ -95,6 +96,30 @@ class Process:
             )
         except OSError:
             return None
+
+
+def parent_of(pid: int) -> int | None:
+    """The process that started another; None where the system does not tell it in /proc."""
+    told = _told_of(pid)
+    return int(told[1]) if told else None
+
+
+def seconds_of_children(pid: int | None) -> float | None:
+    """Processor time of a process's children so far, those that have ended included; None as above."""
+    own = _told_of(pid) if pid else None
+    if own is None:
+        return None
+    everybody = [_told_of(int(each.name)) for each in Path("/proc").iterdir() if each.name.isdigit()]
+    ticks = sum(int(told[11]) + int(told[12]) for told in everybody if told and int(told[1]) == pid)
+    return (ticks + int(own[13]) + int(own[14])) / TICKS
+
+
+def _told_of(pid: int) -> list[str] | None:
+    """What /proc tells of a process, from its state on (proc(5): field 3 is at index 0)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return None
 
 
 @contextmanager
@@ -124,18 +149,29 @@ PROFILES = (embedded, production)
 @contextmanager
 def porchlight(profile: Profile, **more: str) -> Generator[Process]:
     """The real program, in one process, with `more` settings."""
-    with _serving([str(ROOT / "server.py")], profile, **more) as process:
+    with _serving([sys.executable, ROOT / "server.py"], profile, **more) as process:
         yield process
 
 
 @contextmanager
-def handwritten(profile: Profile) -> Generator[Process]:
-    """What `benchmarks.handwritten` serves.
-
-    Its matrix product keeps to one thread, as Porchlight's search does: several would wait for each other in a loop.
-    """
-    with _serving(["-m", "benchmarks.handwritten"], profile, OPENBLAS_NUM_THREADS="1") as process:
+def peer(profile: Profile, command: Sequence[str | Path], key: str) -> Generator[Process]:
+    """Another server of the same rows. `key` is the public key of the tokens, as a JWK."""
+    with _serving(command, profile, **{KEY: key}) as process:
         yield process
+
+
+@contextmanager
+def handwritten(profile: Profile, key: str) -> Generator[Process]:
+    """What `benchmarks.peers.handwritten` serves."""
+    with peer(profile, HAND_COMMAND, key) as process:
+        yield process
+
+
+def key_of(process: Process, token: str) -> str:
+    """The public key that a token of Porchlight's names, as a JWK."""
+    kid = jwt.get_unverified_header(token)["kid"]
+    keys: list[dict[str, Any]] = httpx.get(f"{process.url}/.well-known/jwks.json").json()["keys"]
+    return next(orjson.dumps(key).decode() for key in keys if key["kid"] == kid)
 
 
 def wait_for_ranking(process: Process, token: str) -> None:
@@ -160,11 +196,11 @@ def _folder() -> Generator[Path]:
 
 
 @contextmanager
-def _serving(arguments: list[str], profile: Profile, **more: str) -> Generator[Process]:
+def _serving(command: Sequence[str | Path], profile: Profile, **more: str) -> Generator[Process]:
     port = _free_port()
     environment = profile.environment(port) | more
-    process = subprocess.Popen(  # ruff: ignore[subprocess-without-shell-equals-true] -- our own program
-        [sys.executable, *arguments], env=environment, cwd=profile.folder, stdout=subprocess.DEVNULL
+    process = subprocess.Popen(  # ruff: ignore[subprocess-without-shell-equals-true] -- our own programs
+        command, env=environment, cwd=profile.folder, stdout=subprocess.DEVNULL
     )
     try:
         _wait(process, f"http://127.0.0.1:{port}/readyz")

@@ -2,7 +2,8 @@
 
 import os
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
@@ -30,11 +31,22 @@ def tables(figures: Figures) -> str:
     )
 
 
-def paper(all_figures: Iterable[Figures], *, date: str, before: str, after: str) -> str:
+@dataclass(frozen=True)
+class Run:
+    """When it ran, for how many seconds, and the machine's load before and after."""
+
+    date: str
+    before: str
+    after: str
+    seconds: float
+
+
+def paper(all_figures: Iterable[Figures], sections: Mapping[str, str], run: Run) -> str:
     """docs/performance.md."""
     profiles = {figures.profile: tables(figures) for figures in all_figures}
-    text = TEMPLATE.read_text(encoding="utf-8")
-    return Template(text).substitute(profiles, machine=machine(), date=date, before=before, after=after)
+    about = {"machine": machine(), "date": run.date, "before": run.before, "after": run.after}
+    minutes = f"{run.seconds / 60:.0f}"
+    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(profiles, **sections, **about, minutes=minutes)
 
 
 def table(headings: Cells, rows: Iterable[Cells]) -> str:

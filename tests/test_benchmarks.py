@@ -7,7 +7,6 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-import httpx
 import orjson
 import pytest
 
@@ -15,7 +14,6 @@ from benchmarks import operations, report, seeding
 from benchmarks.countdown import follow
 from benchmarks.figures import Countdown, Figures, latency, percentile
 from benchmarks.generator import Plan, Sample, read, together
-from benchmarks.handwritten import site
 from benchmarks.processes import Process
 from benchmarks.seeding import Seeded
 from benchmarks.statements import count
@@ -56,23 +54,6 @@ async def serving(seeded: Seeded, start: Start) -> Porchlight:
     porchlight = await start()
     await until(lambda: porchlight.app.items.ready)
     return porchlight
-
-
-async def test_feed_written_by_hand_answers_the_same_bytes(
-    serving: Porchlight, seeded: Seeded, settings: Settings, clock: ManualClock
-) -> None:
-    """Score, order, reason and item of 50 recommendations, for each person."""
-    by_hand = site(settings, clock.now)
-    async with (
-        by_hand.router.lifespan_context(by_hand),
-        httpx.AsyncClient(transport=httpx.ASGITransport(by_hand), base_url="http://by-hand") as client,
-    ):
-        for token in seeded.tokens:
-            theirs = await client.get("/feed", headers={"Authorization": f"Bearer {token}"})
-            ours = await serving.post(operations.FEED, token=token)
-            assert theirs.content == ours.content
-            assert len(theirs.json()["data"]["me"]["recommendations"]["edges"]) == 50
-        assert (await client.get("/feed", headers={"Authorization": "Bearer x"})).status_code == 401
 
 
 async def test_shots_are_answered_as_they_expect(serving: Porchlight, seeded: Seeded) -> None:
@@ -196,13 +177,14 @@ def test_goals_are_met_or_missed() -> None:
 def test_paper_holds_both_profiles() -> None:
     """Tables with straight columns, the machine, the date and the load."""
     made = figures(answered=100, milliseconds=20)
-    paper = report.paper(
-        [made, Figures("production", made.rows, EMPTY, made.mixed, 100)], date="a day", before="0.5", after="2.5"
-    )
+    run = report.Run("a day", before="0.5", after="2.5", seconds=600)
+    sections = dict.fromkeys(("goals", "peers", "documents"), "A table.")
+    paper = report.paper([made, Figures("production", made.rows, EMPTY, made.mixed, 100)], sections, run)
     assert "$" not in paper
     assert paper.count("| mixed load ") == 2
     assert report.machine() in paper
     assert "a day" in paper
+    assert paper.count("A table.") == 3
     table = report.tables(made).split("\n\n")[0].splitlines()
     assert len({len(line) for line in table}) == 1
     assert re.match(r"\| a +\|  +20\.0 \|", table[2])

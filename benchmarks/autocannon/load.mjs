@@ -1,8 +1,9 @@
 // Sends what the plan (a JSON file, the first argument) says, and prints each answer:
 // { seconds, cpu, lost, answers: [[connection, shot, milliseconds, ok], ...] }.
 //
-// Without `rate`, each connection asks again as soon as it is answered. With `rate`, there are as many connections as
-// requests a second; each sends one a second, `seconds` in all, and they begin evenly spread over the first second.
+// Without `rate`, each connection asks again as soon as it is answered, until `seconds` have passed or, where there is
+// an `amount`, until so many have been sent. With `rate`, there are as many connections as requests a second; each sends
+// one a second, `seconds` in all, and they begin evenly spread over the first second.
 // (autocannon's own overall rate would send each second's requests in one burst.)
 import { readFileSync } from 'node:fs'
 import autocannon from 'autocannon'
@@ -54,7 +55,7 @@ async function steadily () {
 }
 
 const begun = performance.now()
-await (plan.rate ? steadily() : start({ connections: plan.connections }))
+await (plan.rate ? steadily() : start({ connections: plan.connections, ...(plan.amount ? { amount: plan.amount } : {}) }))
 const seconds = (performance.now() - begun) / 1000
 const { user, system } = process.cpuUsage()
 process.stdout.write(JSON.stringify({ seconds, cpu: (user + system) / 1e6 / seconds, lost, answers }))
