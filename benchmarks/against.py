@@ -4,6 +4,7 @@ import asyncio
 import importlib.metadata
 import platform
 import subprocess  # ruff: ignore[suspicious-subprocess-import] -- node tells its version
+import time
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
@@ -39,6 +40,8 @@ OURS, SHIPPED, STOCK, CACHED, NODE, HAND = (
 )
 AGES = 60
 """Seconds by which trials of two answers may differ."""
+LONG = 450.0
+"""Seconds after which no round begins: tokens last for ten minutes. A slow machine has fewer rounds."""
 TRIES = 5
 RENEWED = "SELECT count(*) FROM recommendation_slates WHERE expires_at > $1"
 MOST = 6_000
@@ -96,11 +99,12 @@ class Tokens:
 
 def compare(effort: Effort) -> Compared:
     """Start them all, see that they answer the same, and ask them in turns."""
+    last = time.monotonic() + LONG
     with processes.production() as profile:
         tokens = asyncio.run(_seeded(profile, effort))
         with rivals(profile, tokens) as (them, missing):
             agree(them)
-            return asyncio.run(_compared(profile, them, missing, effort))
+            return asyncio.run(_compared(profile, them, missing, effort, last))
 
 
 async def _seeded(profile: Profile, effort: Effort) -> Tokens:
@@ -230,7 +234,9 @@ def _odd_one(them: Sequence[Rival], clients: Sequence[httpx.Client], number: int
     return None
 
 
-async def _compared(profile: Profile, them: Sequence[Rival], missing: list[str], effort: Effort) -> Compared:
+async def _compared(
+    profile: Profile, them: Sequence[Rival], missing: list[str], effort: Effort, last: float
+) -> Compared:
     blocks: dict[tuple[str, int], list[Block]] = {}
     anew, renewed = [], 0
     async with _connected(profile) as connection:
@@ -238,6 +244,8 @@ async def _compared(profile: Profile, them: Sequence[Rival], missing: list[str],
         for rival in them:
             await asyncio.to_thread(_block, rival, 4, effort.block, None)  # so that what compiles or is kept, is
         for number in range(effort.rounds):
+            if number and time.monotonic() > last:
+                break
             say(f"the feed and its peers: round {number + 1} of {effort.rounds}")
             place = number % len(them)
             for connections in effort.connections:

@@ -26,7 +26,7 @@ class Effort:
     """How many different documents, and in how many steps."""
 
     documents: int = 100_000
-    of_peer: int = 20_000
+    of_peer: int = 10_000
     steps: int = 5
 
 
