@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Self
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from adapters.database import Record
 
 MOST = 4_096
-"""Rows that are kept, about 10 MB: one process serves fewer people in five seconds. The oldest make way."""
+"""Rows that are kept, some 3 KB each: one process serves fewer people in five seconds. The oldest make way."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class Viewers:
         self._sessions: dict[int, set[str]] = {}
         self._readings: dict[int, set[Reading]] = {}
         self._unsubscribe: Callable[[], None] | None = None
+        self._sweep: asyncio.TimerHandle | None = None
 
     def open(self) -> None:
         """Begin to listen."""
@@ -74,6 +76,8 @@ class Viewers:
         """Stop listening, and forget everybody."""
         if self._unsubscribe:
             self._unsubscribe()
+        if self._sweep:
+            self._sweep.cancel()
         self.forget_all()
 
     def find(self, session_key: str, user_id: int) -> Record | None:
@@ -118,21 +122,27 @@ class Viewers:
         if not self._lifetime:
             return
         self._drop(session_key)
-        self._make_room()
+        if len(self._kept) >= MOST:
+            self._drop(next(iter(self._kept)))
         self._kept[session_key] = _Kept(record, reading.user_id, reading.begun_at)
         self._sessions.setdefault(reading.user_id, set()).add(session_key)
+        if self._sweep is None:
+            self._sweep_later()
 
     def _changed(self, user_id: str) -> None:
         self.forget(int(user_id))
 
-    def _make_room(self) -> None:
-        """Drop what is too old to serve, and the oldest of what is too much."""
+    def _sweep_later(self) -> None:
+        self._sweep = asyncio.get_running_loop().call_later(self._lifetime, self.sweep)
+
+    def sweep(self) -> None:
+        """Let go of what is too old to serve: a process that nobody asks any more holds no rows."""
         oldest = monotonic() - self._lifetime
-        while self._kept:
-            session_key, kept = next(iter(self._kept.items()))
-            if kept.read_at > oldest and len(self._kept) < MOST:
-                return
+        for session_key in [key for key, kept in self._kept.items() if kept.read_at <= oldest]:
             self._drop(session_key)
+        self._sweep = None
+        if self._kept:
+            self._sweep_later()
 
     def _drop(self, session_key: str) -> None:
         kept = self._kept.pop(session_key, None)

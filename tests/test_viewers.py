@@ -408,17 +408,23 @@ async def test_requests_share_no_models(warm: Porchlight) -> None:
 
 
 async def test_rows_are_bounded(warm: Porchlight, real_time: RealTime, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The oldest makes way for the newest, and what is too old to serve is let go when another one comes."""
+    """The oldest makes way for the newest, and what is too old to serve is let go though nobody asks."""
     monkeypatch.setattr(viewers, "MOST", 2)
     people = [await warm.register(f"{name}@example.com") for name in ("ada", "bob", "eve")]
+    kept = warm.app.viewers
     for person in people:
         await status(warm, person.access_token)
-    kept = warm.app.viewers
+        real_time.seconds += 1
     assert list(kept._sessions) == [person.user_id for person in people[1:]]
     assert [await reads(warm, person.access_token) for person in people[1:]] == [[], []]
-    real_time.seconds += LIFETIME
+    real_time.seconds += 3
+    kept.sweep()
+    assert list(kept._sessions) == [people[2].user_id]
+    assert kept._sweep
+    real_time.seconds += 1
+    kept.sweep()
+    assert nothing_is_kept(warm)
     await status(warm, people[0].access_token)
-    assert list(kept._sessions) == [people[0].user_id]
     kept.close()
     assert nothing_is_kept(warm)
 
