@@ -99,7 +99,7 @@ async def test_only_a_known_type_asks_the_database(porchlight: Porchlight) -> No
     ):
         with porchlight.counting_queries() as statements:
             assert await node(porchlight, global_id, person.access_token) is None
-        assert len([statement for statement in statements if '"sessions"' not in statement]) == shapes
+        assert len([statement for statement in statements if "sessions" not in statement]) == shapes
 
 
 @pytest.mark.parametrize("settings", ["embedded"], indirect=True)
