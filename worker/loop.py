@@ -93,7 +93,7 @@ class Worker:
     async def _fill(self) -> int:
         """Begin as many due jobs as there is room for, so that none waits for another's end; how many that was."""
         room = SLOTS - len(self._running)
-        if not room:
+        if room < 1:
             return 0
         try:
             await self._schedule.enqueue()
