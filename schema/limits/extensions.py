@@ -51,9 +51,11 @@ class TellsWhatRuns(SchemaExtension):
             async with context.turn():
                 yield  # ruff: ignore[yield-in-context-manager-in-async-generator] -- Strawberry makes a context manager of it
         else:
-            yield
-            if context.context.changing:
-                context.context.end_change()
+            try:
+                yield
+            finally:
+                if context.changing:
+                    context.end_change()
 
 
 class NoIntrospection(SchemaExtension):
