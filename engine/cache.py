@@ -11,8 +11,8 @@ from engine.errors import Unsupported
 from engine.operations import Operation
 from engine.plans import Plan
 
-MAX_CHARACTERS = 4_000_000
-"""Generated source that is kept, of all plans together; code takes about three times as much memory."""
+MAX_CHARACTERS = 2_000_000
+"""Generated source that is kept, of all plans together; with its code a plan takes about six times as much memory."""
 
 Key = tuple[int, str | None]
 

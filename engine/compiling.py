@@ -30,11 +30,11 @@ from engine.writing import lists
 from engine.writing.selections import SelectionWriter
 from engine.writing.values import Value
 
-MAX_LINES = 3_000
+MAX_LINES = 1_500
 """Longer code is not worth compiling: its document asks for more than any page of an application does."""
 MAX_FIELDS = 2_000
 """As many fields, counted through fragments wherever they are spread."""
-UNCAST = f"not hasattr({{0}}, {TYPE_CAST_ATTRIBUTE!r})"
+UNCAST = "not hasattr({0}, CAST)"
 
 
 Subfields = tuple[list[Selected], GroupedFieldSet]
@@ -55,6 +55,7 @@ class Compiler:
         self._fast: list[tuple[dict[type, Complete], type, str]] = []
         self.selections: dict[tuple[GraphQLObjectType, int], Selection] = {}
         self.names = Names()
+        self.names.known("CAST", TYPE_CAST_ATTRIBUTE)
         self.names.known("gathered", gathered)
         self.names.known("gathered_items", gathered_items)
 

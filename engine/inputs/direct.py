@@ -96,10 +96,13 @@ class DirectCall:
         return True
 
     async def _call_later(self, source: Any, raw: Any, /, **values: Any) -> Any:
-        result = self._call(source, raw, **values)
+        result = self._called(source, raw, values)
         return await result if type(result) is CoroutineType or isawaitable(result) else result
 
     def _call(self, source: Any, raw: Any, /, **values: Any) -> Any:
+        return self._called(source, raw, values)
+
+    def _called(self, source: Any, raw: Any, values: dict[str, Any]) -> Any:
         info = self.info_class(raw, self.field) if self.asks_for_info else None
         if self.handling is None or info is None:
             return self._extended(source, info, values)
@@ -152,7 +155,7 @@ def direct_call(field: StrawberryField, graphql_field: GraphQLField) -> DirectCa
         if inner["field"] is not field:
             return None
         return _direct(field, resolver, wrapper, inner, is_async=getattr(resolve, "__code__", None) is ASYNC)
-    except Refused:
+    except (Refused, KeyError):
         return None
 
 
@@ -198,12 +201,12 @@ def _converted(argument: DirectArgument, expression: str, names: Names) -> str:
     return f"{names.constant(argument.convert, 'convert')}({expression})"
 
 
-def _inner_codes(code: CodeType) -> dict[str, CodeType]:
+def _inner_codes(code: CodeType | None) -> dict[str, CodeType]:
     """The code of functions that are defined in a function."""
-    return {inner.co_name: inner for inner in code.co_consts if isinstance(inner, CodeType)}
+    return {inner.co_name: inner for inner in code.co_consts if isinstance(inner, CodeType)} if code else {}
 
 
-def _cells(function: Any, *codes: CodeType) -> dict[str, Any]:
+def _cells(function: Any, *codes: CodeType | None) -> dict[str, Any]:
     """What a function has of the function that defined it. Raises Refused for code that is not among the known."""
     if not isinstance(function, FunctionType) or function.__code__ not in codes:
         raise Refused
@@ -211,6 +214,7 @@ def _cells(function: Any, *codes: CodeType) -> dict[str, Any]:
     return dict(zip(function.__code__.co_freevars, (cell.cell_contents for cell in cells), strict=True))
 
 
+# A version of Strawberry that wraps resolvers otherwise has none of these, and so no direct calls.
 _FROM_RESOLVER = _inner_codes(GraphQLCoreConverter.from_resolver.__code__)
-SYNC, ASYNC = _FROM_RESOLVER["_resolver"], _FROM_RESOLVER["_async_resolver"]
-INNER = _inner_codes(_FROM_RESOLVER["wrap_field_extensions"])["extension_resolver"]
+SYNC, ASYNC = _FROM_RESOLVER.get("_resolver"), _FROM_RESOLVER.get("_async_resolver")
+INNER = _inner_codes(_FROM_RESOLVER.get("wrap_field_extensions")).get("extension_resolver")

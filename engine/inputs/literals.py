@@ -43,7 +43,7 @@ class Scope:
 
     names: Names
     doubt: str
-    """A statement that raises: it runs where the value of a variable does not fit its place."""
+    """A statement that runs where the value of a variable does not fit its place, to raise."""
     variables: str = "variables"
     """An expression of the coerced values of variables by name."""
     variable_values: str = "variable_values"
@@ -85,9 +85,7 @@ class Literals:
         return f"{self._scope.variables}[{name!r}]", f"if {name!r} in {self._scope.variables}: "
 
     def _given(self, name: str, default: str | None) -> str:
-        """A variable that must not be null."""
-        if default == "None":
-            raise Refused
+        """A variable that must not be null; a default that is null against its type is given, as graphql-core does."""
         value = self._local()
         otherwise = "" if default is None else f", {default}"
         self.lines += [

@@ -39,6 +39,10 @@ MADE = {
 OWN_ENUMS = (GraphQLEnumType.coerce_input_value, CustomGraphQLEnumType.coerce_input_value)
 
 
+MAX_LINES = 2_000
+"""Schemas with more inputs than that within one another are read by graphql-core: code is kept for each operation."""
+
+
 class Unsure(Exception):
     """Generated code cannot tell that a value fits: graphql-core is asked."""
 
@@ -130,7 +134,7 @@ class ValueReaders:
         return result
 
     def _function(self, type_: GraphQLInputType) -> str:
-        """The name of a function that reads a value of a type, written when it is first asked for."""
+        """The name of a function that reads a value of a type, written when it is first asked for. Raises Refused."""
         key = str(type_)
         if key not in self._functions:
             name = self._functions[key] = f"read_{len(self._functions) + 1}"
@@ -140,6 +144,8 @@ class ValueReaders:
                 body = []
                 body.append(f" return {self.read(type_, 'value', body, ' ')}")
             self.source += [f"def {name}(value):", *body]
+            if len(self.source) > MAX_LINES:
+                raise Refused
         return self._functions[key]
 
     def _object(self, type_: GraphQLInputObjectType) -> list[str]:

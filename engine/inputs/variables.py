@@ -1,5 +1,6 @@
 """Variables of an operation as code: what graphql-core's `get_variable_values` gives, for values that surely fit."""
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -21,7 +22,9 @@ from graphql.execution.values import (
 
 from engine.inputs.defaults import Refused
 from engine.inputs.literals import Literals, Scope
-from engine.inputs.values import ValueReaders, may_be_too_deep
+from engine.inputs.values import MAX_LINES, ValueReaders, may_be_too_deep
+
+log = logging.getLogger(__name__)
 
 VariablesReader = Callable[[dict[str, Any]], VariableValues | list[GraphQLError]]
 
@@ -44,10 +47,16 @@ def variables_reader(
     if any(isinstance(signature, GraphQLError) for signature in signatures):
         return slow
     writer = VariablesWriter()
-    for definition, signature in zip(definitions, signatures, strict=True):
-        assert isinstance(signature, GraphQLVariableSignature)
-        writer.add(definition, signature)
-    return writer.function(slow)
+    try:
+        for definition, signature in zip(definitions, signatures, strict=True):
+            assert isinstance(signature, GraphQLVariableSignature)
+            writer.add(definition, signature)
+        return writer.function(slow)
+    except Refused:
+        return slow
+    except Exception:
+        log.exception("The variables of an operation could not be compiled")
+        return slow
 
 
 def _interpreted(
@@ -70,9 +79,11 @@ class VariablesWriter:
         self._constants = self._readers.constants
 
     def add(self, definition: VariableDefinitionNode, signature: GraphQLVariableSignature) -> None:
-        """Add a variable, in the order of the operation."""
+        """Add a variable, in the order of the operation. Raises Refused where the code would be too long."""
         value, key = self._readers.local(), repr(signature.name)
         lines = self._lines
+        if len(lines) > MAX_LINES:
+            raise Refused
         lines.append(f"  {value} = raw.get({key}, Undefined)")
         lines.append(f"  if {value} is Undefined:")
         self._absent(definition, signature, key)

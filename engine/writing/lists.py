@@ -18,7 +18,7 @@ LIST = "(type({0}) is list or type({0}) is tuple)"
 def leaves(compiler: "Compiler", item: Value) -> Value:
     """Lists of scalars or enums that are all as expected."""
     name = compiler.helper("all_of", _all_of(item.test.format("value")))
-    write = "list({0})" if item.write == AS_IT_IS else f"[{item.write.format('value')} for value in {{0}}]"
+    write = "[*{0}]" if item.write == AS_IT_IS else f"[{item.write.format('value')} for value in {{0}}]"
     return Value(f"{LIST} and {name}({{0}})", write)
 
 
@@ -47,7 +47,7 @@ def objects(compiler: "Compiler", field: Selected, item: Value) -> Value:
             "    late = []",
             "    values = iter(values)",
             "    try:",
-            "        for index, value in enumerate(values):",
+            "        for value in values:",
             *indented([*null, *body], 3),
             "    except Exception:",
             "        run.abandon_items(done, late, values)",
@@ -79,7 +79,7 @@ def _read(compiler: "Compiler", field: Selected, item: Value) -> list[str]:
         "if expected:",
         f"    done.append({reading.written()})",
         f"elif run.item({compiler.constant(field)}, value, done, path):",
-        "    late.append(index)",
+        "    late.append(len(done) - 1)",
     ]
 
 
@@ -90,8 +90,9 @@ def _completed(compiler: "Compiler", field: Selected, item: Value) -> list[str]:
     return [
         f"if not ({item.test.format('value')}):",
         f"    if run.item({constant}, value, done, path):",
-        "        late.append(index)",
+        "        late.append(len(done) - 1)",
         "    continue",
+        "index = len(done)",
         "try:",
         f"    value = {item.complete.format('value', '(path, index, None)')}",
         "except Exception as error:",

@@ -73,6 +73,11 @@ def even(value: Any) -> Any:
     return [value]
 
 
+def json(value: Any) -> Any:
+    """A scalar's parser that takes anything."""
+    return "nothing" if value is Undefined else value
+
+
 def named(value: dict[str, Any]) -> Any:
     """An input object's type of its own, which refuses one word."""
     if value["from_"] == "refused":
@@ -83,12 +88,13 @@ def named(value: dict[str, Any]) -> Any:
 def build() -> GraphQLSchema:
     """The schema of SDL, with what SDL cannot say."""
     schema = build_schema(SDL)
-    colour, even_type = schema.type_map["Colour"], schema.type_map["Even"]
+    colour, even_type, json_type = (schema.type_map[name] for name in ("Colour", "Even", "Json"))
     assert isinstance(colour, GraphQLEnumType)
     assert isinstance(even_type, GraphQLScalarType)
+    assert isinstance(json_type, GraphQLScalarType)
     for name, value in {"RED": Paint.RED, "GREEN": Paint.GREEN, "LISTED": ["listed"], "VOID": Undefined}.items():
         colour.values[name].value = value
-    even_type.coerce_input_value = even
+    even_type.coerce_input_value, json_type.coerce_input_value = even, json
     point, of_name = schema.type_map["Point"], schema.type_map["Named"]
     assert isinstance(point, GraphQLInputObjectType)
     assert isinstance(of_name, GraphQLInputObjectType)

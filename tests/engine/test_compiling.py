@@ -31,7 +31,7 @@ class Reasons(UserList[str]):
     def both(self, schema: GraphQLSchema, text: str, root: Any = None, **given: Any) -> Any:
         """The result of the engine, which has to be that of graphql-core."""
         document = parse(text)
-        expected = execute(schema, document, root_value=root, **given)
+        expected: Any = execute(schema, document, root_value=root, **given)
         got = Engine(schema, threshold=1).execute(document, root_value=root, fell_back=self.append, **given)
         assert got == expected
         assert [error.nodes for error in got.errors or ()] == [error.nodes for error in expected.errors or ()]
@@ -209,15 +209,17 @@ def test_each_value_of_a_condition_has_its_plan(reasons: Reasons) -> None:
 
 def test_many_documents_leave_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Documents that come once are not held; of those that come again, so many plans and characters are kept."""
-    engine, documents = Engine(SCHEMA, plans=8), []
-    for number in range(300):
+    engine = Engine(SCHEMA, plans=8)
+
+    def executed(number: int) -> weakref.ref[DocumentNode]:
         document = parse(f"{{ w{number}: words }}")
-        documents.append(weakref.ref(document))
         engine.execute(document, root_value={"words": []})
+        return weakref.ref(document)
+
+    documents = [executed(number) for number in range(300)]
     plans = engine._plans
     assert not plans._kept
     assert len(plans._seen) == 8
-    del document
     gc.collect()
     assert not any(reference() for reference in documents)
     kept: list[DocumentNode] = [parse(f"{{ w{number}: words }}") for number in range(20)]
@@ -262,7 +264,7 @@ class Circle:
 
     @strawberry.field
     async def area(self, info: strawberry.Info) -> float:
-        return self.radius * info.context["pi"]
+        return self.radius * float(info.context["pi"])
 
 
 class Lookalike(Square):

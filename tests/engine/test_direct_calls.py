@@ -85,7 +85,7 @@ def _take(of: Callable[[], Any], done: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("name", DIRECT)
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_direct_call_does_what_the_wrapper_does(name: str, data: st.DataObject) -> None:
     """Results, errors, and when each comes are the same for arguments that are drawn."""
@@ -131,6 +131,18 @@ def test_foreign_resolve_functions_and_classes_are_left_alone() -> None:
     assert direct_call(strawberrys, FIELDS["later"]) is None
     assert direct_call(OwnField(base_resolver=strawberrys.base_resolver), field) is None
     assert direct_call(StrawberryField(base_resolver=OwnResolver(Query.plain)), field) is None
+
+
+def test_wrapper_that_holds_other_things_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Strawberry whose wrapper has the old name and another inside is not taken for the one that is known."""
+
+    def resolver(*_: Any) -> None:
+        pass
+
+    monkeypatch.setattr("engine.inputs.direct.SYNC", resolver.__code__)
+    field = FIELDS["plain"]
+    assert direct_call(made_of(field), field) is None
+    assert direct_call(made_of(field), GraphQLField(field.type, resolve=resolver)) is None
 
 
 def test_what_is_no_input_is_not_converted() -> None:

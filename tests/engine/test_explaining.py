@@ -58,7 +58,9 @@ def test_what_cannot_be_explained_says_why(
 def test_make_hands_the_query_on_as_it_is() -> None:
     """Neither make nor the shell reads anything in it."""
     command = ["make", "--dry-run", "explain", "QUERY={ me { id } } # $(shell exit) 'x' $$HOME"]
-    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, env={**os.environ, "QUERY": "x"})
+    said = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=True, env={**os.environ, "QUERY": "x"}
+    )
     assert '-m resolvers.explain "$QUERY" "$VARIABLES"' in said.stdout
     assert "shell exit" not in said.stdout
 

@@ -13,7 +13,11 @@ from graphql import (
     GraphQLError,
     GraphQLField,
     GraphQLInt,
+    GraphQLScalarType,
+    GraphQLSchema,
     OperationDefinitionNode,
+    Undefined,
+    build_schema,
     parse,
     parse_const_value,
     parse_type,
@@ -28,7 +32,7 @@ from engine.inputs import Constants, VariablesReader, arguments_source, variable
 from tests.engine.input_worlds import TYPES, Drawing, build, told
 
 SCHEMA = build()
-EFFORT = settings(max_examples=500, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+EFFORT = settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 CASES = 3
 
 
@@ -204,6 +208,16 @@ def test_values_that_fit_are_not_handed_to_graphql_core() -> None:
     assert told(plain(read(raw))) == theirs
 
 
+def test_parser_of_a_scalar_never_sees_what_is_undefined() -> None:
+    """Callers in Python may leave an item undefined, which is null to graphql-core, whatever the parser makes of it."""
+    found = operation("query ($v: [Json], $w: Named) { idle }")
+    raw = {"v": [1, Undefined], "w": {"from": "a", "json": Undefined}}
+    theirs = read_by_core(found, raw)
+    assert isinstance(theirs, VariableValues)
+    assert theirs.coerced["v"] == [1, None]
+    assert told(plain(variables_reader(SCHEMA, found)(raw))) == told(plain(theirs))
+
+
 @pytest.mark.parametrize("text", ["query ($v: Query, $w: Int) { idle }", "query ($v: Unknown!, $w: Int) { idle }"])
 def test_variable_of_a_type_that_is_no_input_is_refused(text: str) -> None:
     """The errors are graphql-core's, with those of the other variables."""
@@ -238,6 +252,64 @@ def test_errors_are_counted_as_the_executor_counts_them() -> None:
     assert isinstance(errors, list)
     assert len(errors) == 51
     assert len(variables_reader(SCHEMA, found, 2)({"many": ["a"] * 60})) == 3
+
+
+NEVER = [
+    "{ unknown: 1 }",
+    "{ x: null }",
+    "{ x: $v }",
+    "3",
+    "{ tags: [null] }",
+    "{ colour: VOID }",
+    "null",
+    "{ y: 1e999 }",
+]
+
+
+@pytest.mark.parametrize("text", NEVER)
+def test_error_of_an_argument_is_told_by_graphql_core(text: str) -> None:
+    """Literals and variables that do not fit are refused as ever, those that fit by accident are taken."""
+    field = GraphQLField(GraphQLInt, args={"a": GraphQLArgument(type_of("Point!"))})
+    (node,) = operation(f"query ($v: Int) {{ idle(a: {text}) }}").selection_set.selections
+    assert isinstance(node, FieldNode)
+    assert_same_arguments(field, node, VariableValues({}, {"v": None}))
+
+
+def many_inputs(count: int) -> GraphQLSchema:
+    """A schema whose inputs hold one another in a chain."""
+    chain = [f"input I{number} {{ next: I{number + 1}, a: Int, b: Int, c: Int, d: Int }}" for number in range(count)]
+    return build_schema("\n".join([*chain, f"input I{count} {{ a: Int }} scalar Odd type Query {{ idle: Int }}"]))
+
+
+@pytest.mark.parametrize("variables", [["$v: I0"], [f"$v{number}: Int" for number in range(1000)]])
+def test_code_that_would_be_too_long_is_not_written(variables: list[str]) -> None:
+    """The values are read by graphql-core."""
+    schema, found = many_inputs(99), operation(f"query ({', '.join(variables)}) {{ idle }}")
+    read, raw = variables_reader(schema, found), {"v": {}, "v1": 1}
+    assert not hasattr(read, "__code__")
+    theirs = get_variable_values(schema, found.variable_definitions or (), raw)
+    assert told(plain(read(raw))) == told(plain(theirs))
+
+
+class Odd:
+    """A parser that no table can hold."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __call__(self, value: Any) -> Any:
+        return value
+
+
+def test_reader_that_cannot_be_written_is_noted(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever a schema does to the writer, its requests are served."""
+    schema, found = many_inputs(1), operation("query ($v: Odd) { idle }")
+    odd = schema.type_map["Odd"]
+    assert isinstance(odd, GraphQLScalarType)
+    odd.coerce_input_value = Odd()
+    values = variables_reader(schema, found)({"v": 1})
+    assert isinstance(values, VariableValues)
+    assert values.coerced == {"v": 1}
+    assert "could not be compiled" in caplog.text
 
 
 def test_long_literal_is_not_written_as_code() -> None:
