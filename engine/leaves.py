@@ -6,8 +6,16 @@ from math import inf
 from typing import Any
 from uuid import UUID
 
-from graphql import GraphQLBoolean, GraphQLFloat, GraphQLID, GraphQLInt, GraphQLLeafType, GraphQLString
-from graphql.type.scalars import GRAPHQL_MAX_INT, GRAPHQL_MIN_INT
+from graphql import GraphQLLeafType, GraphQLScalarType
+from graphql.type.scalars import (
+    GRAPHQL_MAX_INT,
+    GRAPHQL_MIN_INT,
+    serialize_boolean,
+    serialize_float,
+    serialize_id,
+    serialize_int,
+    serialize_string,
+)
 from strawberry.schema.schema_converter import CustomGraphQLEnumType
 
 from engine.names import Names
@@ -16,19 +24,19 @@ from engine.writing.values import Value
 PLAIN = frozenset({str, int, float, bool, bytes, dict, list, tuple, datetime, date, time, timedelta, Decimal, UUID})
 """Classes whose values are neither null nor exceptions nor awaitable."""
 WRITTEN_AS_THEY_ARE: dict[Any, str] = {
-    GraphQLString: "type({0}) is str",
-    GraphQLID: "type({0}) is str",
-    GraphQLBoolean: "({0} is True or {0} is False)",
-    GraphQLInt: f"type({{0}}) is int and {GRAPHQL_MIN_INT} <= {{0}} <= {GRAPHQL_MAX_INT}",
-    GraphQLFloat: "type({0}) is float and -inf < {0} < inf",
+    serialize_string: "type({0}) is str",
+    serialize_id: "type({0}) is str",
+    serialize_boolean: "({0} is True or {0} is False)",
+    serialize_int: f"type({{0}}) is int and {GRAPHQL_MIN_INT} <= {{0}} <= {GRAPHQL_MAX_INT}",
+    serialize_float: "type({0}) is float and -inf < {0} < inf",
 }
-"""The values that graphql-core's own scalars let through."""
+"""The values that graphql-core's own functions let through, whichever scalar they serialize."""
 
 
 def leaf_value(type_: GraphQLLeafType, names: Names) -> Value:
     """The values of a scalar or an enum."""
     names.known("inf", inf)
-    test = WRITTEN_AS_THEY_ARE.get(type_)
+    test = WRITTEN_AS_THEY_ARE.get(type_.coerce_output_value)
     if test is not None:
         return Value(test)
     if type(type_) is CustomGraphQLEnumType:
@@ -41,7 +49,9 @@ def leaf_value(type_: GraphQLLeafType, names: Names) -> Value:
 
 def is_written_plainly(type_: object) -> bool:
     """Whether right values of a type are written without a call that may fail."""
-    return type_ in WRITTEN_AS_THEY_ARE or type(type_) is CustomGraphQLEnumType
+    if isinstance(type_, GraphQLScalarType):
+        return type_.coerce_output_value in WRITTEN_AS_THEY_ARE
+    return type(type_) is CustomGraphQLEnumType
 
 
 def _members(type_: CustomGraphQLEnumType) -> dict[int, Any]:

@@ -45,6 +45,8 @@ class Operation:
 
     def variant(self, coerced: dict[str, Any]) -> tuple[bool, ...]:
         """What these variables say. Raises Unsupported for one that is no Boolean."""
+        if not self.conditions:
+            return ()
         values = tuple(coerced.get(name) for name in self.conditions)
         if not all(isinstance(value, bool) for value in values):
             raise Unsupported("conditions")

@@ -2,20 +2,27 @@
 
 import asyncio
 import gc
+import inspect
 import weakref
 from collections import UserList
-from typing import Any
+from collections.abc import Callable
+from datetime import date
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
 
 import pytest
 import strawberry
 from graphql import DocumentNode, GraphQLSchema, build_schema, execute, get_introspection_query, parse
 from graphql.execution import Executor
 from strawberry.extensions import SchemaExtension
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext as StrawberryExecutor
 
 from engine import cache
 from engine.engine import Engine
 from engine.errors import Unsupported
 from engine.extension import CompiledExecution
+
+T = TypeVar("T")
 
 SCHEMA = build_schema("""
     interface Named { name: String }
@@ -352,3 +359,109 @@ def test_code_says_what_it_is_of() -> None:
     source = Engine(schema).source(parse("{ shapes { sides } either { ... on Circle { radius area } } }"))
     for said in ("# Query.shapes: [Shape!]!", '"""Circle."""', "# Circle.radius: Float!", "# Circle.area: Float!"):
         assert said.replace("Query", "Drawing") in source
+
+
+@strawberry.enum
+class Mood(StrEnum):
+    """How somebody feels."""
+
+    GLAD = "glad"
+
+
+@strawberry.type
+class Tail(Generic[T]):
+    """A part that may be missing."""
+
+    length: T
+
+
+@strawberry.type
+class Cat:
+    """Nothing but values, within values."""
+
+    name: str
+    mood: Mood | None
+    born: date
+    tail: Tail[int] | None
+    names: list[str | None]
+    moods: list[Mood]
+
+
+@strawberry.type
+class House:
+    """What is asked for."""
+
+    cats: list[Cat | None]
+    cat: Cat | None = None
+
+
+class Named:
+    """Is no cat, but has what one has, and says so each time it is read."""
+
+    mood, born, tail, names, moods = Mood.GLAD, date(2026, 1, 1), None, (None, "b"), ()
+
+    def __init__(self) -> None:
+        self.read = 0
+
+    @property
+    def name(self) -> str:
+        self.read += 1
+        return "Named"
+
+
+def cat(**given: Any) -> Any:
+    """A cat, with something else about it."""
+    plain: dict[str, Any] = {
+        "name": "Cat",
+        "mood": None,
+        "born": date(2026, 1, 1),
+        "tail": None,
+        "names": [],
+        "moods": [],
+    }
+    return Cat(**{**plain, **given})
+
+
+def lazily(value: Any) -> Any:
+    """A value that has to be awaited."""
+
+    async def later() -> Any:
+        return await asyncio.sleep(0, value)
+
+    return later()
+
+
+ODD: dict[str, Callable[[], Any]] = {
+    "as they should be": lambda: cat(mood=Mood.GLAD, tail=Tail(length=3), names=["a", None], moods=[Mood.GLAD]),
+    "of a subclass": lambda: cat(tail=type("Long", (Tail,), {})(length=4)),
+    "of another class": Named,
+    "null": lambda: None,
+    "nothing but null": lambda: cat(name=None),
+    "wrong": lambda: cat(mood="nobody knows", names=[["x"]], moods=[None], tail=Tail(length="long")),
+    "missing": lambda: object.__new__(Cat),
+    "late": lambda: cat(name=lazily("Late"), tail=lazily(Tail(length=lazily(5))), names=[lazily("x"), lazily(None)]),
+    "late and wrong": lambda: lazily(cat(name=lazily(None), moods=[lazily(Mood.GLAD), lazily(Mood.GLAD)])),
+    "an exception": lambda: ValueError("no cat"),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+async def test_objects_that_are_read_whole_are_given_up_whole(odd: str, reasons: Reasons) -> None:
+    """Whatever one of them is or holds, the answer and its errors are graphql-core's, and it is read as often."""
+    schema = strawberry.Schema(House)._schema
+    fields = "name mood born tail { length } names moods"
+    document = parse(f"{{ cat {{ {fields} }} cats {{ name tail {{ __typename length }} names moods }} }}")
+    results, read = [], []
+    for engine in (None, Engine(schema, threshold=1)):
+        odd_one = ODD[odd]()
+        root = House(cats=[cat(tail=Tail(length=1)), odd_one, None, ODD[odd]()], cat=ODD[odd]())
+        if engine is None:
+            result: Any = execute(schema, document, root_value=root, executor_class=StrawberryExecutor)
+        else:
+            result = engine.execute(document, root_value=root, fell_back=reasons.append)
+        results.append(await result if inspect.isawaitable(result) else result)
+        read.append(getattr(odd_one, "read", None))
+    assert results[0] == results[1]
+    assert list(map(str, results[0].errors or ())) == list(map(str, results[1].errors or ()))
+    assert read[0] == read[1]
+    assert not reasons
