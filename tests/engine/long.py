@@ -25,7 +25,8 @@ from tests.engine.oracle import (
     interpreted,
 )
 
-DOCUMENTS, TIMES = 20, 5
+DOCUMENTS, TIMES, TOLD = 10, 10, 1000
+"""Documents of a world, executions of each, and how many cases pass before something is told."""
 
 
 def case_named(name: str) -> Case:
@@ -46,14 +47,21 @@ def again(name: str) -> int:
     return bool(differs)
 
 
+def one_world(kind: str, seed: int, compiled: Compiled) -> None:
+    """Run the cases of one world, and say from time to time how far things are."""
+    tally = compiled.tally
+    check(WORLDS[kind](seed), f"{kind}/{seed}", (DOCUMENTS, TIMES), interpreted, compiled, tally)
+    if tally.cases % TOLD == 0:
+        print(f"seed {seed}: {tally}", flush=True)
+
+
 def run(cases: int, seed: int, kinds: list[str]) -> int:
     """Run so many cases from a seed on; 1 if one of them differs."""
-    tally, begun = Tally(), time.perf_counter()
-    compiled, status = Compiled(tally), 0
+    compiled, begun, status = Compiled(Tally()), time.perf_counter(), 0
+    tally = compiled.tally
     try:
         while tally.cases < cases:
-            kind = kinds[seed % len(kinds)]
-            check(WORLDS[kind](seed), f"{kind}/{seed}", (DOCUMENTS, TIMES), interpreted, compiled, tally)
+            one_world(kinds[seed % len(kinds)], seed, compiled)
             seed += 1
     except DifferenceError as error:
         print(error)

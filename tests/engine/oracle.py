@@ -342,15 +342,20 @@ def smaller_cases(case: Case) -> Iterator[Case]:
         yield replace(case, document=document)
 
 
+TRIES = 500
+
+
 def shrink(case: Case, differs: Callable[[Case], bool]) -> Case:
-    """The smallest case found that still differs."""
-    while True:
-        for smaller in smaller_cases(case):
-            if differs(smaller):
-                case = smaller
-                break
-        else:
-            return case
+    """The smallest case found, within so many tries, that still differs."""
+    tries, smaller = 0, smaller_cases(case)
+    while tries < TRIES:
+        tries += 1
+        found = next(smaller, None)
+        if found is None:
+            break
+        if differs(found):
+            case, smaller = found, smaller_cases(found)
+    return case
 
 
 def plain_world(seed: int) -> GeneratedWorld:

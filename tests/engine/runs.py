@@ -192,6 +192,8 @@ def observe(world: World, how: Circumstances, execute: Execute) -> Outcome:
             # A warning holds the coroutine that it is about, which may hold others.
             outcome.warnings += filter(OURS.match, [str(warning.message).split("\n")[0] for warning in caught])
             caught.clear()
+    # What is let go of first is nobody's promise.
+    outcome.warnings.sort()
     return outcome
 
 
