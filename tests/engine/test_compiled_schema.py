@@ -3,6 +3,8 @@ import secrets
 import pytest
 
 from engine.engine import Engine
+from engine.extension import engine_of
+from server import schema_of
 from tests.conftest import Start
 from tests.porchlight import Porchlight
 
@@ -15,9 +17,15 @@ def first(porchlight: Porchlight) -> float | None:
     return registry.get_sample_value("porchlight_graphql_fallbacks_total", {"reason": "first"})
 
 
-async def test_porchlight_executes_compiled_operations_and_counts_the_others(start: Start) -> None:
+async def test_porchlight_executes_compiled_operations_and_counts_the_others(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The first execution of a document is interpreted and counted; what follows is compiled, guards included."""
-    porchlight = await start()
+    porchlight = await start(graphql_executor="compiled")
+    engine = engine_of(schema_of(porchlight.app.settings))
+    assert engine is not None
+    # Elsewhere in these tests an operation is compiled at once.
+    monkeypatch.setattr(engine._plans, "_threshold", 2)
     person = await porchlight.register()
     before = first(porchlight) or 0
     operation = OPERATION % secrets.token_hex(4)
