@@ -53,13 +53,14 @@ class Step:
                 else:
                     self._only.__enter__()
             case several:
-                self._stack = AsyncExitStack()
-                for hook in several:
-                    manager = hook.enter(self._extensions[hook.place])
-                    if hook.waits:
-                        await self._stack.enter_async_context(manager)
-                    else:
-                        self._stack.enter_context(manager)
+                async with AsyncExitStack() as stack:  # one that fails ends those before it at once
+                    for hook in several:
+                        manager = hook.enter(self._extensions[hook.place])
+                        if hook.waits:
+                            await stack.enter_async_context(manager)
+                        else:
+                            stack.enter_context(manager)
+                    self._stack = stack.pop_all()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -147,3 +147,31 @@ def test_hooks_are_looked_up_once() -> None:
     assert [(hook.place, hook.waits) for hook in hooks] == [(1, True), (2, False)]
     assert hooks_of("on_execute", (Empty, Told, Swallowing)) is hooks
     assert hooks_of("on_operation", (Told, Plain)) is None
+
+
+class Cleaning(SchemaExtension):
+    """A hook that has something to end."""
+
+    async def on_execute(self) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            EVENTS.append("cleaned")
+
+
+class Breaking(SchemaExtension):
+    """A hook that fails before its step."""
+
+    async def on_execute(self) -> AsyncIterator[None]:
+        EVENTS.append("breaks")
+        raise ValueError("before")
+        yield
+
+
+async def test_a_hook_that_fails_ends_those_before_it() -> None:
+    """At once, and not when they are collected."""
+    EVENTS.clear()
+    step = KnownHooks(None, [Cleaning(), Breaking()]).executing()  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="before"):
+        await step.__aenter__()
+    assert EVENTS == ["breaks", "cleaned"]
