@@ -173,5 +173,6 @@ async def test_a_hook_that_fails_ends_those_before_it() -> None:
     EVENTS.clear()
     step = KnownHooks(None, [Cleaning(), Breaking()]).executing()  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="before"):
-        await step.__aenter__()
+        async with step:
+            EVENTS.append("executes")
     assert EVENTS == ["breaks", "cleaned"]
