@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from core.settings import Settings
-from engine import extension
+from engine import events, extension
 from services.ports import Ports
 from services.recommendations import candidates
 from tests.clock import ManualClock
@@ -90,6 +90,7 @@ def compiled_at_once() -> Generator[None]:
     """An operation is compiled at its first execution."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(extension, "THRESHOLD", 1)
+        patch.setattr(events, "THRESHOLD", 1)
         yield
 
 
