@@ -10,11 +10,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+import structlog
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from core.errors import Unavailable
 from core.password_rules import MAX_LENGTH, normalised
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -101,8 +104,12 @@ class Passwords:
 def stand_back() -> None:
     """Have this thread take a processor only where nothing else asks for much of it.
 
-    Linux knows the niceness of each thread, and lets anybody raise their own; elsewhere it is the whole process's.
+    Linux knows the niceness of each thread, and lets anybody raise their own, unless a filter of system calls forbids
+    it: then threads stay as they are. Elsewhere it is the whole process's.
     """
     if sys.platform == "linux":
         thread = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, thread, min(NICEST, os.getpriority(os.PRIO_PROCESS, thread) + NICER))
+        try:
+            os.setpriority(os.PRIO_PROCESS, thread, min(NICEST, os.getpriority(os.PRIO_PROCESS, thread) + NICER))
+        except OSError as error:
+            log.warning("passwords.not_nice", error=str(error))

@@ -12,6 +12,7 @@ import pytest
 from adapters.database import Database, postgres
 from models import User
 from tests.services.schemas import opened
+from tests.services.valkey import until
 from tests.test_house import text, tracked
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -73,6 +74,28 @@ async def test_reads_start_no_task(postgres_url: str) -> None:
         finally:
             loop.set_task_factory(None)
     assert tasks == []
+
+
+async def test_who_waits_for_a_connection_has_the_next_turn(postgres_url: str) -> None:
+    """Somebody with one statement after the other gives way after each, and those in line are served in its order."""
+    async with opened(postgres_url, pool_size=1) as database:
+        served: list[object] = []
+
+        async def busy() -> None:
+            while len(served) < 300:
+                await database.rows("SELECT 1")
+                served.append(None)
+
+        async def once(name: int) -> None:
+            await database.rows("SELECT 1")
+            served.append(name)
+
+        asked = asyncio.create_task(busy())
+        await until(lambda: len(served) > 5)
+        await asyncio.gather(*map(once, range(3)))
+        await asked
+        assert [name for name in served if name is not None] == [0, 1, 2]
+        assert served.index(2) - served.index(0) < 10
 
 
 async def test_prepared_statements_stay(postgres_url: str) -> None:

@@ -7,11 +7,13 @@ import time
 from datetime import UTC, datetime, timedelta
 from threading import Event, get_native_id
 from typing import Any
+from unittest.mock import Mock
 
 import jwt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from core import tokens
 from core.emails import InvalidEmail, email_key, parse_email
@@ -283,6 +285,18 @@ async def test_hashing_stands_back(monkeypatch: pytest.MonkeyPatch) -> None:
     nicer = min(NICEST, ours + NICER) if sys.platform == "linux" else ours
     assert await passwords.verify("x", None) == nicer
     assert (await passwords.run(niceness), niceness()) == (ours, ours)
+    passwords.close()
+
+
+async def test_hashing_goes_on_where_it_may_not_stand_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A filter of system calls that forbids it costs nobody their sign-in."""
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(os, "setpriority", Mock(side_effect=PermissionError(1, "not permitted")))
+    passwords = Passwords(memory=8, time=1, parallelism=1, pool=1)
+    with capture_logs() as told:
+        hashed = await passwords.hash("correct horse battery staple")
+    assert await passwords.verify("correct horse battery staple", hashed)
+    assert [line["event"] for line in told] == ["passwords.not_nice"]
     passwords.close()
 
 

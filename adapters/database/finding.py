@@ -24,6 +24,6 @@ async def found_by(model: type[M], column: str, keys: Collection[int]) -> list[M
 
 @cache
 def _statement(model: type[Model], column: str, spoken: Dialect) -> str:
-    among = "= ANY($1::int[])" if spoken == "postgres" else "IN (SELECT value FROM json_each($1))"
+    among = "= ANY($1::bigint[])" if spoken == "postgres" else "IN (SELECT value FROM json_each($1))"
     columns = instances(model, spoken).columns("t")
     return f'SELECT {columns} FROM "{model._meta.db_table}" t WHERE t."{column}" {among}'  # ruff: ignore[hardcoded-sql-expression, private-member-access] -- names of a model

@@ -113,20 +113,29 @@ class Pool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg has no types
     """Hands out what lies idle, and takes back what has nothing to undo, at once: without a task and without waiting.
 
     asyncpg starts a task for every release, which cannot be cancelled while it resets the connection; and a timeout for
-    every acquisition. Both are for those that wait. Whatever is not plainly in order goes asyncpg's own way.
+    every acquisition. Both are for those that wait. Whatever is not plainly in order goes asyncpg's own way, and so
+    does everything while somebody stands in line: who gives a connection back at once would be the next to take it.
     """
 
-    __slots__ = ()
+    __slots__ = ("_in_line",)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._in_line = 0
 
     async def _acquire(self, timeout: float | None) -> Any:  # ruff: ignore[async-function-with-timeout] -- asyncpg's signature
-        if self._initialized and not self.is_closing() and not self._queue.empty():
+        if self._initialized and not self.is_closing() and not self._in_line and not self._queue.empty():
             holder = self._queue.get_nowait()  # One that is connected, if there is one.
             if holder.is_connected() and holder._generation == self._generation:
                 proxy = await holder.acquire()  # Does not wait: there is nothing to connect.
                 holder._timeout = timeout
                 return proxy
             self._queue.put_nowait(holder)
-        return await super()._acquire(timeout)
+        self._in_line += 1
+        try:
+            return await super()._acquire(timeout)
+        finally:
+            self._in_line -= 1
 
     async def release(self, connection: Any, *, timeout: float | None = None) -> None:  # ruff: ignore[async-function-with-timeout] -- asyncpg's signature
         if connection._con is None or not self._reusable(connection):
@@ -139,11 +148,12 @@ class Pool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg has no types
         holder._setup_inactive_callback()
 
     def _reusable(self, borrowed: Any) -> bool:
-        """Whether all is done that was begun on a connection, and nothing listens to it."""
+        """Whether all is done that was begun on a connection, and nothing listens to it nor waits for it."""
         connection, holder = borrowed._con, borrowed._holder
         protocol = connection._protocol
         return not (
             self._closed
+            or self._in_line
             or holder._pool is not self
             or connection.is_closed()
             or protocol.is_in_transaction()
