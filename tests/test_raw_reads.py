@@ -79,12 +79,12 @@ async def test_reads_start_no_task(postgres_url: str) -> None:
 async def test_who_waits_for_a_connection_has_the_next_turn(postgres_url: str) -> None:
     """Somebody with one statement after the other gives way after each, and those in line are served in its order."""
     async with opened(postgres_url, pool_size=1) as database:
-        served: list[object] = []
+        served: list[int] = []
 
         async def busy() -> None:
-            while len(served) < 300:
+            while 2 not in served[-10:] and len(served) < 5_000:
                 await database.rows("SELECT 1")
-                served.append(None)
+                served.append(-1)
 
         async def once(name: int) -> None:
             await database.rows("SELECT 1")
@@ -92,10 +92,11 @@ async def test_who_waits_for_a_connection_has_the_next_turn(postgres_url: str) -
 
         asked = asyncio.create_task(busy())
         await until(lambda: len(served) > 5)
+        before = len(served)
         await asyncio.gather(*map(once, range(3)))
         await asked
-        assert [name for name in served if name is not None] == [0, 1, 2]
-        assert served.index(2) - served.index(0) < 10
+        assert [name for name in served if name >= 0] == [0, 1, 2]
+        assert served.index(2) - before < 20
 
 
 async def test_prepared_statements_stay(postgres_url: str) -> None:
