@@ -314,8 +314,9 @@ def engaged(*extensions: Any) -> tuple[strawberry.Schema, Reasons]:
     return strawberry.Schema(Drawing, extensions=[*extensions, Counted], types=[Square]), reasons
 
 
-async def test_the_extension_executes_what_strawberry_would() -> None:
+async def test_the_extension_executes_what_strawberry_would(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same answer, from code at the second time; awaited where a resolver is."""
+    monkeypatch.setattr("engine.extension.THRESHOLD", 2)
     text = """{ shapes { sides ... on Square { __typename } } either { ... on Circle { radius area } }
         no: either(sides: 4) { __typename } }"""
     plain = await strawberry.Schema(Drawing, types=[Square]).execute(text, context_value={"pi": 3})
