@@ -182,7 +182,7 @@ class Compiler:
             self.complete(field, classes, selection.function)
         complete = f"{selection.function}(run, {{0}}, {{1}})"
         test = self.object_test(field, type_)
-        return Value(test, complete=complete, done="type({0}) is dict", effects=selection.effects)
+        return Value(test, complete=complete, done="type({0}) is dict")
 
     def _abstract(self, field: Selected, type_: Any, fast: dict[type, Complete] | None) -> Value | None:
         selections = {
@@ -199,7 +199,6 @@ class Compiler:
             f"type({{0}}) in {name} and {UNCAST}",
             complete=f"{name}[type({{0}})](run, {{0}}, {{1}})",
             done="type({0}) is dict",
-            effects=any(selection.effects for selection in selections.values()),
         )
 
     def _selection(self, type_: GraphQLObjectType, details: FieldDetailsList) -> Selection:
@@ -217,6 +216,6 @@ class Compiler:
         writer = SelectionWriter(self, name, type_)
         for field in fields:
             writer.add(field)
-        selection = Selection(type_, details, grouped, writer.sources, name, writer.effects)
+        selection = Selection(type_, details, grouped, writer.sources, name)
         self.add(writer.lines(selection))
         return selection

@@ -16,7 +16,7 @@ from graphql import (
     ExecutionResult,
     GraphQLResolveInfoHelpers,
     OperationType,
-    get_named_type,
+    get_nullable_type,
     type_from_ast,
 )
 from graphql.execution import Executor
@@ -142,9 +142,9 @@ async def undelivered(events: AsyncGenerator[Any], plain: Plain, context: Any) -
 class Known:
     """What is known of an operation: its subscribers share it, and it goes with the last of them."""
 
-    def __init__(self, executor: Executor[Any]) -> None:
+    def __init__(self, executor: Executor[Any], *, usual: bool) -> None:
         self._held = executor.schema, executor.operation  # nothing else gets the numbers that this is found by
-        self._usual = _is_usual(executor)
+        self._usual = usual
         self._executed = 0
         self._plan: Plan | None = None
         self.plain: Plain | None = None
@@ -167,12 +167,17 @@ _known: WeakValueDictionary[tuple[Any, ...], Known] = WeakValueDictionary()
 def known_of(executor: Executor[Any]) -> Known:
     """What is known of an operation with these values of what `@skip` and `@include` may ask for.
 
-    A document that was parsed once is one object, and so is its operation.
+    A document that was parsed once is one object, and so is its operation. Where anything about it is odd, nothing is
+    known, and its events are left to graphql-core.
     """
-    key = id(executor.schema), id(executor.operation), _is_usual(executor), *_conditions(executor)
-    known = _known.get(key)
-    if known is None:
-        known = _known[key] = Known(executor)
+    try:
+        usual = _is_usual(executor)
+        key = id(executor.schema), id(executor.operation), usual, *_conditions(executor)
+        known = _known.get(key)
+        if known is None:
+            known = _known[key] = Known(executor, usual=usual)
+    except Exception:  # ruff: ignore[blind-except] -- what is only to save time must not end a subscription
+        known = Known(executor, usual=False)
     return known
 
 
@@ -186,8 +191,8 @@ def _is_usual(executor: Executor[Any]) -> bool:
 def _conditions(executor: Executor[Any]) -> Iterator[Any]:
     """The values of all variables that can be a condition, in the order of the document."""
     for definition in executor.operation.variable_definitions or ():
-        kind = type_from_ast(executor.schema, definition.type)
-        if kind is not None and get_named_type(kind).name == "Boolean":
+        kind: Any = type_from_ast(executor.schema, definition.type)
+        if getattr(get_nullable_type(kind), "name", None) == "Boolean":  # a list cannot be a condition
             yield executor.variable_values.coerced.get(definition.variable.name.value)
 
 

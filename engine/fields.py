@@ -52,10 +52,8 @@ class Selection:
     sources: frozenset[type]
     """The classes whose objects the generated function can read; empty for all."""
     function: str
-    effects: bool = False
-    """Whether completing it may run anybody's code, after which nothing that was read before can be relied upon."""
     complete: Complete | None = None
 
     def reads(self, source: Any) -> bool:
         """Whether the generated function can read an object."""
-        return not self.sources or source.__class__ in self.sources
+        return not self.sources or type(source) in self.sources

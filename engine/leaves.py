@@ -17,12 +17,17 @@ from graphql.type.scalars import (
     serialize_string,
 )
 from strawberry.schema.schema_converter import CustomGraphQLEnumType
+from strawberry.schema.types.base_scalars import isoformat
 
 from engine.names import Names
 from engine.writing.values import Value
 
 PLAIN = frozenset({str, int, float, bool, bytes, dict, list, tuple, datetime, date, time, timedelta, Decimal, UUID})
 """Classes whose values are neither null nor exceptions nor awaitable."""
+SIMPLE = PLAIN - {dict, list, tuple}
+"""Those whose values hold no others."""
+WITHOUT_EFFECTS = (isoformat, str)
+"""What writes Strawberry's own dates, times, decimals and UUIDs: it runs nobody's code, given a simple value."""
 WRITTEN_AS_THEY_ARE: dict[Any, str] = {
     serialize_string: "type({0}) is str",
     serialize_id: "type({0}) is str",
@@ -43,8 +48,9 @@ def leaf_value(type_: GraphQLLeafType, names: Names) -> Value:
         members = names.made(type_, f"{type_.name}_names", lambda: _members(type_))
         return Value(f"id({{0}}) in {members}", write=f"{members}[id({{0}})]")
     written_by = names.constant(type_, type_.name)
-    plain = f"type({{0}}) in {names.known('PLAIN', PLAIN)}"
-    return Value(plain, complete=f"run.complete_leaf_value({written_by}, {{0}})", done=plain)
+    effects = not any(type_.coerce_output_value is each for each in WITHOUT_EFFECTS)
+    plain = f"type({{0}}) in {names.known('PLAIN', PLAIN) if effects else names.known('SIMPLE', SIMPLE)}"
+    return Value(plain, complete=f"run.complete_leaf_value({written_by}, {{0}})", done=plain, effects=effects)
 
 
 def is_written_plainly(type_: object) -> bool:

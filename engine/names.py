@@ -13,8 +13,8 @@ USED = frozenset(
     | {"values", "value", "index", "done"}
 )
 """What the generated functions call things of their own."""
-_CAPITALIZED = re.compile(r"[A-Z][A-Za-z0-9]*[a-z][A-Za-z0-9]*")
-"""Class names that are neither a constant's nor a local's."""
+_CAPITALIZED = re.compile(r"(?=.*[a-z])[A-Z][A-Za-z0-9]*(?<![0-9])")
+"""Class names that are neither a constant's nor a local's: those of arguments end in a digit."""
 _NUMBERED = re.compile(r"_[0-9]+$")
 """How the names of functions and constants end."""
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")

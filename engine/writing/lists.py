@@ -58,7 +58,7 @@ def objects(compiler: "Compiler", field: Selected, item: Value) -> Value:
         ]
     )
     compiler.complete(field, (list, tuple), name)
-    return Value(LIST, complete=f"{name}(run, {{0}}, {{1}})", done="type({0}) is list", effects=item.effects)
+    return Value(LIST, complete=f"{name}(run, {{0}}, {{1}})", done="type({0}) is list")
 
 
 def _read(compiler: "Compiler", field: Selected, item: Value) -> list[str]:

@@ -29,7 +29,7 @@ class SelectionWriter:
         self._locals = Locals()
         self._reading = Reading(compiler, self._locals, "source", type_)
         self._steps: list[list[str]] = []
-        self.effects = False
+        self._effects = False
 
     @property
     def sources(self) -> frozenset[type]:
@@ -46,7 +46,7 @@ class SelectionWriter:
             self._introspect(field, local)
             return
         read = self._reading.read(field)
-        if not self.effects and read is not None and read.pure:
+        if not self._effects and read is not None and read.pure:
             if self._compiler.is_read_whole(field):
                 self._reading.add_whole(field, local)
                 return
@@ -85,7 +85,7 @@ class SelectionWriter:
         if not is_non_null_type(field.type):
             lines = [f"if {local} is not None:", *indented(lines)]
         self._steps.append([f"# {field.coordinates}", *lines])
-        self.effects |= value.effects
+        self._effects |= value.effects
 
     def _resolve(self, field: Selected, local: str, read: str | None) -> None:
         """A field that is asked for in its turn."""
@@ -109,7 +109,7 @@ class SelectionWriter:
             ]
         )
         self._reading.answer(field.key, local)
-        self.effects = True
+        self._effects = True
 
     def _call(self, field: Selected, constant: str) -> tuple[list[str], str]:
         """The lines that run first, and the expression that calls the resolver."""
@@ -131,14 +131,14 @@ class SelectionWriter:
     def lines(self, selection: Selection) -> list[str]:
         """The function."""
         head = [f"def {self._name}(run, source, path):", f'    """{self._type.name}."""']
-        written = self._reading.written()
         if not self._steps:
-            body = [f"return {written}"]
+            body = [f"return {self._reading.written()}"]
         else:
             body = [
+                *self._reading.writes,
                 "late = None",
                 *self._guarded_steps(),
-                f"data = {written}",
+                f"data = {self._reading.named()}",
                 "return data if late is None else gathered(data, late)",
             ]
         return [*head, *indented([*self._expected(selection), *body]), "", ""]

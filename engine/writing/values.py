@@ -17,8 +17,8 @@ class Value:
     """What makes the answer, where that may fail or have to be awaited."""
     done: str = ""
     """Whether what was made is surely not awaitable."""
-    effects: bool = False
-    """Whether making it may run anybody's code."""
+    effects: bool = True
+    """Whether making it may run anybody's code, after which nothing that was read before can be relied upon."""
 
     def nullable(self) -> "Value":
         """The same for a type whose values may be null."""

@@ -314,8 +314,9 @@ def engaged(*extensions: Any) -> tuple[strawberry.Schema, Reasons]:
     return strawberry.Schema(Drawing, extensions=[*extensions, Counted], types=[Square]), reasons
 
 
-async def test_the_extension_executes_what_strawberry_would() -> None:
+async def test_the_extension_executes_what_strawberry_would(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same answer, from code at the second time; awaited where a resolver is."""
+    monkeypatch.setattr("engine.extension.THRESHOLD", 2)
     text = """{ shapes { sides ... on Square { __typename } } either { ... on Circle { radius area } }
         no: either(sides: 4) { __typename } }"""
     plain = await strawberry.Schema(Drawing, types=[Square]).execute(text, context_value={"pi": 3})
@@ -359,6 +360,50 @@ def test_code_says_what_it_is_of() -> None:
     source = Engine(schema).source(parse("{ shapes { sides } either { ... on Circle { radius area } } }"))
     for said in ("# Query.shapes: [Shape!]!", '"""Circle."""', "# Circle.radius: Float!", "# Circle.area: Float!"):
         assert said.replace("Query", "Drawing") in source
+
+
+@strawberry.type
+class Value1:
+    """Has a name that generated code has for an argument."""
+
+    x: int
+
+
+@strawberry.type
+class Arguments1:
+    """Another."""
+
+    x: int
+
+
+@strawberry.type
+class Numbered:
+    """Has both beside a field with arguments."""
+
+    value: Value1
+    given: Arguments1
+
+    @strawberry.field
+    def sum(self, a: int, b: int | None = strawberry.UNSET) -> int:
+        return a + (b or 0)
+
+
+@strawberry.type
+class Pairs:
+    """What is asked for."""
+
+    @strawberry.field
+    def pair(self) -> Numbered:
+        return Numbered(value=Value1(x=1), given=Arguments1(x=2))
+
+
+def test_names_of_classes_cannot_meet_those_of_the_code(reasons: Reasons) -> None:
+    """The names of arguments end in a digit, and those of classes in the code do not."""
+    schema = strawberry.Schema(Pairs)._schema
+    text = "query ($a: Int!, $b: Int) { pair { value { x } given { x } sum(a: $a, b: $b) all: sum(a: $a, b: 3) } }"
+    result = reasons.both(schema, text, variable_values={"a": 1})
+    assert result.data == {"pair": {"value": {"x": 1}, "given": {"x": 2}, "sum": 1, "all": 4}}
+    assert not reasons
 
 
 @strawberry.enum

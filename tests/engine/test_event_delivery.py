@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 import strawberry
 from strawberry.extensions import SchemaExtension
 
@@ -54,6 +55,12 @@ class Subscription:
     @strawberry.subscription
     async def numbers(self) -> AsyncGenerator[int, None]:
         yield 1
+
+    @strawberry.subscription
+    async def chosen(self, which: list[bool]) -> AsyncGenerator[Event, None]:
+        for number, each in enumerate(which):
+            if each:
+                yield Event(text="chosen", number=number)
 
 
 @dataclass
@@ -122,6 +129,28 @@ async def test_what_is_not_plain_or_has_no_taker_is_a_result() -> None:
     assert await left(plain, object(), "a") == data
     assert await left(plain, Listener(eager=False), "a") == data
     assert await left(plain, Listener(), "a", schema=schema_of(Watches)) == data
+
+
+async def test_a_list_of_booleans_is_no_condition() -> None:
+    """It is a variable like others; a Boolean is one that tells documents apart."""
+    document = """subscription($which: [Boolean!]!, $more: Boolean! = true) {
+        chosen(which: $which) { number text @include(if: $more) }
+    }"""
+    schema = schema_of()
+    for more, text in ((False, ""), (True, ',"text":"chosen"'), (False, "")):
+        listener = Listener()
+        given = {"which": [False, True, True], "more": more}
+        stream = await schema.subscribe(document, variable_values=given, context_value=listener)
+        assert [result async for result in stream] == []
+        assert listener.heard == [f'{{"chosen":{{"number":{number}{text}}}}}' for number in (1, 2)]
+
+
+async def test_what_cannot_be_known_of_a_subscription_does_not_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its events are executed by graphql-core, one after the other."""
+    monkeypatch.setattr("engine.events._conditions", lambda _: [[]])
+    for eager in (True, False):
+        results = await left('subscription { events(texts: ["a", "b"]) { text } }', Listener(eager=eager))
+        assert results == [{"events": {"text": letter}} for letter in "ab"]
 
 
 async def test_who_leaves_closes_the_source() -> None:
