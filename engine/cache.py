@@ -2,6 +2,8 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from weakref import ref
 
 from graphql import DocumentNode
@@ -11,54 +13,62 @@ from engine.errors import Unsupported
 from engine.operations import Operation
 from engine.plans import Plan
 
-MAX_CHARACTERS = 2_000_000
-"""Generated source that is kept, of all plans together; with its code a plan takes about six times as much memory."""
+MAX_SIZE = 12_000_000
+"""Bytes that all plans together are estimated to take."""
+SHARES = 16
+"""One operation takes no more than such a part of it, with all of its plans."""
+MAX_VARIANTS = 8
+"""Values of its conditions for which an operation is compiled."""
+MOST_USES = 7
+"""How often an operation passes by the end of the queue without being executed, before it goes."""
+MOST_PATIENCE = 64
+"""How many times as long an operation waits to be compiled again, at most, that had to go."""
 
 Key = tuple[int, str | None]
+Variant = tuple[bool, ...]
 
 
+@dataclass(slots=True)
+class Seen:
+    """An operation that has not been executed often enough, and does not hold its document."""
+
+    document: ref[DocumentNode]
+    patience: int = 1
+    times: int = 0
+
+
+@dataclass(slots=True, eq=False)
 class Kept:
     """An operation that has been executed often enough, with a plan for each value of its conditions.
 
     Where there can be none, the reason is kept, and no exception, which would hold a request's values.
     """
 
-    def __init__(self, document: DocumentNode, operation: Operation | str) -> None:
-        self.document = document
-        """Held, so that its identity stays its own."""
-        self._operation = operation
-        self._plans: dict[tuple[bool, ...], Plan | str] = {}
-        self.characters = 0
+    document: ref[DocumentNode]
+    """Says whether it is still this one's. Nothing here holds the document, so that all of it goes with it."""
+    patience: int
+    found: Operation | str
+    size: int
+    plans: dict[Variant, Plan | str] = field(default_factory=dict)
+    executed: dict[Variant, int] = field(default_factory=dict)
+    """How often values were executed that have no plan yet."""
+    uses: int = 0
 
     @property
     def operation(self) -> Operation:
         """The operation. Raises Unsupported."""
-        if isinstance(self._operation, str):
-            raise Unsupported(self._operation)
-        return self._operation
-
-    def plan(self, values: VariableValues, compile_: Callable[[Operation, VariableValues], Plan]) -> Plan:
-        """The plan for these values, made when it is first asked for. Raises Unsupported."""
-        operation = self.operation
-        variant = operation.variant(values.coerced)
-        plan = self._plans.get(variant)
-        if plan is None:
-            try:
-                plan = compile_(operation, values)
-                self.characters += len(plan.source)
-            except Unsupported as unsupported:
-                plan = unsupported.reason
-            self._plans[variant] = plan
-        if isinstance(plan, str):
-            raise Unsupported(plan)
-        return plan
+        if isinstance(self.found, str):
+            raise Unsupported(self.found)
+        return self.found
 
 
 class Plans:
-    """The operations that were executed last, by the identity of their documents.
+    """The operations that are executed, by the identity of their documents, for as long as these live.
 
-    An operation is kept from its `threshold`th execution on, so documents that come once are not held, and cost
-    nothing but what graphql-core takes to execute them.
+    An operation is kept from its `threshold`th execution on, so documents that come once cost nothing but what
+    graphql-core takes to execute them. Where there are too many, those stay that are executed more often: they stand
+    in a queue, and who comes to its end is put back for each time that it was executed, up to `MOST_USES`. That may
+    leave no room but that of who came last. Whoever has to go is compiled again after twice as many executions.
     """
 
     def __init__(
@@ -73,44 +83,93 @@ class Plans:
         self._compile = compile_
         self._count = count
         self._threshold = threshold
-        self._seen: OrderedDict[Key, tuple[ref[DocumentNode] | None, int]] = OrderedDict()
+        self._seen: OrderedDict[Key, Seen] = OrderedDict()
         self._kept: OrderedDict[Key, Kept] = OrderedDict()
-        self._characters = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes that all that is kept is estimated to take."""
+        return sum(kept.size for kept in list(self._kept.values()))
 
     def kept(self, document: DocumentNode, operation_name: str | None) -> Kept:
-        """What is kept of an operation. Raises Unsupported for one that comes for the first time."""
+        """What is kept of an operation. Raises Unsupported for one that was not executed often enough."""
         key = id(document), operation_name
         kept = self._kept.get(key)
-        if kept is not None:
-            self._kept.move_to_end(key)
-            return kept
-        seen, times = self._seen.pop(key, (None, 0))
-        times = times + 1 if seen is not None and seen() is document else 1
-        if times < self._threshold:
-            self._seen[key] = ref(document), times
-            if len(self._seen) > self._count:
-                self._seen.popitem(last=False)
-            raise Unsupported("first")
-        operation: Operation | str
-        try:
-            operation = self._prepare(document, operation_name)
-        except Unsupported as unsupported:
-            operation = unsupported.reason
-        kept = self._kept[key] = Kept(document, operation)
-        self._forget()
+        if kept is None or kept.document() is not document:
+            return self._met(key, document)
+        if kept.uses < MOST_USES:
+            kept.uses += 1
         return kept
 
     def plan(self, kept: Kept, values: VariableValues) -> Plan:
         """The plan of an operation for these values. Raises Unsupported."""
-        before = kept.characters
-        plan = kept.plan(values, self._compile)
-        if kept.characters > before:
-            self._characters += kept.characters - before
-            self._forget()
+        operation = kept.operation
+        variant = operation.variant(values.coerced)
+        plan = kept.plans.get(variant) or self._made(kept, operation, variant, values)
+        if isinstance(plan, str):
+            raise Unsupported(plan)
         return plan
 
-    def _forget(self) -> None:
-        """Let go of what was not executed for the longest time."""
-        while len(self._kept) > self._count or (self._characters > MAX_CHARACTERS and len(self._kept) > 1):
-            _, kept = self._kept.popitem(last=False)
-            self._characters -= kept.characters
+    def _met(self, key: Key, document: DocumentNode) -> Kept:
+        seen = self._seen.pop(key, None)
+        if seen is None or seen.document() is not document:
+            seen = Seen(ref(document, partial(self._gone, key)))
+        seen.times += 1
+        if seen.times < self._threshold * seen.patience:
+            self._remember(key, seen)
+            raise Unsupported("first")
+        try:
+            operation = self._prepare(document, key[1])
+            kept = Kept(seen.document, seen.patience, operation, operation.size)
+        except Unsupported as unsupported:
+            kept = Kept(seen.document, seen.patience, unsupported.reason, 0)
+        self._kept[key] = kept
+        self._make_room()
+        if key not in self._kept:
+            raise Unsupported("first")
+        return kept
+
+    def _made(self, kept: Kept, operation: Operation, variant: Variant, values: VariableValues) -> Plan | str:
+        """A plan that was not there. The executions that an operation waited for are those of its first values."""
+        if len(kept.plans) >= MAX_VARIANTS:
+            return "conditions"
+        times = kept.executed.get(variant, 0 if kept.plans else self._threshold - 1) + 1
+        if times < self._threshold:
+            kept.executed[variant] = times
+            return "first"
+        kept.executed.pop(variant, None)
+        kept.plans[variant] = plan = self._compiled(kept, operation, values)
+        self._make_room()
+        return plan
+
+    def _compiled(self, kept: Kept, operation: Operation, values: VariableValues) -> Plan | str:
+        try:
+            plan = self._compile(operation, values)
+        except Unsupported as unsupported:
+            return unsupported.reason
+        if kept.size + plan.size > MAX_SIZE // SHARES:
+            return "size"
+        kept.size += plan.size
+        return plan
+
+    def _make_room(self) -> None:
+        """Let go of what is executed least."""
+        size = self.size
+        while len(self._kept) > self._count or (size > MAX_SIZE and self._kept):
+            key, kept = self._kept.popitem(last=False)
+            if kept.uses:
+                kept.uses -= 1
+                self._kept[key] = kept
+            else:
+                size -= kept.size
+                self._remember(key, Seen(kept.document, min(2 * kept.patience, MOST_PATIENCE)))
+
+    def _remember(self, key: Key, seen: Seen) -> None:
+        self._seen[key] = seen
+        if len(self._seen) > 4 * self._count:
+            self._seen.popitem(last=False)
+
+    def _gone(self, key: Key, _: ref[DocumentNode]) -> None:
+        """Called when the document is no more."""
+        self._kept.pop(key, None)
+        self._seen.pop(key, None)

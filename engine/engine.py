@@ -10,7 +10,7 @@ from graphql.execution.incremental.incremental_executor import IncrementalExecut
 from strawberry.execution.is_awaitable import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from engine.cache import Kept, Plans
+from engine.cache import Plans
 from engine.errors import Unsupported
 from engine.operations import Operation, operation_of
 from engine.plans import Plan, compiled
@@ -25,8 +25,8 @@ def ignore(_: str) -> None:
 class Engine:
     """Executes the operations of a schema.
 
-    `plans` bounds how many operations are kept compiled; one is compiled at its `threshold`th execution. Where the
-    schema is Strawberry's, resolvers are told what Strawberry tells them.
+    `plans` bounds how many operations are kept compiled; one is compiled at its `threshold`th execution, and goes with
+    its document. Where the schema is Strawberry's, resolvers are told what Strawberry tells them.
     """
 
     def __init__(
@@ -94,11 +94,12 @@ class Engine:
         self, document: DocumentNode, operation_name: str | None = None, variable_values: dict[str, Any] | None = None
     ) -> str:
         """The Python of an operation, whether it was executed or not. Raises Unsupported."""
-        kept = Kept(document, self._operation(document, operation_name))
-        values = kept.operation.read(variable_values or {})
+        operation = self._operation(document, operation_name)
+        values = operation.read(variable_values or {})
         if isinstance(values, list):
             raise Unsupported("variables")
-        return kept.plan(values, self._compiled).source
+        operation.variant(values.coerced)
+        return self._compiled(operation, values).source
 
     def plan(
         self, document: DocumentNode, operation_name: str | None, variable_values: dict[str, Any] | None

@@ -12,6 +12,9 @@ from engine.fields import Selection
 from engine.operations import Operation
 from engine.running import Run, run_class
 
+BYTES_A_CHARACTER = 6
+"""What a plan takes for a character of its source, with its code and its constants: measured with Python 3.11."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
@@ -22,6 +25,11 @@ class Plan:
     root: Selection
     prototype: Run
     """An executor with everything but a request's values."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that it is estimated to take."""
+        return BYTES_A_CHARACTER * len(self.source)
 
     def run(
         self,

@@ -1,9 +1,7 @@
 """What is compiled, what is left to graphql-core and why, and what stays within bounds. Agreement is the oracle's."""
 
 import asyncio
-import gc
 import inspect
-import weakref
 from collections import UserList
 from collections.abc import Callable
 from datetime import date
@@ -17,7 +15,7 @@ from graphql.execution import Executor
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext as StrawberryExecutor
 
-from engine import cache
+from engine import extension
 from engine.engine import Engine
 from engine.errors import Unsupported
 from engine.extension import CompiledExecution
@@ -214,35 +212,6 @@ def test_each_value_of_a_condition_has_its_plan(reasons: Reasons) -> None:
     assert not reasons
 
 
-def test_many_documents_leave_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Documents that come once are not held; of those that come again, so many plans and characters are kept."""
-    engine = Engine(SCHEMA, plans=8)
-
-    def executed(number: int) -> weakref.ref[DocumentNode]:
-        document = parse(f"{{ w{number}: words }}")
-        engine.execute(document, root_value={"words": []})
-        return weakref.ref(document)
-
-    documents = [executed(number) for number in range(300)]
-    plans = engine._plans
-    assert not plans._kept
-    assert len(plans._seen) == 8
-    gc.collect()
-    assert not any(reference() for reference in documents)
-    kept: list[DocumentNode] = [parse(f"{{ w{number}: words }}") for number in range(20)]
-    for document in kept * 2:
-        engine.execute(document, root_value={"words": []})
-    for document in kept:
-        for _ in range(2):
-            engine.execute(document, root_value={"words": []})
-    assert len(plans._kept) == 8
-    assert plans._characters == sum(one.characters for one in plans._kept.values()) > 0
-    monkeypatch.setattr(cache, "MAX_CHARACTERS", 0)
-    engine.execute(kept[0], root_value={"words": []})
-    engine.execute(kept[0], root_value={"words": []})
-    assert len(plans._kept) == 1
-
-
 def test_introspection_is_interpreted_beside_compiled_fields(reasons: Reasons) -> None:
     """What describes the schema is asked once, by tools: its code would be long and seldom run."""
     reasons.both(SCHEMA, get_introspection_query())
@@ -327,6 +296,7 @@ async def test_the_extension_executes_what_strawberry_would(monkeypatch: pytest.
             self.execution_context.graphql_document = document_cache[text]
             yield
 
+    monkeypatch.setattr(extension, "THRESHOLD", 2)
     schema, reasons = engaged(Parsed)
     for _ in range(3):
         result = await schema.execute(text, context_value={"pi": 3})
