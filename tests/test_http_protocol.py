@@ -135,6 +135,29 @@ async def test_wishes_are_heard_once_each(porchlight: Porchlight, parsers: list[
     assert (await said(porchlight, wish * WISHES)).count(b"HTTP/1.1 400 ") == 1
 
 
+HANDSHAKE = (
+    b"GET %s HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
+    b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: graphql-transport-ws\r\n%s\r\n"
+)
+
+
+async def test_a_handshake_that_cannot_be_read_is_answered(porchlight: Porchlight) -> None:
+    """A socket opens, or its client is told why it does not: nobody is left waiting, nor holds a connection."""
+    for address, lines, status in (
+        (b"/graphql?" + b"a" * 9_000, b"", b"414"),
+        (b"/graphql", b"x-a: %s\r\n" % (b"a" * 9_000), b"431"),
+        (b"/graphql", b"x-a: b\r\n" * 300, b"431"),
+        (b"/graphql", b"content-length: 4\r\n", b"400"),
+        (b"/graphql", b"transfer-encoding: chunked\r\n", b"400"),
+    ):
+        answer = await said(porchlight, HANDSHAKE % (address, lines))
+        assert (answer[:13], answer.count(b"HTTP/1.1 ")) == (b"HTTP/1.1 " + status + b" ", 1), answer
+    reader, writer = await asyncio.open_connection("127.0.0.1", porchlight.port)
+    writer.write(HANDSHAKE % (b"/graphql", b""))
+    assert (await reader.readline()).startswith(b"HTTP/1.1 101 ")
+    writer.close()
+
+
 async def test_what_follows_a_body_is_no_header(porchlight: Porchlight) -> None:
     """A trailer makes nobody another viewer, nor another client."""
     person = await porchlight.register()
