@@ -194,10 +194,10 @@ def test_pages_follow_the_variables() -> None:
     ):
         assert judged(document, given_) == expected, given_
     twenty = "query($n: Int) { a(first: $n) { edges { node { " + repeated("f#", 60) + " } } } }"
-    for given_ in (None, 20, 20.0):
-        assert judged(twenty, {"n": given_}) is None, given_
-    for given_ in (100, 100.0, "20", 1.5, [20], float("inf"), float("nan")):
-        assert judged(twenty, {"n": given_}) == large, given_
+    for page in (None, 20, 20.0):
+        assert judged(twenty, {"n": page}) is None, page
+    for page_of_100 in (100, 100.0, "20", 1.5, [20], float("inf"), float("nan")):
+        assert judged(twenty, {"n": page_of_100}) == large, page_of_100
     for literal in ("-5000", "0", "null", '"5000"', "1.5", "[5000]"):
         assert judged(f"{{ a(first: {literal}) {{ edges {{ cursor }} }} }}") is None, literal
 
