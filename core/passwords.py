@@ -28,20 +28,48 @@ NICER = 10
 NICEST = 19
 
 
+class Pool:
+    """Threads, and how much work may run in them or wait for them."""
+
+    def __init__(self, threads: int, name: str, begin: Callable[[], None] | None = None) -> None:
+        self._threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix=name, initializer=begin)
+        self.room = threads * (1 + QUEUE_PER_WORKER)
+        self.pending = 0
+
+    def require_room(self) -> None:
+        """Raise Unavailable when the pool is full."""
+        if self.pending >= self.room:
+            raise Unavailable("Too many sign-ins at once. Try again shortly.", retry_after=1.0)
+
+    async def run(self, work: Callable[..., T], *arguments: Any) -> T:
+        """What `work` gives, done in a thread. Raises Unavailable when the pool is full."""
+        self.require_room()
+        self.pending += 1
+        future = asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+        future.add_done_callback(self._done)
+        return await asyncio.shield(future)
+
+    def close(self) -> None:
+        """Let running work end and take no more."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def _done(self, _: object) -> None:
+        """Give the place back when the thread is done, not when an impatient caller is."""
+        self.pending -= 1
+
+
 class Passwords:
     """Hashes and verifies with Argon2id. `memory` is in KiB, `pool` in threads."""
 
     def __init__(self, *, memory: int, time: int, parallelism: int, pool: int) -> None:
         self._hasher = PasswordHasher(time_cost=time, memory_cost=memory, parallelism=parallelism, type=Type.ID)
-        self._pool = ThreadPoolExecutor(max_workers=pool, thread_name_prefix="argon2", initializer=stand_back)
-        self._thinking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="passwords")
-        self._room = pool * (1 + QUEUE_PER_WORKER)
-        self._pending = 0
+        self._hashing = Pool(pool, "argon2", stand_back)
+        self._thinking = Pool(1, "passwords")
         self._decoy = self.unusable()
 
     async def hash(self, password: str) -> str:
         """The PHC string of a password, in its normalised form. Raises Unavailable when the pool is full."""
-        return await self._run(self._pool, self._hasher.hash, normalised(password))
+        return await self._hashing.run(self._hasher.hash, normalised(password))
 
     async def verify(self, password: str, stored: str | None) -> bool:
         """Whether `password` is the one behind `stored`.
@@ -49,27 +77,19 @@ class Passwords:
         Without a stored hash it takes the same work and the answer is no, so that the time tells nothing about
         whether an account exists. Raises Unavailable when the pool is full.
         """
-        return await self._run(self._pool, self._verify, stored or self._decoy, normalised(password[: MAX_LENGTH + 1]))
+        return await self._hashing.run(self._verify, stored or self._decoy, normalised(password[: MAX_LENGTH + 1]))
 
     async def run(self, work: Callable[..., T], *arguments: Any) -> T:
         """What `work` gives, off the loop: for what thinks long about a password. Raises Unavailable as hashes do.
 
-        It holds Python's lock, and has a thread that does not stand back: who waited for it with the lock in hand
-        would have the loop wait too.
+        It has a bound of its own: who chooses many weak passwords keeps nobody from signing in. It holds Python's lock,
+        and has a thread that does not stand back: who waited for it with the lock in hand would have the loop wait too.
         """
-        return await self._run(self._thinking, work, *arguments)
+        return await self._thinking.run(work, *arguments)
 
     def require_room(self) -> None:
-        """Raise Unavailable when the pool is full: better than after reading and counting for who is refused."""
-        if self._pending >= self._room:
-            raise Unavailable("Too many sign-ins at once. Try again shortly.", retry_after=1.0)
-
-    async def _run(self, pool: ThreadPoolExecutor, work: Callable[..., T], *arguments: Any) -> T:
-        self.require_room()
-        self._pending += 1
-        future = asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
-        future.add_done_callback(self._done)
-        return await asyncio.shield(future)
+        """Raise Unavailable when nothing more is hashed: better than after reading and counting for who is refused."""
+        self._hashing.require_room()
 
     def unusable(self) -> str:
         """A hash of today's parameters that no password has: as dear to verify as any, and never the right one."""
@@ -87,18 +107,14 @@ class Passwords:
 
     def close(self) -> None:
         """Let running hashes end and take no more."""
-        for pool in (self._pool, self._thinking):
-            pool.shutdown(wait=True, cancel_futures=True)
+        for pool in (self._hashing, self._thinking):
+            pool.close()
 
     def _verify(self, stored: str, password: str) -> bool:
         try:
             return self._hasher.verify(stored, password)
         except (VerificationError, InvalidHashError):
             return False
-
-    def _done(self, _: object) -> None:
-        """Give the place back when the thread is done, not when an impatient caller is."""
-        self._pending -= 1
 
 
 def stand_back() -> None:

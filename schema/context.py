@@ -83,13 +83,18 @@ class Context:
         if not self.changes:
             raise BadUserInput("A socket that a cookie has opened changes nothing: send mutations by HTTP.")
 
+    async def look_again(self) -> None:
+        """See, after a wait, the viewer as they are now, or were a moment ago. Raises Unauthenticated."""
+        if self.viewer is not None and not self.viewer.is_fresh:
+            self.viewer = await access.renewed(self.app, self.viewer)
+
     async def begin_change(self) -> None:
         """Begin a mutation, for the viewer as they are now. Raises BadUserInput, Unauthenticated.
 
         Whose session has ended meanwhile is nobody; who can be told so, for they have sent a token, is told.
         """
         self.require_changes()
-        if self.viewer is None or not self.viewer.kept:
+        if self.viewer is None or self.viewer.is_fresh:
             return
         try:
             self.viewer = await access.viewer_of(self.app, self.viewer.session.key, self.viewer.user.id)

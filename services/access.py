@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum, auto
 from functools import cache
@@ -14,11 +14,17 @@ from core.tokens import InvalidTokenError
 from models.accounts import Role, User
 from models.sessions import Session
 from services import sessions
+from services.viewers import real_now
 
 if TYPE_CHECKING:
     from adapters.database import Record
     from adapters.database.addresses import Dialect
     from services.app import App
+
+
+FRESH = 1.0
+"""Real seconds for which a row that was read for this very request tells what is: a request that waits for nothing ends
+within them, one that waits for its own body or in a line may not."""
 
 
 class Permission(StrEnum):
@@ -71,6 +77,13 @@ class Viewer:
     session: Session
     kept: bool = False
     """Whether the rows were read for an earlier request, a few seconds ago: good enough to look, not to change."""
+    read_at: float = field(default_factory=real_now)
+    """The real moment when the reading of the rows began; of kept ones, when they were found."""
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the rows are good enough to change something by."""
+        return not self.kept and real_now() - self.read_at <= FRESH
 
 
 class Suspended(Unauthenticated):
@@ -111,7 +124,8 @@ async def renewed(app: App, viewer: Viewer) -> Viewer:
 
 async def viewer_of(app: App, session_key: str, user_id: int) -> Viewer:
     """The viewer of a session that stands, as it is now. One query. Raises Unauthenticated, Suspended."""
-    return _standing(app, await _row(app, session_key, user_id))
+    begun_at = real_now()
+    return _standing(app, await _row(app, session_key, user_id), begun_at)
 
 
 def _kept(app: App, session_key: str, user_id: int, counter: int = 0) -> Viewer | None:
@@ -119,7 +133,7 @@ def _kept(app: App, session_key: str, user_id: int, counter: int = 0) -> Viewer 
     record = app.viewers.find(session_key, user_id)
     if record is None:
         return None
-    viewer, now = _viewer_in(record, app.database.dialect, kept=True), app.clock.now()
+    viewer, now = _viewer_in(record, app.database.dialect, real_now(), kept=True), app.clock.now()
     stands = sessions.is_live(viewer.session, now) and not is_gone(viewer.user, now)
     good = stands and not sessions.is_superseded(viewer.session, counter)
     return viewer if good and sessions.is_seen(viewer.session, counter, now) else None
@@ -129,7 +143,7 @@ async def _read(app: App, session_key: str, user_id: int) -> Viewer:
     """The same as `viewer_of`, and the row is kept for the next requests unless its user has a role."""
     with app.viewers.reading(user_id) as reading:
         record = await _row(app, session_key, user_id)
-        viewer = _standing(app, record)
+        viewer = _standing(app, record, reading.begun_at)
         if record is not None and not is_staff(viewer.user):
             reading.keep(session_key, record)
     return viewer
@@ -140,10 +154,10 @@ async def _row(app: App, session_key: str, user_id: int) -> Record | None:
     return found[0] if found else None
 
 
-def _standing(app: App, record: Record | None) -> Viewer:
+def _standing(app: App, record: Record | None, begun_at: float) -> Viewer:
     if record is None:
         raise Unauthenticated("This session has ended.")
-    viewer, now = _viewer_in(record, app.database.dialect), app.clock.now()
+    viewer, now = _viewer_in(record, app.database.dialect, begun_at), app.clock.now()
     if viewer.user.suspended_at is not None:
         raise Suspended
     if not sessions.is_live(viewer.session, now):
@@ -159,11 +173,11 @@ def _reading(dialect: Dialect) -> str:
     return f"SELECT {columns} FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.key = $1 AND s.user_id = $2"  # ruff: ignore[hardcoded-sql-expression] -- names of columns
 
 
-def _viewer_in(record: Record, dialect: Dialect, *, kept: bool = False) -> Viewer:
+def _viewer_in(record: Record, dialect: Dialect, read_at: float, *, kept: bool = False) -> Viewer:
     sessions_, users = instances(Session, dialect), instances(User, dialect)
     session, user = sessions_.of(record), users.of(record, sessions_.width)
     related(session, "user", user)
-    return Viewer(user, session, kept)
+    return Viewer(user, session, kept, read_at)
 
 
 def is_assured(

@@ -19,6 +19,11 @@ MOST = 4_096
 """Rows that are kept, some 3 KB each: one process serves fewer people in five seconds. The oldest make way."""
 
 
+def real_now() -> float:
+    """The moment by which ages of rows are told: seconds of the monotonic clock."""
+    return monotonic()
+
+
 @dataclass(frozen=True)
 class _Kept:
     record: Record

@@ -324,7 +324,7 @@ async def test_what_was_not_looked_at_is_not_counted(
     with house.app.database.bound():
         user = await User.get()
     with monkeypatch.context() as patch:
-        patch.setattr(house.app.passwords, "_room", 0)
+        patch.setattr(house.app.passwords._hashing, "room", 0)
         with house.counting_queries() as statements:
             assert kinds([await guess(house) for _ in range(8)]) == ["UNAVAILABLE"] * 8
         assert statements == []

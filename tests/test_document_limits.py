@@ -185,8 +185,19 @@ def test_pages_follow_the_variables() -> None:
         ({"n": None}, None),
         ({"n": "5000"}, None),
         ({"n": True}, None),
+        ({"n": 100.0}, None),
+        ({"n": 5_000.0}, large),
+        ({"n": 1e300}, large),
+        ({"n": 1.5}, None),
+        ({"n": float("inf")}, None),
+        ({"n": float("nan")}, None),
     ):
         assert judged(document, given_) == expected, given_
+    twenty = "query($n: Int) { a(first: $n) { edges { node { " + repeated("f#", 60) + " } } } }"
+    for page in (None, 20, 20.0):
+        assert judged(twenty, {"n": page}) is None, page
+    for page_of_100 in (100, 100.0, "20", 1.5, [20], float("inf"), float("nan")):
+        assert judged(twenty, {"n": page_of_100}) == large, page_of_100
     for literal in ("-5000", "0", "null", '"5000"', "1.5", "[5000]"):
         assert judged(f"{{ a(first: {literal}) {{ edges {{ cursor }} }} }}") is None, literal
 

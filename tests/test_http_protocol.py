@@ -5,13 +5,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
+import httptools
 import pytest
 from starlette.requests import Request
 
 from core.settings import Settings
 from tests.porchlight import Porchlight, settings_for
 from web.headers import IndexedRequest
-from web.http_protocol import JOINED, JoinedWrites
+from web.http_protocol import JOINED, WISHES, JoinedWrites
 
 BODY = b'{"query": "{ __typename }"}'
 CHUNKED = b"%x\r\n%s\r\n0\r\n" % (len(BODY), BODY)
@@ -60,13 +61,35 @@ REFUSED: dict[str, bytes] = {
     "an address of other letters": post("host: x", length(), target="/gr\xe4phql"),
     "no HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
     "a version that is none": post("host: x", length(), version="1.x"),
+    "a method that is none": post("host: x", length()).replace(b"POST", b"FOO"),
+    "a method in small letters": post("host: x", length()).replace(b"POST", b"post"),
+    "the beginning of HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "a tunnel": b"CONNECT x:80 HTTP/1.1\r\nhost: x\r\n\r\n",
+    "a tunnel of thousands of headers": b"CONNECT x:80 HTTP/1.1\r\nhost: x\r\n%s\r\n" % (b"h:\r\n" * 15_000),
+    "a tunnel to a socket": b"CONNECT x:80 HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n",
 }
 
 
-async def test_what_is_ambiguous_is_refused(porchlight: Porchlight) -> None:
+@pytest.fixture
+def parsers(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Every parser that is made from now on: each connection has one, and each reading again takes another."""
+    made: list[Any] = []
+    parser = httptools.HttpRequestParser
+
+    def make(protocol: Any) -> Any:
+        made.append(parser(protocol))
+        return made[-1]
+
+    monkeypatch.setattr(httptools, "HttpRequestParser", make)
+    return made
+
+
+async def test_what_is_ambiguous_is_refused(porchlight: Porchlight, parsers: list[Any]) -> None:
     """No two servers in a row may read a request in two ways; the connection ends, and nothing has run."""
     for name, request in REFUSED.items():
+        parsers.clear()
         answer = await said(porchlight, request)
+        assert len(parsers) == 1, name
         assert answer.startswith(b"HTTP/1.1 400 "), (name, answer)
         assert answer.count(b"HTTP/1.1") == 1, name
         assert b"Query" not in answer, name
@@ -87,6 +110,7 @@ async def test_what_is_sound_is_answered(porchlight: Porchlight) -> None:
             body=CHUNKED + b"\r\n",
         ),
         post("host: x", end, length(), target="http://x/graphql"),
+        post(length(), "connection: upgrade", "upgrade: h2c", version="1.0"),
     ):
         answer = await said(porchlight, request)
         assert (answer[:15], answer.endswith(ANSWER)) == (b"HTTP/1.1 200 OK", True), (request, answer)
@@ -97,6 +121,40 @@ async def test_what_is_sound_is_answered(porchlight: Porchlight) -> None:
         writer.write(bytes([byte]))
         await asyncio.sleep(0)
     assert (await reader.read()).endswith(ANSWER)
+    writer.close()
+
+
+async def test_wishes_are_heard_once_each(porchlight: Porchlight, parsers: list[Any]) -> None:
+    """Requests in one piece that wish for HTTP/2 are answered in turn, in their own version, up to a bound."""
+    wish = post("host: x", length(), "connection: upgrade", "upgrade: h2c", "upgrade: h2c")
+    last = post(length(), "connection: upgrade", "upgrade: h2c", version="1.0")
+    answer = await said(porchlight, wish * (WISHES - 2) + last)
+    assert answer.count(b"HTTP/1.1 200 OK") == answer.count(ANSWER) == WISHES - 1
+    assert answer.endswith(ANSWER)
+    assert len(parsers) == WISHES
+    assert (await said(porchlight, wish * WISHES)).count(b"HTTP/1.1 400 ") == 1
+
+
+HANDSHAKE = (
+    b"GET %s HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
+    b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: graphql-transport-ws\r\n%s\r\n"
+)
+
+
+async def test_a_handshake_that_cannot_be_read_is_answered(porchlight: Porchlight) -> None:
+    """A socket opens, or its client is told why it does not: nobody is left waiting, nor holds a connection."""
+    for address, lines, status in (
+        (b"/graphql?" + b"a" * 9_000, b"", b"414"),
+        (b"/graphql", b"x-a: %s\r\n" % (b"a" * 9_000), b"431"),
+        (b"/graphql", b"x-a: b\r\n" * 300, b"431"),
+        (b"/graphql", b"content-length: 4\r\n", b"400"),
+        (b"/graphql", b"transfer-encoding: chunked\r\n", b"400"),
+    ):
+        answer = await said(porchlight, HANDSHAKE % (address, lines))
+        assert (answer[:13], answer.count(b"HTTP/1.1 ")) == (b"HTTP/1.1 " + status + b" ", 1), answer
+    reader, writer = await asyncio.open_connection("127.0.0.1", porchlight.port)
+    writer.write(HANDSHAKE % (b"/graphql", b""))
+    assert (await reader.readline()).startswith(b"HTTP/1.1 101 ")
     writer.close()
 
 

@@ -288,7 +288,7 @@ async def test_a_server_that_is_busy_says_so(porchlight: Porchlight, monkeypatch
     await porchlight.register()
     await porchlight.ask(f'mutation {{ requestPasswordReset(email: "{ADA}") }}')
     token = token_in(await letter_to(porchlight, ADA, "Set a new password"))
-    monkeypatch.setattr(porchlight.app.passwords, "_room", 0)
+    monkeypatch.setattr(porchlight.app.passwords._hashing, "room", 0)
     answer = await send(porchlight, "reset-password", token=token, password=NEW)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     assert f'name="token" value="{token}"' in answer.text

@@ -192,7 +192,7 @@ async def test_too_many_registrations_are_429(porchlight: Porchlight) -> None:
 async def test_a_busy_server_is_503(porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch) -> None:
     """When no more hashes fit, and when the database is locked: with the seconds to wait."""
     with monkeypatch.context() as patch:
-        patch.setattr(porchlight.app.passwords, "_room", 0)
+        patch.setattr(porchlight.app.passwords._hashing, "room", 0)
         busy = await posted(porchlight, ADA)
     assert (problem_of(busy), busy.json()["retryAfter"], busy.headers["retry-after"]) == ((503, "UNAVAILABLE"), 1, "1")
 

@@ -258,19 +258,39 @@ def test_any_text_is_an_address_or_is_refused(text: str) -> None:
         assert (len(address.key) <= 254, email_key(text) == address.key) == (True, True)
 
 
-async def test_a_full_pool_sheds_load() -> None:
+async def test_a_full_pool_sheds_load(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the queue the answer is UNAVAILABLE at once, and places come back when hashes end."""
     passwords = Passwords(memory=8, time=1, parallelism=1, pool=1)
     gate = Event()
-    blocked = [asyncio.ensure_future(passwords.run(lambda _: gate.wait(10), "x")) for _ in range(1 + QUEUE_PER_WORKER)]
+    monkeypatch.setattr(passwords, "_verify", lambda *_: gate.wait(10))
+    blocked = [asyncio.ensure_future(passwords.verify("x", None)) for _ in range(1 + QUEUE_PER_WORKER)]
     await asyncio.sleep(0)
     started = time.monotonic()
     with pytest.raises(Unavailable) as refusal:
         await passwords.hash("correct horse battery staple")
     assert (refusal.value.retry_after, time.monotonic() - started < 5) == (1.0, True)
+    with pytest.raises(Unavailable):
+        passwords.require_room()
+    assert await passwords.run(str, "x") == "x"
     gate.set()
     await asyncio.gather(*blocked)
     assert (await passwords.hash("correct horse battery staple")).startswith("$argon2id$")
+    passwords.close()
+
+
+async def test_weak_passwords_keep_nobody_from_signing_in() -> None:
+    """Thinking about passwords has a bound of its own, and takes no place of a hash."""
+    passwords = Passwords(memory=8, time=1, parallelism=1, pool=1)
+    gate = Event()
+    blocked = [asyncio.ensure_future(passwords.run(lambda _: gate.wait(10), "x")) for _ in range(1 + QUEUE_PER_WORKER)]
+    await asyncio.sleep(0)
+    passwords.require_room()
+    assert await passwords.verify("x", None) is False
+    with pytest.raises(Unavailable):
+        await passwords.run(str, "x")
+    gate.set()
+    await asyncio.gather(*blocked)
+    assert await passwords.run(str, "x") == "x"
     passwords.close()
 
 
@@ -300,17 +320,19 @@ async def test_hashing_goes_on_where_it_may_not_stand_back(monkeypatch: pytest.M
     passwords.close()
 
 
-async def test_an_impatient_caller_frees_no_thread() -> None:
+async def test_an_impatient_caller_frees_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """A request that is cancelled leaves its hash running and its place taken until the thread is done."""
     passwords = Passwords(memory=8, time=1, parallelism=1, pool=1)
     gate = Event()
-    asked = asyncio.ensure_future(passwords.run(lambda _: gate.wait(10), "x"))
-    await asyncio.sleep(0)
+    with monkeypatch.context() as patch:
+        patch.setattr(passwords, "_verify", lambda *_: gate.wait(10))
+        asked = asyncio.ensure_future(passwords.verify("x", None))
+        await asyncio.sleep(0)
     asked.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asked
-    assert passwords._pending == 1
+    assert passwords._hashing.pending == 1
     gate.set()
     assert await passwords.verify("x", "no hash at all") is False
-    await until(lambda: passwords._pending == 0)
+    await until(lambda: passwords._hashing.pending == 0)
     passwords.close()

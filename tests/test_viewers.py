@@ -1,11 +1,12 @@
 """Who asked a moment ago: how long that serves, what ends it at once, and for whom it never serves."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 
 from core.errors import Unauthenticated
@@ -270,6 +271,108 @@ async def test_a_suspended_user_is_told_so_when_they_change_something(warm: Porc
     await behind_its_back(warm, User, {"suspended_at": warm.clock.now()}, id=person.user_id)
     answer = (await warm.post(RENAME, token=person.access_token)).json()
     assert [error["message"] for error in answer["errors"]] == [access.Suspended.message]
+
+
+@pytest.fixture
+def after_reading(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], Awaitable[None] | None]]:
+    """What happens each time that a request or an operation has read who asks, and before it goes on."""
+    acts: list[Callable[[], Awaitable[None] | None]] = []
+
+    def watched(read: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def reading(*given: Any) -> Any:
+            viewer = await read(*given)
+            for act in acts:
+                if (more := act()) is not None:
+                    await more
+            return viewer
+
+        return reading
+
+    for name in ("authenticate", "renewed"):
+        monkeypatch.setattr(access, name, watched(getattr(access, name)))
+    return acts
+
+
+@pytest.mark.parametrize("lifetime", [5, 0])
+async def test_a_mutation_that_waited_is_for_who_asks_now(
+    start: Start, real_time: RealTime, after_reading: list[Callable[[], Awaitable[None] | None]], lifetime: int
+) -> None:
+    """What was read for it serves for a second, and is read again after that, once."""
+    porchlight = await start(session_cache=lifetime)
+    person = await porchlight.register()
+    await porchlight.ask(RENAME, token=person.access_token)
+    waits = [1.0, 1.01]
+
+    def wait() -> None:
+        real_time.seconds += waits.pop(0)
+
+    after_reading.append(wait)
+    assert await reads(porchlight, person.access_token, RENAME) == ["SELECT"]
+    assert await reads(porchlight, person.access_token, RENAME) == ["SELECT", "SELECT"]
+
+
+@pytest.mark.parametrize(("lifetime", "warmed"), [(5, True), (5, False), (0, False)])
+async def test_who_signs_out_during_an_upload_sends_nothing(
+    start: Start,
+    real_time: RealTime,
+    after_reading: list[Callable[[], Awaitable[None] | None]],
+    lifetime: int,
+    *,
+    warmed: bool,
+) -> None:
+    """Who asks is looked at again when the body has come, whether it asks or changes something."""
+    porchlight = await start(session_cache=lifetime)
+    for number, query in enumerate((RENAME, ME)):
+        person = await porchlight.register(f"{number}@example.com")
+        if warmed:
+            await status(porchlight, person.access_token)
+        known, rest = asyncio.Event(), asyncio.Event()
+        after_reading[:] = [known.set]
+
+        async def body(rest: asyncio.Event = rest, query: str = query) -> AsyncGenerator[bytes]:
+            yield b'--b\r\nContent-Disposition: form-data; name="map"\r\n\r\n{}\r\n--b\r\n'
+            await rest.wait()
+            yield b'Content-Disposition: form-data; name="operations"\r\n\r\n'
+            yield orjson.dumps({"query": query}) + b"\r\n--b--\r\n"
+
+        head = {"GraphQL-Require-Preflight": "1", "Content-Type": "multipart/form-data; boundary=b"}
+        head["Authorization"] = f"Bearer {person.access_token}"
+        sent = asyncio.create_task(porchlight.http.post("/graphql", content=body(), headers=head))
+        await known.wait()
+        await porchlight.ask("mutation { logout }", token=person.access_token)
+        real_time.seconds += 1.01
+        rest.set()
+        answer = await sent
+        assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (401, "UNAUTHENTICATED")
+        with porchlight.app.database.bound():
+            assert (await User.get(id=person.user_id)).name is None
+
+
+async def test_who_waited_to_open_a_subscription_is_looked_at_again(
+    start: Start, real_time: RealTime, after_reading: list[Callable[[], Awaitable[None] | None]]
+) -> None:
+    """After a second in the line, and not before: nobody opens one for a session that has ended there."""
+    porchlight = await start(session_cache=0)
+    person = await porchlight.register()
+    countdown = "subscription { trialCountdown { version } }"
+    async with porchlight.connect(token=person.access_token) as socket:
+        waits, seen = [1.0, 1.01, 0.0, 1.01], list[float]()
+
+        async def wait() -> None:
+            seen.append(waits.pop(0))
+            real_time.seconds += seen[-1]
+            if not waits:
+                ended = {"revoked_at": porchlight.clock.now()}
+                await behind_its_back(porchlight, Session, ended, user_id=person.user_id)
+
+        after_reading.append(wait)
+        for number, looks in enumerate(([1.0], [1.0, 1.01, 0.0])):
+            await socket.subscribe(countdown, str(number))
+            assert (await socket.receive())["type"] == "next"
+            assert seen == looks
+        await socket.subscribe(countdown, "2")
+        message = await socket.receive()
+        assert (message["type"], message["payload"][0]["extensions"]["code"]) == ("error", "UNAUTHENTICATED")
 
 
 async def test_a_cookie_that_outlives_its_session_makes_nobody_the_viewer(warm: Porchlight) -> None:

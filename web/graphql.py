@@ -66,9 +66,10 @@ class GraphQLEndpoint:
         return await self._run(request, operation, context), context
 
     async def _with_files(self, request: Request) -> tuple[Answer, Context]:
-        """Files are taken of who is signed in alone: whoever it is that asks is known before they are read."""
+        """Files are taken of who is signed in alone: who asks is known before they are read, and still stands after."""
         context = await self._context(request)
         async with self._uploads.received(request, context.signed_in.user.id) as operation:
+            await context.look_again()
             return await self._run(request, operation, context), context
 
     async def _operation(self, request: Request) -> Operation:

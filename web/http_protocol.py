@@ -8,6 +8,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 LARGEST_HEAD = 131_072
 """Bytes that may arrive without completing anything: a request's line and headers, or what follows a body."""
+WISHES = 16
+"""Requests in one piece that wish for another protocol. A client wishes once, in the first one of a connection."""
 JOINED = 65_536
 """Bytes that wait for the end of a step of the event loop. What is larger is not worth joining."""
 
@@ -35,22 +37,37 @@ class HTTPProtocol(HttpToolsProtocol):
             self.send_400_response("The head of a request is too large.")
 
     def _feed(self, data: bytes) -> None:
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as wish:
-            if self._should_upgrade():
-                self.handle_websocket_upgrade()
+        """Read what has arrived. Raises HttpParserError."""
+        rest = memoryview(data)
+        for _ in range(WISHES):
+            try:
+                self.parser.feed_data(rest)
+            except httptools.HttpParserUpgrade as wish:
+                if self._should_upgrade():
+                    self.handle_websocket_upgrade()
+                    return
+                rest = rest[wish.args[0] :]
+                self._read_again()
             else:
-                self._read_again(data[wish.args[0] :])
+                return
+        raise httptools.HttpParserError("Too many wishes for another protocol.")
 
-    def _read_again(self, rest: bytes) -> None:
-        """Read a request without its wish for another protocol, such as h2c: the parser leaves its body out."""
-        head = [self.parser.get_method(), b" ", self.url, b" HTTP/1.1\r\n"]
+    def _read_again(self) -> None:
+        """Read a head without its wish for another protocol, such as h2c, with which the parser leaves the body out.
+
+        Raises HttpParserError where a wish is left.
+        """
+        version = self.parser.get_http_version().encode()
+        head = [self.parser.get_method(), b" ", self.url, b" HTTP/", version, b"\r\n"]
         for name, value in self.headers:
             if name != b"upgrade":
                 head += [name, b": ", value, b"\r\n"]
         self.parser = httptools.HttpRequestParser(self)
-        self._feed(b"".join([*head, b"\r\n", rest]))
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as Uvicorn's own
+        try:
+            self.parser.feed_data(b"".join([*head, b"\r\n"]))
+        except httptools.HttpParserUpgrade as wish:
+            raise httptools.HttpParserError("A wish for another protocol is left.") from wish
 
     def on_message_begin(self) -> None:
         self._completed = self._in_head = True
@@ -62,8 +79,13 @@ class HTTPProtocol(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Raise ValueError, which the parser makes a 400, for what names no host or several: RFC 9112, section 3.2."""
+        """Raise ValueError, which the parser makes a 400, for what names no host or several: RFC 9112, section 3.2.
+
+        And for CONNECT, which nobody serves: the parser takes it for a wish that no header takes back.
+        """
         self._completed, self._in_head = True, False
+        if self.parser.get_method() == b"CONNECT":
+            raise ValueError("CONNECT")
         hosts = sum(name == b"host" for name, _ in self.headers)
         if hosts > 1 or (not hosts and self.parser.get_http_version() != "1.0"):
             raise ValueError(hosts)

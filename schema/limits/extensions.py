@@ -49,6 +49,7 @@ class TellsWhatRuns(SchemaExtension):
             await context.begin_change()
         if kind is OperationType.SUBSCRIPTION:
             async with context.turn():
+                await context.look_again()
                 yield  # ruff: ignore[yield-in-context-manager-in-async-generator] -- Strawberry makes a context manager of it
         else:
             try:

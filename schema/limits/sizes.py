@@ -17,6 +17,7 @@ from graphql import (
 from graphql.language import ListValueNode, ObjectValueNode
 
 from core.errors import TooComplex
+from services.pages import LARGEST
 
 MAX_DEPTH = 16
 """Levels of fields; the introspection query of GraphiQL has 15."""
@@ -75,9 +76,13 @@ class Sizes:
             self._fragment(name, depth=1)
 
     def page_of(self, variable: str) -> int:
-        """How many rows a variable asks for."""
+        """How many rows a variable asks for. What is no number counts as the largest page, whoever may take it."""
         given = self._variables.get(variable) if self._variables is not None else 1
-        return max(1, given) if isinstance(given, int) else DEFAULT_PAGE
+        if isinstance(given, float) and given.is_integer():
+            given = int(given)  # as the coercion of Int does with the 100.0 of JSON
+        if isinstance(given, int):
+            return max(1, given)
+        return DEFAULT_PAGE if given is None else LARGEST
 
     def _selections(self, selections: SelectionSetNode, *, depth: int) -> Size:
         self._nesting += 1

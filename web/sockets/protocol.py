@@ -16,6 +16,8 @@ TAKEN_BY_US = 16_384
 
 WRITING = "porchlight.writing"
 """The extension of ASGI under which an application finds `write`: see `WebSocketProtocol.write`."""
+UNREADABLE = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+"""The answer to a handshake for which the library has none of its own: one that has a body."""
 TEXT = bytes([0x80 | Opcode.TEXT])
 """How the frame of a whole text begins: RFC 6455, section 5.2."""
 SHORT = 125
@@ -31,6 +33,14 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         cast("Transport", transport).set_write_buffer_limits(high=TAKEN_BY_US)
         connection: socket.socket = transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, TAKEN_BY_SYSTEM)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has arrived. A handshake that cannot be read is refused, which Uvicorn leaves unanswered."""
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.handshake_initiated:
+            self.handshake_initiated = self.handshake_complete = self.close_sent = True
+            self.transport.write(b"".join(self.conn.data_to_send()) or UNREADABLE)
+            self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
