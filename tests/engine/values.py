@@ -29,6 +29,8 @@ from tests.engine.runs import Dice, Run
 
 CHANGED: dict[type, Any] = {str: "changed", int: 77, float: 7.5, bool: False, list: None, type(None): "there"}
 """What code may change of a source, and into what."""
+KEPT = {"oracle_number", "oracle_typename", "typename", "secret"}
+"""What is no field of a source."""
 LONG = 5
 """Longer lists are not made longer by who iterates them."""
 Make = Callable[[], Any]
@@ -294,7 +296,7 @@ class Values:
         held = source if type(source) is dict else getattr(source, "__dict__", None)
         if not held or dice.chance(500):
             return
-        names = [name for name, value in held.items() if type(value) in CHANGED and not name.startswith("oracle_")]
+        names = [name for name, value in held.items() if type(value) in CHANGED and name not in KEPT]
         self.run.note("changes", number_of(source), names)
         for name in names:
             if type(held[name]) is not list:
