@@ -79,7 +79,7 @@ class BerryValues(Values):
                 attributes[name if way else f"oracle_{name}"] = self._attribute(type_, under(number, name))
         finally:
             self.depth -= 1
-        self.run.latest = source
+        self.run.owners.update((value, source) for value in attributes.values() if type(value) is str)
         return source
 
     def _attribute(self, type_: Any, number: int) -> Any:
@@ -112,7 +112,7 @@ class BerryValues(Values):
             "UUID": UUID(int=number),
             "Decimal": Decimal(number) / 4,
             "JSON": {"n": [number]},
-            "Loud": f"l{number}",
+            "Loud": f"loud {dice.number()}",
             "Fruit": list(self.world.module.Fruit)[number % 2],
         }
         return made[type_.name] if type_.name in made else super().leaf(type_, dice)
@@ -216,9 +216,9 @@ class BerryWorld:
         return [Trouble("cannot load") if self.run.dice(key).chance(self.run.chaos // 2) else key for key in keys]
 
     def write(self, value: Any) -> str:
-        """How the scalar with a function of its own is written."""
+        """How the scalar with a function of its own is written: it changes who holds the value."""
         self.run.note("writes", shown(value))
-        self.values.change(self.run.latest, under(6, shown(value)))
+        self.values.change(self.run.owners.get(str(value)), under(6, shown(value)))
         return f"{shown(value)}!"
 
     async def wait(self, source: Any, info: Any) -> None:

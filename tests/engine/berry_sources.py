@@ -121,6 +121,7 @@ LEAVES = (
     "Fruit",
     "JSON",
     "Loud",
+    "Loud",
 )
 DEFAULTS = {"int": "4", "float": "1.5", "str": '"d"', "bool": "True", "Fruit": "Fruit.PEAR"}
 DECORATIONS = (
