@@ -79,6 +79,7 @@ class BerryValues(Values):
                 attributes[name if way else f"oracle_{name}"] = self._attribute(type_, under(number, name))
         finally:
             self.depth -= 1
+        self.run.owners.update((value, source) for value in attributes.values() if type(value) is str)
         return source
 
     def _attribute(self, type_: Any, number: int) -> Any:
@@ -93,6 +94,7 @@ class BerryValues(Values):
         def reader(name: str) -> property:
             def read(source: Any) -> Any:
                 self.run.note("reads", typename, name, number_of(source))
+                self.change(source, number_of(source))
                 return source.__dict__[f"oracle_{name}"]
 
             return property(read, lambda *_: None)
@@ -110,6 +112,7 @@ class BerryValues(Values):
             "UUID": UUID(int=number),
             "Decimal": Decimal(number) / 4,
             "JSON": {"n": [number]},
+            "Loud": f"loud {dice.number()}",
             "Fruit": list(self.world.module.Fruit)[number % 2],
         }
         return made[type_.name] if type_.name in made else super().leaf(type_, dice)
@@ -146,7 +149,9 @@ class BerryWorld:
         exec(compile(self.text, f"<berry {seed}>", "exec"), self.module.__dict__)  # ruff: ignore[exec-builtin] -- we wrote it
         found = self.module
         things = [value for name, value in vars(found).items() if name.startswith("Thing")]
-        self.berry = QuietSchema(found.Query, found.Mutation, types=things, exception_handlers=[found.RefusedHandler()])
+        self.berry = QuietSchema(
+            found.Query, found.Mutation, types=things, exception_handlers=[found.RefusedHandler()], config=found.CONFIG
+        )
         self.schema = self.berry._schema
         self.values = BerryValues(self)
         self.loader: DataLoader[Any, Any] | None = None
@@ -169,6 +174,7 @@ class BerryWorld:
         typename = info._raw_info.parent_type.name if info else self._typename(source, typename)
         seen = (digest(info._raw_info), shown(info.variable_values), info.python_name) if info else None
         self.run.note("resolves", typename, name, shown(arguments), number_of(source), seen)
+        self.values.change(source, number_of(source))
         key = info.path.key if info else None
         type_ = self.schema.type_map[typename].fields[name].type  # type: ignore[attr-defined]
         return under(number_of(source), (name, key, shown(arguments))), type_
@@ -208,6 +214,12 @@ class BerryWorld:
         self.run.note("loads", keys)
         await asyncio.sleep(0)
         return [Trouble("cannot load") if self.run.dice(key).chance(self.run.chaos // 2) else key for key in keys]
+
+    def write(self, value: Any) -> str:
+        """How the scalar with a function of its own is written: it changes who holds the value."""
+        self.run.note("writes", shown(value))
+        self.values.change(self.run.owners.get(str(value)), under(6, shown(value)))
+        return f"{shown(value)}!"
 
     async def wait(self, source: Any, info: Any) -> None:
         """Wait for a while, or not at all."""

@@ -10,15 +10,19 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Generic, Optional, TypeVar
+from typing import Annotated, Generic, NewType, Optional, TypeVar
 from uuid import UUID
 
 import strawberry
 from strawberry.extensions import FieldExtension
 from strawberry.permission import BasePermission, PermissionExtension
 from strawberry.scalars import JSON
+from strawberry.schema.config import StrawberryConfig
 
 T = TypeVar("T")
+Loud = NewType("Loud", str)
+LOUD = strawberry.scalar(name="Loud", serialize=lambda value: W.write(value), parse_value=str)
+CONFIG = StrawberryConfig(scalar_map={Loud: LOUD})
 
 
 @strawberry.enum
@@ -116,6 +120,8 @@ LEAVES = (
     "Decimal",
     "Fruit",
     "JSON",
+    "Loud",
+    "Loud",
 )
 DEFAULTS = {"int": "4", "float": "1.5", "str": '"d"', "bool": "True", "Fruit": "Fruit.PEAR"}
 DECORATIONS = (

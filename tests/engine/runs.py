@@ -84,6 +84,10 @@ class Run:
     loop: VirtualLoop
     trace: list[Any] = field(default_factory=list)
     batches: Batches = field(default_factory=Batches)
+    latest: Any = None
+    """The source that was made last, and which code of anybody's may change."""
+    owners: dict[Any, Any] = field(default_factory=dict)
+    """Which source holds a value that tells it from others."""
     again: GraphQLError = field(default_factory=lambda: GraphQLError("Raised more than once", path=["again"]))
 
     def note(self, *what: Any) -> None:

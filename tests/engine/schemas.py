@@ -79,6 +79,7 @@ class GeneratedWorld:
     def _make_leaves(self) -> None:
         def echo(value: Any) -> Any:
             self.run.note("serializes", shown(value))
+            self.values.change(self.run.latest, under(4, shown(value)))
             return value
 
         def picky(value: Any) -> Any:
@@ -233,6 +234,7 @@ class GeneratedWorld:
 
         def number(source: Any, info: GraphQLResolveInfo[Any], arguments: dict[str, Any]) -> int:
             self.run.note("resolves", digest(info), repr(arguments), shown(source), shown(info.variable_values.coerced))
+            self.values.change(source, number_of(source))
             return under(number_of(source), (info.path.key, info.field_name, repr(arguments)))
 
         def plain(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:

@@ -27,6 +27,12 @@ from graphql import (
 
 from tests.engine.runs import Dice, Run
 
+CHANGED: dict[type, Any] = {str: "changed", int: 77, float: 7.5, bool: False, list: None, type(None): "there"}
+"""What code may change of a source, and into what."""
+KEPT = {"oracle_number", "oracle_typename", "typename", "secret"}
+"""What is no field of a source."""
+LONG = 5
+"""Longer lists are not made longer by who iterates them."""
 Make = Callable[[], Any]
 
 
@@ -262,9 +268,11 @@ class Values:
         if way == 1:
             return Row(self, typename, number)
         if way == 4:
-            return {"oracle_number": number, "oracle_typename": typename, **self.held(typename, number)}
+            self.run.latest = {"oracle_number": number, "oracle_typename": typename, **self.held(typename, number)}
+            return self.run.latest
         if way == 5:
-            return Holder(typename, number, self.held(typename, number))
+            self.run.latest = Holder(typename, number, self.held(typename, number))
+            return self.run.latest
         source = self.classes[typename](self, number)
         if way == 2:
             setattr(source, f"_{typename}__typename", typename)
@@ -281,6 +289,22 @@ class Values:
                 with suppress(Exception, asyncio.CancelledError):
                     held[name] = self.resolved(field.type, below)
         return held
+
+    def change(self, source: Any, number: int) -> None:
+        """Sometimes change what a source holds: a list grows or shrinks, what is plain becomes something else."""
+        dice = self.run.dice(number + 11)
+        held = source if type(source) is dict else getattr(source, "__dict__", None)
+        if not held or dice.chance(500):
+            return
+        names = [name for name, value in held.items() if type(value) in CHANGED and name not in KEPT]
+        self.run.note("changes", number_of(source), names)
+        for name in names:
+            if type(held[name]) is not list:
+                held[name] = CHANGED[type(held[name])] if dice.chance(500) else held[name]
+            elif held[name] and dice.chance(300):
+                held[name].pop()
+            elif len(held[name]) < LONG:
+                held[name].append(self.harmless(dice, None))
 
     def method(self, type_: Any, number: int) -> Any:
         return lambda info, **arguments: self.called(type_, under(number, sorted(arguments)), info)
