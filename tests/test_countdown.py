@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from websockets.server import ServerProtocol
 
-from engine.events import EventExecutor
+from engine.events import EventExecutor, InterpretedEvents
 from models import Role, Trial
 from schema.context import Context
 from services.trials.countdown import CHANNEL, RECENT, Countdown, Subscriber
@@ -483,7 +483,7 @@ async def test_sockets_that_vanish_give_everything_back(start: Start) -> None:
 
 def left_of_sockets() -> int:
     """How many objects of sockets and their subscriptions are in memory, whether or not anybody knows them."""
-    kinds = (Socket, Context, EventExecutor, Subscriber, ServerProtocol)
+    kinds = (Socket, Context, EventExecutor, InterpretedEvents, Subscriber, ServerProtocol)
     return sum(type(each) in kinds for each in gc.get_objects())
 
 

@@ -177,7 +177,7 @@ async def test_items_are_near_to_what_was_said(porchlight: Porchlight) -> None:
         await Item.filter(key=retired).update(retired_at=porchlight.clock.now())
     with porchlight.counting_queries() as statements:
         left = await near(porchlight, text, ada, first=3)
-    assert len(statements) == 7
+    assert len(statements) == 6
     assert keys(left)[:2] == [keys(whole)[1], keys(whole)[3]]
     assert len(left["edges"]) == 3
     assert await near(porchlight, "delete my account") is None
