@@ -37,8 +37,10 @@ NICEST = 19
 
 
 class Place:
-    """Room for one in a pool: what runs in it runs whatever the others do. It is free when who took it has left it and
-    its threads are done, however impatient a caller is."""
+    """Room for one in a pool: what runs in it runs whatever the others do.
+
+    It is free when who took it has left it and its threads are done, however impatient a caller is.
+    """
 
     def __init__(self, pool: "Pool") -> None:
         self._pool = pool
