@@ -268,7 +268,8 @@ async def test_a_full_pool_sheds_load(monkeypatch: pytest.MonkeyPatch) -> None:
     started = time.monotonic()
     with pytest.raises(Unavailable) as refusal:
         await passwords.hash("correct horse battery staple")
-    assert (refusal.value.retry_after, time.monotonic() - started < 5) == (pytest.approx(USUAL), True)
+    assert refusal.value.retry_after == pytest.approx(USUAL)
+    assert time.monotonic() - started < 5
     with pytest.raises(Unavailable), passwords.place():
         pytest.fail("There is no room.")
     assert await passwords.run(str, "x") == "x"
