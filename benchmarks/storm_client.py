@@ -46,17 +46,26 @@ class Seen:
 class Connection:
     """One connection of HTTP/1.1 to a server that tells the length of its answers."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._port = port
         self._reader = reader
         self._writer = writer
 
     @classmethod
     async def open(cls, port: int) -> "Connection":
         """Connect."""
-        return cls(*await asyncio.open_connection("127.0.0.1", port))
+        return cls(port, *await asyncio.open_connection("127.0.0.1", port))
 
     async def ask(self, request: bytes) -> dict[str, Any]:
-        """The answer to a request."""
+        """The answer to a request, over a new connection where the server has closed this one, which was at rest."""
+        try:
+            return await self._ask(request)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            self._writer.close()
+            self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+            return await self._ask(request)
+
+    async def _ask(self, request: bytes) -> dict[str, Any]:
         self._writer.write(request)
         head = await self._reader.readuntil(b"\r\n\r\n")
         length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]

@@ -6,8 +6,10 @@ import os
 import secrets
 import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
 import structlog
@@ -23,39 +25,94 @@ T = TypeVar("T")
 
 QUEUE_PER_WORKER = 16
 """Hashes that may wait for one worker; at 50 ms each, the last one waits 0.8 s."""
+USUAL = 0.05
+"""Seconds that a hash takes, as long as none was measured."""
+REMEMBERED = 0.1
+"""The weight of the latest hash in how long they take."""
+LONGEST = 10.0
+"""Seconds after which whoever was refused is asked back at the latest."""
 NICER = 10
 """How much hashing stands back for everything else that wants a processor: about a tenth of its share."""
 NICEST = 19
+
+
+class Place:
+    """Room for one in a pool: what runs in it runs whatever the others do.
+
+    It is free when who took it has left it and its threads are done, however impatient a caller is.
+    """
+
+    def __init__(self, pool: "Pool") -> None:
+        self._pool = pool
+        self._held = 1
+
+    async def run(self, work: Callable[..., T], *arguments: Any) -> T:
+        """What `work` gives, done in a thread."""
+        future = asyncio.get_running_loop().run_in_executor(self._pool.threads, self._pool.timed, work, *arguments)
+        self._held += 1
+        future.add_done_callback(self.leave)
+        return await asyncio.shield(future)
+
+    def leave(self, _: object = None) -> None:
+        """One hold less: of who took the place, or of a thread."""
+        self._held -= 1
+        if not self._held:
+            self._pool.pending -= 1
 
 
 class Pool:
     """Threads, and how much work may run in them or wait for them."""
 
     def __init__(self, threads: int, name: str, begin: Callable[[], None] | None = None) -> None:
-        self._threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix=name, initializer=begin)
+        self.threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix=name, initializer=begin)
         self.room = threads * (1 + QUEUE_PER_WORKER)
         self.pending = 0
+        """Places that are taken."""
+        self._count = threads
+        self._seconds = USUAL
+        self._asked_back = 0.0
+        """When the last one that was refused is asked back."""
 
-    def require_room(self) -> None:
-        """Raise Unavailable when the pool is full."""
+    @contextmanager
+    def place(self) -> Generator[Place]:
+        """Room for as long as the context lasts. Raises Unavailable when the pool is full."""
         if self.pending >= self.room:
-            raise Unavailable("Too many sign-ins at once. Try again shortly.", retry_after=1.0)
+            raise Unavailable("Too many sign-ins at once. Try again shortly.", retry_after=self._back_in())
+        self.pending += 1
+        place = Place(self)
+        try:
+            yield place
+        finally:
+            place.leave()
 
     async def run(self, work: Callable[..., T], *arguments: Any) -> T:
         """What `work` gives, done in a thread. Raises Unavailable when the pool is full."""
-        self.require_room()
-        self.pending += 1
-        future = asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
-        future.add_done_callback(self._done)
-        return await asyncio.shield(future)
+        with self.place() as place:
+            return await place.run(work, *arguments)
+
+    def timed(self, work: Callable[..., T], *arguments: Any) -> T:
+        """What `work` gives. How long it took is remembered."""
+        began = time.monotonic()
+        try:
+            return work(*arguments)
+        finally:
+            self._seconds += REMEMBERED * (time.monotonic() - began - self._seconds)
 
     def close(self) -> None:
         """Let running work end and take no more."""
-        self._threads.shutdown(wait=True, cancel_futures=True)
+        self.threads.shutdown(wait=True, cancel_futures=True)
 
-    def _done(self, _: object) -> None:
-        """Give the place back when the thread is done, not when an impatient caller is."""
-        self.pending -= 1
+    def _back_in(self) -> float:
+        """Seconds after which who is refused should ask again: each when one more could be served.
+
+        A crowd that is sent away together would otherwise come back together, be refused together, and have everybody
+        else wait each time. More than can be served in LONGEST are spread over that.
+        """
+        now = time.monotonic()
+        self._asked_back = max(self._asked_back, now) + self._seconds / self._count
+        if self._asked_back > now + LONGEST:
+            self._asked_back = now + self._seconds / self._count
+        return self._asked_back - now
 
 
 class Passwords:
@@ -71,13 +128,22 @@ class Passwords:
         """The PHC string of a password, in its normalised form. Raises Unavailable when the pool is full."""
         return await self._hashing.run(self._hasher.hash, normalised(password))
 
-    async def verify(self, password: str, stored: str | None) -> bool:
+    def place(self) -> AbstractContextManager[Place]:
+        """Room for one to be hashed, for as long as the context lasts: who is refused costs no more than this.
+
+        Hold it across what is our own alone, never while a client or a vendor may take their time. Raises Unavailable
+        when the pool is full.
+        """
+        return self._hashing.place()
+
+    async def verify(self, password: str, stored: str | None, place: Place | None = None) -> bool:
         """Whether `password` is the one behind `stored`.
 
         Without a stored hash it takes the same work and the answer is no, so that the time tells nothing about
-        whether an account exists. Raises Unavailable when the pool is full.
+        whether an account exists. Raises Unavailable when the pool is full and no place is held.
         """
-        return await self._hashing.run(self._verify, stored or self._decoy, normalised(password[: MAX_LENGTH + 1]))
+        run = (place or self._hashing).run
+        return await run(self._verify, stored or self._decoy, normalised(password[: MAX_LENGTH + 1]))
 
     async def run(self, work: Callable[..., T], *arguments: Any) -> T:
         """What `work` gives, off the loop: for what thinks long about a password. Raises Unavailable as hashes do.
@@ -86,10 +152,6 @@ class Passwords:
         and has a thread that does not stand back: who waited for it with the lock in hand would have the loop wait too.
         """
         return await self._thinking.run(work, *arguments)
-
-    def require_room(self) -> None:
-        """Raise Unavailable when nothing more is hashed: better than after reading and counting for who is refused."""
-        self._hashing.require_room()
 
     def unusable(self) -> str:
         """A hash of today's parameters that no password has: as dear to verify as any, and never the right one."""

@@ -22,6 +22,7 @@ from services.audit import Action
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from core.passwords import Place
     from services.app import App
     from services.devices import Description
     from services.sessions import Client
@@ -67,33 +68,34 @@ async def sign_in(
 
     Raises ChallengeRequired, Unavailable.
     """
-    app.passwords.require_room()
-    address = email_key(email)
-    user_id, password_hash = await _account_at(email)
-    known = await devices.find(app, user_id or NOBODY, device.device_token) if device and device.device_token else None
-    row = {_in_a_row(address): IN_A_ROW}
-    if known is not None:
-        own = {_device_key(known.id): DEVICE}
-        guess = await _counted(app, own)
-    else:
-        own = {_here(address, client): HERE} | row
-        guess = await _counted(app, {_anywhere(address): ANYWHERE, _network_key(client): NETWORK} | own)
-    try:
-        if _is_risky(guess, address, client):
-            await challenges.require(app, challenges.LOGIN, client=client, address=address, answer=challenge_answer)
-        genuine = await app.passwords.verify(password, password_hash if guess.may_look else None)
-    except PorchlightError:
-        await _take_back(app, guess)
-        raise
-    if not genuine:
-        await _record_failure(app, user_id, client, guess)
-        return None
-    user = await User.get_or_none(id=user_id)
-    if user is None or not await _still_opens(app, user, password, password_hash):
-        await _record_failure(app, user_id, client, guess)
-        return None
-    await _take_back(app, guess, ended=own | row)
-    return user
+    with app.passwords.place() as place:
+        address = email_key(email)
+        user_id, password_hash = await _account_at(email)
+        token = device.device_token if device else None
+        known = await devices.find(app, user_id or NOBODY, token)
+        row = {_in_a_row(address): IN_A_ROW}
+        if known is not None:
+            own = {_device_key(known.id): DEVICE}
+            guess = await _counted(app, own)
+        else:
+            own = {_here(address, client): HERE} | row
+            guess = await _counted(app, {_anywhere(address): ANYWHERE, _network_key(client): NETWORK} | own)
+        try:
+            if _is_risky(guess, address, client):
+                await challenges.require(app, challenges.LOGIN, client=client, address=address, answer=challenge_answer)
+            genuine = await app.passwords.verify(password, password_hash if guess.may_look else None, place)
+        except PorchlightError:
+            await _take_back(app, guess)
+            raise
+        if not genuine:
+            await _record_failure(app, user_id, client, guess)
+            return None
+        user = await User.get_or_none(id=user_id)
+        if user is None or not await _still_opens(app, user, password, password_hash, place):
+            await _record_failure(app, user_id, client, guess)
+            return None
+        await _take_back(app, guess, ended=own | row)
+        return user
 
 
 async def confirm(app: App, user: User, password: str, client: Client) -> bool:
@@ -103,17 +105,14 @@ async def confirm(app: App, user: User, password: str, client: Client) -> bool:
     nothing. A failure is written to the audit log at once: call it before a transaction begins. Raises Unavailable.
     """
     own = {_confirmation_key(user.id): CONFIRMATION}
-    guess = await _counted(app, own)
-    try:
-        genuine = await app.passwords.verify(password, user.password_hash if guess.may_look else None)
-    except PorchlightError:
-        await _take_back(app, guess)
-        raise
-    if genuine:
-        await _take_back(app, guess, ended=own)
-    else:
-        await _record_failure(app, user.id, client, guess)
-    return genuine
+    with app.passwords.place() as place:
+        guess = await _counted(app, own)
+        genuine = await app.passwords.verify(password, user.password_hash if guess.may_look else None, place)
+        if genuine:
+            await _take_back(app, guess, ended=own)
+        else:
+            await _record_failure(app, user.id, client, guess)
+        return genuine
 
 
 async def forgive(app: App, user: User, client: Client) -> None:
@@ -129,9 +128,9 @@ async def forgive(app: App, user: User, client: Client) -> None:
     await app.limits.forget(failures | {_device_key(int(str(number))): DEVICE for number in known})
 
 
-async def _still_opens(app: App, user: User, password: str, verified: str | None) -> bool:
+async def _still_opens(app: App, user: User, password: str, verified: str | None, place: Place) -> bool:
     """Whether the password that was verified is the account's still: it may have been changed while it was hashed."""
-    return user.password_hash == verified or await app.passwords.verify(password, user.password_hash)
+    return user.password_hash == verified or await app.passwords.verify(password, user.password_hash, place)
 
 
 async def _account_at(email: str) -> tuple[int | None, str | None]:

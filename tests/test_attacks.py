@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from email.message import EmailMessage
+from typing import Any
 
 import httpx
 import pytest
@@ -70,8 +71,8 @@ async def test_a_password_that_is_reset_while_it_is_verified_opens_nothing(
     passwords = porchlight.app.passwords
     verify, verified, go_on = passwords.verify, asyncio.Event(), asyncio.Event()
 
-    async def verify_and_wait(password: str, stored: str | None) -> bool:
-        genuine = await verify(password, stored)
+    async def verify_and_wait(password: str, stored: str | None, *held: Any) -> bool:
+        genuine = await verify(password, stored, *held)
         verified.set()
         await go_on.wait()
         return genuine
@@ -94,9 +95,9 @@ async def test_a_step_up_beside_a_refresh_signs_nobody_out(
     passwords, newest = porchlight.app.passwords, {}
     verify = passwords.verify
 
-    async def refresh_then_verify(password: str, stored: str | None) -> bool:
+    async def refresh_then_verify(password: str, stored: str | None, *held: Any) -> bool:
         newest.update((await porchlight.refresh(person.refresh_token))["tokens"])
-        return await verify(password, stored)
+        return await verify(password, stored, *held)
 
     monkeypatch.setattr(passwords, "verify", refresh_then_verify)
     result = await factors.step_up(porchlight, person.access_token, password=PASSWORD)

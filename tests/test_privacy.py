@@ -140,9 +140,9 @@ async def test_request_that_meets_a_change_looks_again(porchlight: Porchlight, m
         lambda which: which.delete(),
     ]
 
-    async def verify_then_change(password: str, stored: str | None) -> bool:
+    async def verify_then_change(password: str, stored: str | None, *held: Any) -> bool:
         await changes.pop(0)(User.filter(id=person.user_id))
-        return await verify(password, stored)
+        return await verify(password, stored, *held)
 
     monkeypatch.setattr(porchlight.app.passwords, "verify", verify_then_change)
     asked = {"password": PASSWORD}

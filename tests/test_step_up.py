@@ -319,8 +319,8 @@ async def test_a_session_that_ends_meanwhile_steps_up_no_more(
     person = await porchlight.register()
     verify = porchlight.app.passwords.verify
 
-    async def verify_then_end(password: str, stored: str | None) -> bool:
-        genuine = await verify(password, stored)
+    async def verify_then_end(password: str, stored: str | None, *held: Any) -> bool:
+        genuine = await verify(password, stored, *held)
         await Session.all().update(revoked_at=porchlight.clock.now(), revoked_reason="LOGOUT")
         return genuine
 

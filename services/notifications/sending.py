@@ -6,6 +6,7 @@ process that dies sends it again, with the same Message-ID and the same words. T
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -73,6 +74,7 @@ class Sending:
 async def _hand_over(app: App, letter: Letter, delivery: Delivery, draft: Draft) -> None:
     topic = draft.topic or letter.topic
     message = message_of(app, letter.name, delivery.key, draft, topic)
+    await asyncio.sleep(0)  # composing takes a millisecond, and writing out another one: others have a turn in between
     try:
         await app.mail.send(message)
     except MailRejected as refused:
