@@ -40,9 +40,13 @@ class Project:
         """What a program of an installed package prints."""
         return self.run(HERE / "node_modules" / package, *arguments)
 
+    def bundle(self, platform: str, *scripts: str) -> None:
+        """Make scripts of ours ready to run, in Node or in a browser, with all that they import."""
+        self.run(HERE / "bundle.mjs", platform, *(HERE / f"{script}.ts" for script in scripts))
+
 
 def built() -> Project:
-    """The project, made anew: what each program generates is there, and nothing has been bundled yet."""
+    """The project, made anew: what each program generates is there, and the scripts that hold conversations."""
     project = Project(installed(HERE), FOLDER)
     shutil.rmtree(FOLDER, ignore_errors=True)
     for name, text in printed().items():
@@ -53,4 +57,5 @@ def built() -> Project:
     project.tool("relay-compiler/cli.js")
     project.tool("@graphql-codegen/cli/cjs/bin.js", "--config", "codegen.mjs")
     project.run("possible-types.mjs")
+    project.bundle("node", "conversation", "ids")
     return project

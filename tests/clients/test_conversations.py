@@ -8,19 +8,12 @@ import pytest
 
 from core.errors import PorchlightError, RateLimited, Unavailable
 from services import access
-from tests.clients.building import HERE, Project
+from tests.clients.building import Project
 from tests.clients.talking import Wishes, talk
 from tests.pictures import plain
 from tests.porchlight import Porchlight
 
 CLIENTS = ["apollo", "urql", "relay"]
-
-
-@pytest.fixture(scope="session")
-def bundled(project: Project) -> Project:
-    """The project with the conversations, ready to run."""
-    project.run(HERE / "bundle.mjs", "node", HERE / "conversation.ts")
-    return project
 
 
 class World:
@@ -86,12 +79,12 @@ def expected(name: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", CLIENTS)
 async def test_a_client_holds_its_conversation(
-    porchlight: Porchlight, bundled: Project, monkeypatch: pytest.MonkeyPatch, name: str
+    porchlight: Porchlight, project: Project, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """All that a frontend does; new tokens once for all who need them; nothing again before the server said so."""
     world = World(porchlight, monkeypatch)
     picture = base64.b64encode(plain()).decode()
-    seen = await talk(bundled, "conversation", name, f"{porchlight.url}/graphql", picture, wishes=world.wishes)
+    seen = await talk(project, "conversation", name, f"{porchlight.url}/graphql", picture, wishes=world.wishes)
     for told, seconds in {"limited": 37, "refused": 41, "busy": 3}.items():
         seen[told], since = seen[told]
         [waited] = since["waited"]
