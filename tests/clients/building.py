@@ -56,6 +56,7 @@ def built() -> Project:
     (FOLDER / "relay" / "__generated__").mkdir()
     project.tool("relay-compiler/cli.js")
     project.tool("@graphql-codegen/cli/cjs/bin.js", "--config", "codegen.mjs")
-    project.run("possible-types.mjs")
-    project.bundle("node", "conversation", "ids")
+    project.run("facts.mjs")
+    project.bundle("node", "conversation", "ids", "walk")
+    project.bundle("browser", "tour")
     return project

@@ -29,7 +29,9 @@ await build({
   target: "es2023",
   outdir: `build/bundles/${platform}`,
   outExtension: { ".js": ".mjs" },
-  define: { "globalThis.__DEV__": "false", "process.env.NODE_ENV": '"production"' },
+  // As in development, where clients complain of what they dislike.
+  conditions: ["development"],
+  define: { "globalThis.__DEV__": "true", "process.env.NODE_ENV": '"development"' },
   // Packages in the older format ask for Node's own modules by `require`.
   banner: platform === "node" ? { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" } : {},
   plugins: [relay],

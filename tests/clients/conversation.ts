@@ -3,12 +3,13 @@ import { WebSocket } from "ws";
 import { openApp } from "./apps";
 import { Session } from "./build/session";
 import { openSocket } from "./build/socket";
-import { eavesdropping, impatience, tell, world } from "./world";
+import { complaints, eavesdropping, impatience, tell, world } from "./world";
 
 const [, , name = "", url = "", picture = ""] = process.argv;
 const PASSWORD = "correct horse battery staple";
 const input = { email: `${name}@example.com`, password: PASSWORD };
 
+const complained = complaints();
 const heard = eavesdropping();
 const waited = impatience();
 const session = new Session(url);
@@ -92,4 +93,5 @@ seen.ended = await new Promise<string>((resolve) => {
 });
 seen.nobody = (await app.whoAmI().catch(() => undefined)) ?? "nobody";
 seen.tokens = session.tokens;
+seen.complained = complained;
 tell(seen);

@@ -74,6 +74,7 @@ def expected(name: str) -> dict[str, Any]:
         "ended": "over",
         "nobody": "nobody",
         "tokens": None,
+        "complained": [],
     }
 
 

@@ -28,6 +28,13 @@ export function impatience(): number[] {
   return waited;
 }
 
+/** What clients complain of in the console. */
+export function complaints(): string[] {
+  const told: string[] = [];
+  console.warn = console.error = (...words: unknown[]) => void told.push(words.map(String).join(" "));
+  return told;
+}
+
 /** The bodies of all requests, as text where they are text. */
 export function eavesdropping(): string[] {
   const heard: string[] = [];
