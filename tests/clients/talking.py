@@ -2,14 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from tests.clients.building import Project
 
 BOUND = 60
 """Seconds that a conversation may last."""
-Wishes = dict[str, Callable[[], Awaitable[None] | None]]
+Wishes = Mapping[str, Callable[[], Awaitable[None] | None]]
 
 
 async def talk(

