@@ -49,11 +49,11 @@ class GraphQLEndpoint:
         """Answer one request."""
         media_type = accepted_media_type(request.headers.get("accept"))
         if media_type is None:
-            return _refusal(BadRequestError(HTTPStatus.NOT_ACCEPTABLE, f"Answers are {RESULT} or {JSON}."), JSON)
+            return refusal(BadRequestError(HTTPStatus.NOT_ACCEPTABLE, f"Answers are {RESULT} or {JSON}."), JSON)
         try:
             answer, context = await (self._with_files if is_multipart(request) else self._plainly)(request)
         except (BadRequestError, WrongMethodError, PorchlightError) as error:
-            return _refusal(error, media_type)
+            return refusal(error, media_type)
         request.state.codes = answer.codes
         response = json_answer(answer.content, _status(answer, media_type), media_type=media_type, headers=ANY_ACCEPT)
         if context.cookies is not None:
@@ -105,14 +105,15 @@ def _status(answer: Answer, media_type: str) -> int:
     return HTTPStatus.OK if answer.executed or media_type == JSON else HTTPStatus.BAD_REQUEST
 
 
-def _refusal(error: BadRequestError | WrongMethodError | PorchlightError, media_type: str) -> Response:
+def refusal(error: BadRequestError | WrongMethodError | PorchlightError, media_type: str) -> Response:
     """The answer to a request that is not executed."""
     headers: dict[str, str] = {}
     match error:
         case BadRequestError():
             status, message, extensions = error.status, error.message, {"code": error.code}
         case WrongMethodError(kind=OperationType.SUBSCRIPTION):
-            message, extensions = "Subscriptions are followed over a WebSocket.", {"code": "BAD_USER_INPUT"}
+            message = "Subscriptions are followed over a WebSocket, or at /graphql/stream."
+            extensions = {"code": "BAD_USER_INPUT"}
             status = HTTPStatus.BAD_REQUEST
         case WrongMethodError():
             message, extensions = "Mutations are sent by POST.", {"code": "BAD_USER_INPUT"}

@@ -18,6 +18,7 @@ REPEATED = 200
 QUALITY = re.compile(r"[01](?:\.\d{0,3})?", re.ASCII)
 RESULT = "application/graphql-response+json"
 JSON = "application/json"
+EVENTS = "text/event-stream"
 
 
 class BadRequestError(Exception):
@@ -95,6 +96,12 @@ def _accepted(accept: str) -> str | None:
     if max(json, result) <= 0:
         return None
     return RESULT if result > json or (result == json and RESULT in offers) else JSON
+
+
+def accepts_events(accept: str | None) -> bool:
+    """Whether a client takes an event stream."""
+    offers = _offers(accept or "*/*")
+    return offers.get(EVENTS, offers.get("text/*", offers.get("*/*", 0.0))) > 0
 
 
 def prefers_html(accept: str | None) -> bool:
