@@ -76,7 +76,7 @@ class Streams:
             with self._places.taken(_whose(context)) as context.openings:
                 await self._serve(request, operation, context, send)
         except (BadRequestError, Unauthenticated, RateLimited) as error:
-            await refusal(error, media_type)(scope, receive, send)
+            await _refusal(error, media_type)(scope, receive, send)
         except ClientDisconnect:
             raise
         except Exception as error:  # ruff: ignore[blind-except] -- counted as an opening that failed, and told
@@ -171,6 +171,13 @@ class Places:
             place.streams -= 1
             if not place.streams:
                 del self._of[whose]
+
+
+def _refusal(error: BadRequestError | Unauthenticated | RateLimited, media_type: str) -> Response:
+    """The answer to a request that opens no stream. What is none of its fault is told as in a stream."""
+    if isinstance(error, BadRequestError) and error.status is HTTPStatus.OK:
+        return Response(failed(error.message, error.code) + COMPLETE, HTTPStatus.OK, HEADERS, EVENTS)
+    return refusal(error, media_type)
 
 
 def _whose(context: Context) -> str:
@@ -285,3 +292,8 @@ def narrow(transport: asyncio.WriteTransport) -> None:
 def told(content: dict[str, Any]) -> bytes:
     """An answer as an event. JSON of one line: no line of it can be taken for a field."""
     return b"event: next\ndata: %b\n\n" % orjson.dumps(content)
+
+
+def failed(message: str, code: str) -> bytes:
+    """An error as an event."""
+    return told({"errors": [{"message": message, "extensions": {"code": code}}]})

@@ -52,7 +52,7 @@ class _Running(Following):
         self.context.viewer = await self._socket.present_viewer()
 
     async def tell(self, content: dict[str, Any]) -> None:
-        await self._peer.send({"id": self.id, "type": "next", "payload": content})
+        await self._socket.send({"id": self.id, "type": "next", "payload": content})
 
     def tell_plain(self, data: bytes) -> Awaitable[None] | None:
         return self._peer.tell(b"".join((self._head, data, TAIL)))
@@ -157,7 +157,7 @@ class Socket:
         if given is not None:
             await self._authenticate(given)
         self._acknowledged = True
-        await self._send({"type": "connection_ack"})
+        await self.send({"type": "connection_ack"})
         self._runtime.measure(Transport.WEBSOCKET)
 
     async def _authenticate(self, given: object) -> None:
@@ -182,7 +182,7 @@ class Socket:
     async def _handle(self, message: dict[str, Any]) -> None:
         match message["type"]:
             case "ping":
-                await self._send({"type": "pong"})
+                await self.send({"type": "pong"})
             case "pong":
                 pass
             case "connection_init":
@@ -224,7 +224,7 @@ class Socket:
         last = {"type": "error", "payload": errors} if errors else {"type": "complete"}
         if running.heard:
             del self._operations[running.id]
-            await self._send({"id": running.id, **last})
+            await self.send({"id": running.id, **last})
 
     async def present_viewer(self) -> Viewer | None:
         """The viewer with role and session as they are now; the socket ends when the session has.
@@ -253,15 +253,17 @@ class Socket:
 
     async def _refuse(self, operation_id: str, message: str, extensions: dict[str, Any]) -> None:
         errors = [{"message": message, "extensions": extensions}]
-        await self._send({"id": operation_id, "type": "error", "payload": errors})
+        await self.send({"id": operation_id, "type": "error", "payload": errors})
 
-    async def _send(self, message: dict[str, Any]) -> None:
+    async def send(self, message: dict[str, Any]) -> None:
+        """Send a message after those before it."""
         await self._peer.send(message)
 
     async def _let_go(self) -> None:
         self._stop()
         if self._running:
             await asyncio.wait([running.task for running in self._running if running.task])
+        self._operations.clear()  # they know their socket
 
     def _done(self, running: _Running, task: "asyncio.Task[None]") -> None:
         self._running.discard(running)
