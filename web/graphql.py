@@ -13,9 +13,10 @@ from schema.cookies import Cookies
 from schema.errors import failure
 from services import access
 from services.access import Viewer
-from web.answers import errors_answer, json_answer
+from web.answers import NO_STORE, errors_answer, json_answer
 from web.asked import operation_in, operation_in_url
 from web.client import client_of
+from web.compression import compress
 from web.cookies import CookieJar
 from web.headers import IndexedRequest
 from web.requests import (
@@ -30,7 +31,8 @@ from web.uploads import Uploads, is_multipart
 
 QUERIES = frozenset({OperationType.QUERY})
 QUERIES_AND_MUTATIONS = frozenset({OperationType.QUERY, OperationType.MUTATION})
-ANY_ACCEPT = {"Vary": "Accept"}
+VARYING = {"Vary": "Accept, Accept-Encoding"}
+ALLOWED = {"Allow": "GET, HEAD, OPTIONS, POST"}
 
 
 class GraphQLEndpoint:
@@ -47,6 +49,8 @@ class GraphQLEndpoint:
 
     async def answer(self, request: Request) -> Response:
         """Answer one request."""
+        if request.method == "OPTIONS":
+            return Response(None, HTTPStatus.NO_CONTENT, {**ALLOWED, **NO_STORE})
         media_type = accepted_media_type(request.headers.get("accept"))
         if media_type is None:
             return refusal(BadRequestError(HTTPStatus.NOT_ACCEPTABLE, f"Answers are {RESULT} or {JSON}."), JSON)
@@ -55,9 +59,11 @@ class GraphQLEndpoint:
         except (BadRequestError, WrongMethodError, PorchlightError) as error:
             return refusal(error, media_type)
         request.state.codes = answer.codes
-        response = json_answer(answer.content, _status(answer, media_type), media_type=media_type, headers=ANY_ACCEPT)
+        response = json_answer(answer.content, _status(answer, media_type), media_type=media_type, headers=VARYING)
         if context.cookies is not None:
             self._jar.write(context.cookies, response, context.now)
+        elif not context.changing:  # what changes something may hand out tokens
+            compress(response, request.headers.get("accept-encoding"))
         return response
 
     async def _plainly(self, request: Request) -> tuple[Answer, Context]:
@@ -127,4 +133,4 @@ def refusal(error: BadRequestError | WrongMethodError | PorchlightError, media_t
         case _:
             message, extensions = failure(error)
             status = HTTPStatus.SERVICE_UNAVAILABLE
-    return errors_answer(status, message, extensions, media_type, {**ANY_ACCEPT, **headers})
+    return errors_answer(status, message, extensions, media_type, {**VARYING, **headers})

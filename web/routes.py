@@ -37,6 +37,8 @@ from web.watch import Watch
 from web.webhooks import Webhooks
 
 CODES = {404: "NOT_FOUND"}
+METHODS = ["GET", "OPTIONS", "POST"]
+"""Starlette adds HEAD."""
 
 
 def build_site(app: App, schema: Schema, opened: Callable[[], AbstractAsyncContextManager[None]]) -> ASGIApp:
@@ -77,9 +79,9 @@ def _routes(
     operations, links, unsubscribing = Operations(app), LinkPages(app), Unsubscribing(app)
     routes: list[BaseRoute] = [
         *graphiql_routes(offered=app.settings.introspection and runtime.trusted is None),
-        Route("/graphql", graphql.answer, methods=["GET", "POST"]),
+        Route("/graphql", graphql.answer, methods=METHODS),
         WebSocketRoute("/graphql", sockets.serve),
-        Route("/graphql/stream", streams, methods=["GET", "POST"]),
+        Route("/graphql/stream", streams, methods=METHODS),
         Route("/auth/register", RegistrationEndpoint(runtime).answer, methods=["POST"]),
         Route("/exports/{token}", Exports(app).download),
         Route(PATH, unsubscribing.ask),

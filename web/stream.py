@@ -22,12 +22,12 @@ from schema.context import Context
 from schema.errors import failure
 from services.measuring import Transport
 from services.turns import Share
-from web.answers import errors_answer
+from web.answers import NO_STORE, errors_answer
 from web.asked import operation_in, operation_in_url
 from web.client import client_of
 from web.cookies import CookieJar
 from web.following import Errors, Following
-from web.graphql import refusal
+from web.graphql import ALLOWED, refusal
 from web.headers import IndexedRequest
 from web.http_protocol import TRANSPORT
 from web.requests import EVENTS, JSON, BadRequestError, accepted_media_type, accepts_events, read_json_object
@@ -47,6 +47,10 @@ HEADERS = {
     "Cache-Control": "no-store",
     "Connection": "close",  # its buffers have been made small
     "X-Accel-Buffering": "no",  # nginx passes each event on as it comes
+}
+WITHOUT_BODY = {
+    "HEAD": Response(None, HTTPStatus.OK, HEADERS, EVENTS),
+    "OPTIONS": Response(None, HTTPStatus.NO_CONTENT, {**ALLOWED, **NO_STORE}),
 }
 BEAT = b":\n\n"
 COMPLETE = b"event: complete\ndata:\n\n"
@@ -68,8 +72,8 @@ class Streams:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = IndexedRequest(scope, receive)
         media_type = accepted_media_type(request.headers.get("accept")) or JSON
-        if request.method == "HEAD":
-            await Response(None, HTTPStatus.OK, HEADERS, EVENTS)(scope, receive, send)
+        if request.method in WITHOUT_BODY:
+            await WITHOUT_BODY[request.method](scope, receive, send)
             return
         try:
             operation, context = await self._asked(request)
