@@ -551,3 +551,24 @@ async def test_errors_do_not_repeat_the_input(porchlight: Porchlight) -> None:
         answer = await porchlight.post(f"mutation {{ register(input: {literal}) {{ __typename }} }}")
         assert [error["extensions"]["code"] for error in answer.json()["errors"]] == ["GRAPHQL_VALIDATION_FAILED"]
         assert "xyzzy" not in answer.text
+
+
+PUBLIC = {"/.well-known/jwks.json": "public, max-age=300"}
+
+
+async def test_nothing_is_kept_that_does_not_say_so(porchlight: Porchlight) -> None:
+    """Every answer says who may keep it, and that is nobody but for public keys: pages, refusals and probes too."""
+    person = await porchlight.register()
+    paths = [
+        "/graphql?query={__typename}", "/graphql?query={me{email}}", "/graphql", "/graphql/stream", "/healthz",
+        "/readyz", "/metrics", "/.well-known/jwks.json", "/dev/outbox", "/links/verify-email", "/links/nothing",
+        "/exports/x", "/unsubscribe", "/webhooks/stripe", "/webhooks/mail", "/auth/register", "/nowhere",
+    ]  # fmt: skip
+    found = {}
+    for path in paths:
+        for accept in ("*/*", "text/html"):
+            for headers in ({}, {"authorization": f"Bearer {person.access_token}"}):
+                answer = await porchlight.http.get(path, headers={"accept": accept, **headers})
+                found[path, accept, answer.status_code] = answer.headers.get("cache-control")
+    kept = {path: control for (path, _, _), control in found.items() if control != "no-store"}
+    assert kept == PUBLIC

@@ -22,7 +22,7 @@ from web.cookies import CookieJar
 from web.following import Following
 from web.requests import BadRequestError
 from web.runtime import Operation, Runtime
-from web.sockets.messages import CloseError, id_of, message_in
+from web.sockets.messages import CloseError, Pace, id_of, message_in, payload_of
 from web.sockets.peer import Peer
 from web.watch import ENDED, LOWERED, SUSPENDED
 
@@ -74,6 +74,7 @@ class Socket:
         """Whether mutations run: a cookie's session could not be told of new tokens."""
         self._peer = Peer(websocket)
         self._openings = Share()
+        self._pace = Pace()
         self._serving: asyncio.Task[None] | None = None
         self._cut_off = False
         self._operations: dict[str, _Running] = {}
@@ -177,6 +178,9 @@ class Socket:
         frame = await self._websocket.receive()
         if frame["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(frame.get("code", 1000))
+        early = self._pace.wait(len(frame.get("text") or ""), asyncio.get_running_loop().time())
+        if early > 0:
+            await asyncio.sleep(early)
         return message_in(frame)
 
     async def _handle(self, message: dict[str, Any]) -> None:
@@ -188,7 +192,7 @@ class Socket:
             case "connection_init":
                 raise CloseError(4429, "Too many initialisation requests")
             case "subscribe":
-                await self._subscribe(id_of(message), message.get("payload"))
+                await self._subscribe(id_of(message), message)
             case "complete":
                 running = self._operations.pop(id_of(message), None)
                 if running is not None:
@@ -197,15 +201,15 @@ class Socket:
             case _:
                 raise CloseError(4400, "Unknown message type")
 
-    async def _subscribe(self, operation_id: str, payload: object) -> None:
+    async def _subscribe(self, operation_id: str, message: dict[str, Any]) -> None:
         if operation_id in self._operations:
             raise CloseError(4409, f"Subscriber for {operation_id} already exists")
         if len(self._running) >= MAX_OPERATIONS:
-            message = f"A socket has at most {MAX_OPERATIONS} operations."
-            await self._refuse(operation_id, message, {"code": "RATE_LIMITED", "retryAfter": 1})
+            most = f"A socket has at most {MAX_OPERATIONS} operations."
+            await self._refuse(operation_id, most, {"code": "RATE_LIMITED", "retryAfter": 1})
             return
         try:
-            operation = operation_in(payload if isinstance(payload, dict) else {}, self._runtime.trusted)
+            operation = operation_in(payload_of(message), self._runtime.trusted)
         except BadRequestError as error:
             await self._refuse(operation_id, error.message, {"code": error.code})
             return
