@@ -23,7 +23,6 @@ class Metrics:
         )
         self.errors = self._counter("porchlight_errors_total", "Top-level errors by code.", "code")
         self.sockets = Gauge("porchlight_sockets", "Open WebSocket connections.", registry=self.registry)
-        self.streams = Gauge("porchlight_streams", "Open event streams.", registry=self.registry)
         self.countdowns = Gauge("porchlight_countdowns", "Open trial countdowns.", registry=self.registry)
         self.tasks = Gauge("porchlight_tasks", "What runs or waits in the server's loop.", registry=self.registry)
         self.blocks = Gauge(
@@ -87,6 +86,7 @@ class Metrics:
         )
 
     def _measure_work(self) -> None:
+        self.streams = Gauge("porchlight_streams", "Open event streams.", registry=self.registry)
         self.fallbacks = self._counter(
             "porchlight_graphql_fallbacks_total",
             "Operations that graphql-core executes although execution is compiled, by reason: engine/README.md.",

@@ -29,7 +29,7 @@ class Stream:
                 block = await self._block()
                 if block is None:
                     return None
-                fields = dict(line.split(": ", 1) if ": " in line else (line.rstrip(":"), "") for line in block)
+                fields = {name: value.removeprefix(" ") for name, _, value in (line.partition(":") for line in block)}
                 if list(fields) == [""]:
                     self.comments += 1
                     continue

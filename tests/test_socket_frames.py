@@ -10,7 +10,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from core.settings import Settings
+from server import options
+from tests.conftest import Start
 from tests.porchlight import Porchlight, settings_for
+from tests.services.valkey import until
 from tests.test_sockets import COUNTDOWN, TYPENAME, all_let_go, codes_of, still_serves
 from web.sockets import messages
 
@@ -147,3 +150,20 @@ async def test_messages_are_read_at_a_pace(porchlight: Porchlight, monkeypatch: 
     pace, now = messages.Pace(), 1_000.0
     assert [round(pace.wait(size, now), 2) for size in (0, 4_095, 36_864, 0)] == [-0.09, -0.08, 0.02, 0.03]
     assert round(pace.wait(0, now + 60), 2) == -0.09
+
+
+async def test_peers_are_pinged_and_the_silent_cut_off(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that proxies keep what is quiet, and what is gone without a word is let go: after 45 s, and 20 more."""
+    served = options(Settings())
+    assert (served["ws_ping_interval"], served["ws_ping_timeout"]) == (45.0, 20.0)
+    quick = {**served, "ws_ping_interval": 0.1, "ws_ping_timeout": 0.3}
+    monkeypatch.setattr("tests.porchlight.options", lambda _: quick)
+    porchlight = await start()
+    person = await porchlight.register()
+    async with porchlight.connect() as answering, porchlight.connect(token=person.access_token) as silent:
+        await silent.subscribe(COUNTDOWN)
+        await silent.next()
+        silent.raw.transport.pause_reading()
+        await until(lambda: porchlight.app.countdown.subscribers == 0)
+        silent.raw.transport.resume_reading()
+        await still_serves(answering)

@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 import web.stream
+import web.streams
 from core.errors import Unavailable
 from core.passwords import Passwords
 from models import Session, User
@@ -128,7 +129,7 @@ async def test_what_is_wrong_with_the_operation_is_told_in_the_stream(porchlight
     await all_let_go(porchlight)
 
 
-OPERATION = {"json": {"query": "{ __typename }"}}
+OPERATION: dict[str, Any] = {"json": {"query": "{ __typename }"}}
 REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
     "JSON wanted": ({**OPERATION, "headers": {"accept": "application/json"}}, 406, "BAD_USER_INPUT"),
     "events not wanted": ({**OPERATION, "headers": {"accept": f"{EVENTS};q=0, */*"}}, 406, "BAD_USER_INPUT"),
@@ -206,7 +207,7 @@ async def _end(porchlight: Porchlight, person: Person, how: str) -> None:
 
 async def test_each_client_has_so_many_streams(porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch) -> None:
     """One more is refused with the seconds to wait; others, and who has left one, are served. Limits of fields hold."""
-    monkeypatch.setattr(web.stream, "MOST", 2)
+    monkeypatch.setattr(web.streams, "MOST", 2)
     ada, grace = await porchlight.register(), await porchlight.register("grace@example.com")
     bearer = {"authorization": f"Bearer {ada.access_token}"}
     async with streaming(porchlight, COUNTDOWN, token=ada.access_token) as first:
@@ -383,7 +384,7 @@ async def test_faults_are_told_and_counted(porchlight: Porchlight, monkeypatch: 
     """Of an opening by its status, of an operation in its stream; a client that leaves while it asks is none."""
     for error, status, code in ((Unavailable(), 503, "UNAVAILABLE"), (KeyError("xyzzy"), 500, "INTERNAL")):
         with monkeypatch.context() as patch:
-            patch.setattr(web.stream, "client_of", _raising(error))
+            patch.setattr(web.streams, "client_of", _raising(error))
             answer = await asked(porchlight, **OPERATION)
         assert (answer.status_code, code_of(answer), "xyzzy" in answer.text) == (status, code, False)
     with monkeypatch.context() as patch:

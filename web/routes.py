@@ -30,7 +30,7 @@ from web.registration import RegistrationEndpoint
 from web.runtime import Runtime
 from web.simulated_stripe import WEBHOOKS, delivering, page_routes
 from web.sockets import Sockets
-from web.stream import Streams
+from web.streams import Streams
 from web.trusted import trusted_documents
 from web.unsubscribing import Unsubscribing
 from web.watch import Watch

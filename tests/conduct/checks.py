@@ -50,3 +50,80 @@ STREAMS: dict[str, Any] = {
     },
 }  # fmt: skip
 """What the clients of graphql-sse and urql see, and EventSource as browsers have it."""
+
+LEFT_OPEN: dict[str, tuple[str, str]] = {
+    "errors of parsing, validation and variables come with 200 and `data: null`": (
+        "400 in GraphQL's media type, 200 in JSON, `data` in neither",
+        "tests/test_graphql_http.py::test_statuses_follow_the_media_type",
+    ),
+    "`text/plain`, forms and utf-16 run": (
+        "415, 400",
+        "tests/test_graphql_http.py::test_bodies_are_json_in_utf8",
+    ),
+    "`null`, `1`, deep JSON and numbers of 5,000 digits end with 500": (
+        "400",
+        "tests/test_graphql_http.py::test_what_is_no_json_object_is_400",
+    ),
+    "bodies and headers without bound": (
+        "413, 414, 431",
+        "tests/test_graphql_http.py::test_addresses_and_headers_have_a_length",
+    ),
+    "a body that does not come": (
+        "408 after 20 s",
+        "tests/test_graphql_http.py::test_a_body_that_does_not_arrive_is_408",
+    ),
+    "no header of cache or sniffing": (
+        "on every answer",
+        "tests/test_graphql_http.py::test_nothing_is_kept_that_does_not_say_so",
+    ),
+    "`null`, numbers, arrays, binary, deep JSON as messages: 1006": (
+        "4400",
+        "tests/test_sockets.py::test_what_is_not_of_the_protocol_closes_with_its_code",
+    ),
+    "`subscribe` with a payload that is null or a text: 1006": (
+        "`error` with its id",
+        "tests/test_sockets.py::test_one_bad_operation_harms_no_other",
+    ),
+    "an id that is an object: 1006": (
+        "4400",
+        "tests/test_sockets.py::test_what_is_not_of_the_protocol_closes_with_its_code",
+    ),
+    "deep JSON, 5,000 digits in a payload: 1006": (
+        "`error` with its id",
+        "tests/test_socket_frames.py::test_a_payload_that_cannot_be_read_harms_its_own_operation",
+    ),
+    "a syntax error ends the socket and all else on it": (
+        "`error` with its id",
+        "tests/test_sockets.py::test_one_bad_operation_harms_no_other",
+    ),
+    "any token is acknowledged": (
+        "4403",
+        "tests/test_sockets.py::test_the_viewer_comes_with_init_or_with_the_handshake",
+    ),
+    "60 s for `connection_init`": ("10 s, then 4408", "tests/test_sockets.py::test_who_says_nothing_is_shut_out"),
+    "no pings": ("each 45 s", "tests/test_socket_frames.py::test_peers_are_pinged_and_the_silent_cut_off"),
+    "the legacy subprotocol": ("4406", "tests/test_sockets.py::test_other_subprotocols_are_refused"),
+    "messages of 5 MB": ("256 KiB, then 1009", "tests/test_sockets.py::test_messages_have_a_length"),
+    "messages and operations without number": (
+        "a pace, 100 at once",
+        "tests/test_socket_frames.py::test_messages_are_read_at_a_pace",
+    ),
+    "a slow reader": (
+        "the newest value",
+        "tests/test_countdown.py::test_a_reader_that_does_not_read_is_not_queued_for",
+    ),
+    "event streams take over urql's queries": (
+        "an address of their own",
+        "tests/conduct/test_conduct.py::test_streams_by_graphql_sse_urql_and_event_source",
+    ),
+    "CRLF, on which urql does not split": ("LF", "tests/test_stream.py::test_a_subscription_is_followed"),
+    "multipart requests of other sites": (
+        "a header that needs a preflight",
+        "tests/test_uploads.py::test_other_sites_ask_first",
+    ),
+    "Apollo's persisted queries": (
+        "`PersistedQueryNotSupported`, or the manifest",
+        "tests/test_graphql_http.py::test_persisted_queries_are_told_to_be_unknown",
+    ),
+}
+"""What Strawberry leaves open by itself: what is done here, and which test shows it."""

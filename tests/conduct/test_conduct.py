@@ -12,12 +12,14 @@ import orjson
 import pytest
 
 from core.settings import Settings
+from tests import test_socket_frames, test_sockets, test_stream
 from tests.conduct import npm
-from tests.conduct.checks import AUDITS, SOCKETS, STREAMS
+from tests.conduct.checks import AUDITS, LEFT_OPEN, SOCKETS, STREAMS
 from tests.porchlight import Porchlight, settings_for
 from tests.test_sockets import all_let_go
 
 LICENSES = {"ISC", "MIT"}
+ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
@@ -76,3 +78,44 @@ def test_lock_holds_hashes_and_no_address() -> None:
     assert len(packages) == 10
     assert [package for package in packages if "resolved" in package or "integrity" not in package] == []
     assert {package["license"] for package in packages} <= LICENSES
+
+
+def figures() -> list[str]:
+    """The rows of the paper's table of suites."""
+    versions = orjson.loads((npm.HERE / "package.json").read_bytes())["dependencies"]
+    streams = Counter(name.partition(": ")[0] for name in STREAMS)
+    frames, sockets, stream = test_socket_frames, test_sockets, test_stream
+    rows = [
+        *((f"graphql-http {versions['graphql-http']}, audits", kind, number) for kind, number in AUDITS.items()),
+        (f"graphql-ws {versions['graphql-ws']}", "its client over a WebSocket", len(SOCKETS)),
+        (f"graphql-sse {versions['graphql-sse']}", "its client over event streams", streams["graphql-sse"]),
+        (f"@urql/core {versions['@urql/core']}", "its client, subscriptions by event streams", streams["urql"]),
+        (
+            f"eventsource {versions['eventsource']}",
+            "EventSource as browsers have it, by a cookie",
+            streams["EventSource"],
+        ),
+        (
+            "ours",
+            "what is no message of graphql-transport-ws, before and after `connection_init`",
+            len(sockets.BEFORE_INIT) + len(sockets.AFTER_INIT),
+        ),
+        ("ours", "operations that are wrong, over a socket that others share", len(sockets.BAD_OPERATIONS)),
+        ("ours", "frames that are no WebSocket", len(frames.MALFORMED)),
+        ("ours", "payloads that cannot be read", len(frames.UNREADABLE) + len(frames.NO_MESSAGE)),
+        (
+            "ours",
+            "requests that open no stream, and operations that are wrong in one",
+            len(stream.REFUSED) + len(stream.IN_THE_STREAM),
+        ),
+    ]
+    return [f"| {suite} | {what} | {number} of {number} |" for suite, what, number in rows]
+
+
+def test_figures_of_the_paper() -> None:
+    """What docs/conformance.md says of suites and of what is shut is what is compared here, by tests that are there."""
+    paper = (ROOT / "docs/conformance.md").read_text().splitlines()
+    shut = [f"| {what} | {here} | `{shown}` |" for what, (here, shown) in LEFT_OPEN.items()]
+    assert [line for line in [*figures(), *shut] if line not in paper] == []
+    shown = {tuple(test.split("::")) for _, test in LEFT_OPEN.values()}
+    assert [test for file, test in shown if f"def {test}(" not in (ROOT / file).read_text()] == []
