@@ -3,9 +3,10 @@ import { WebSocket } from "ws";
 import { openApp } from "./apps";
 import { Session } from "./build/session";
 import { openSocket } from "./build/socket";
+import { openStreams } from "./build/streams";
 import { complaints, eavesdropping, impatience, tell, world } from "./world";
 
-const [, , name = "", url = "", picture = ""] = process.argv;
+const [, , name = "", url = "", picture = "", transport = ""] = process.argv;
 const PASSWORD = "correct horse battery staple";
 const input = { email: `${name}@example.com`, password: PASSWORD };
 
@@ -13,7 +14,7 @@ const complained = complaints();
 const heard = eavesdropping();
 const waited = impatience();
 const session = new Session(url);
-const socket = openSocket(session, WebSocket);
+const socket = transport === "streams" ? openStreams(session) : openSocket(session, WebSocket);
 const app = openApp(name, session, socket);
 const seen: Record<string, unknown> = {};
 let follows = 0;
@@ -81,7 +82,7 @@ await world("busy");
 seen.notRepeated = [await app.rename("Ada").catch(() => "an error"), since()];
 
 await world("expire");
-socket.terminate();
+socket.terminate?.();
 seen.ticksAfterwards = (await twoTicks()).length;
 seen.reopened = since().refreshed;
 

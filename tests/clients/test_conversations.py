@@ -78,14 +78,16 @@ def expected(name: str) -> dict[str, Any]:
     }
 
 
+@pytest.mark.parametrize("transport", ["socket", "streams"])
 @pytest.mark.parametrize("name", CLIENTS)
 async def test_a_client_holds_its_conversation(
-    porchlight: Porchlight, project: Project, monkeypatch: pytest.MonkeyPatch, name: str
+    porchlight: Porchlight, project: Project, monkeypatch: pytest.MonkeyPatch, name: str, transport: str
 ) -> None:
     """All that a frontend does; new tokens once for all who need them; nothing again before the server said so."""
     world = World(porchlight, monkeypatch)
     picture = base64.b64encode(plain()).decode()
-    seen = await talk(project, "conversation", name, f"{porchlight.url}/graphql", picture, wishes=world.wishes)
+    told = (name, f"{porchlight.url}/graphql", picture, transport)
+    seen = await talk(project, "conversation", *told, wishes=world.wishes)
     for told, seconds in {"limited": 37, "refused": 41, "busy": 3}.items():
         seen[told], since = seen[told]
         [waited] = since["waited"]
