@@ -61,7 +61,9 @@ seen.ticks = await twoTicks();
 for (let count = 0; count < 4; count += 1) {
   await aside(`mutation { login(input: { email: "${input.email}", password: "${PASSWORD}" }) { __typename } }`);
 }
+const before = heard.length;
 const sessions = await app.allSessions();
+seen.pages = heard.length - before;
 seen.sessions = new Set(sessions).size;
 seen.current = (await Promise.all(sessions.map((id) => app.sessionAgain(id)))).filter(Boolean).length;
 seen.calm = since().refreshed;

@@ -61,6 +61,7 @@ def expected(name: str) -> dict[str, Any]:
         "showPicture": ["baking", "orange", "colourful", "warm tones"],
         "ticks": [1_209_600, 1_209_599],
         "sessions": 5,
+        "pages": 3,
         "current": 1,
         "calm": 0,
         "together": [email, "Grace", f"Not for {email}", 5],

@@ -44,6 +44,7 @@ def expected(email: str) -> dict[str, Any]:
         "forgotten": None,
         "ticks": ["ACTIVE", "ACTIVE", "ACTIVE"],
         "falling": True,
+        "streamed": 2,
         "interests": ["photography"],
         "categories": ["photography", "photography", "photography"],
         "disliked": [[1, 0], [0, 1]],

@@ -5,6 +5,7 @@ import { pipe, subscribe } from "wonka";
 import { apolloClient } from "./build/apollo";
 import { Session } from "./build/session";
 import { openSocket } from "./build/socket";
+import { openStreams } from "./build/streams";
 import { urqlClient } from "./build/urql";
 
 type Variables = Record<string, unknown>;
@@ -16,8 +17,7 @@ type Client = {
 const kindOf = (document: DocumentNode) =>
   document.definitions.find((one) => one.kind === "OperationDefinition")?.operation ?? "query";
 
-function open(name: string, session: Session, webSocketImpl: unknown): Client {
-  const socket = openSocket(session, webSocketImpl);
+function open(name: string, session: Session, webSocketImpl: unknown, socket = openSocket(session, webSocketImpl)): Client {
   if (name === "apollo") {
     const client = apolloClient(session, socket);
     return {
@@ -115,15 +115,14 @@ async function strangers(name: string, url: string, webSocketImpl: unknown, seen
   seen.forgotten = forged.tokens;
 }
 
-async function countdown(client: Client, seen: Variables): Promise<void> {
+async function countdown(client: Client, many: number): Promise<any[]> {
   const ticks: any[] = [];
   await new Promise<void>((resolve) => {
     const stop = client.follow(COUNTDOWN, ({ trialCountdown }) => {
-      if (ticks.push(trialCountdown) === 3) (stop(), resolve());
+      if (ticks.push(trialCountdown) === many) (stop(), resolve());
     });
   });
-  seen.ticks = ticks.map(({ status }) => status);
-  seen.falling = ticks[2].secondsLeft < ticks[0].secondsLeft;
+  return ticks;
 }
 
 async function interests(client: Client, seen: Variables): Promise<void> {
@@ -168,7 +167,10 @@ export async function run(name: string, url: string, image: string, email: strin
   const client = open(name, session, webSocketImpl);
   await register(client, session, { email, password: "a long and private sentence" }, seen);
   await strangers(name, url, webSocketImpl, seen);
-  await countdown(client, seen);
+  const ticks = await countdown(client, 3);
+  seen.ticks = ticks.map(({ status }) => status);
+  seen.falling = ticks[2].secondsLeft < ticks[0].secondsLeft;
+  seen.streamed = (await countdown(open(name, session, webSocketImpl, openStreams(session)), 2)).length;
   await interests(client, seen);
   const bytes = Uint8Array.from(atob(image), (letter) => letter.charCodeAt(0));
   await picture(client, new Blob([bytes], { type: "image/jpeg" }), seen);
