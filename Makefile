@@ -76,6 +76,7 @@ test-browser: chromium development browser graphiql ## Drive GraphiQL in headles
 	$(PY) -m pytest tests/browser $(ARGS)
 
 test-clients: chromium development browser graphiql ## Drive Apollo, urql, Relay and a browser, also through nginx.
+	@$(PY) -m benchmarks.node tests/clients
 	$(PY) -m pytest tests/clients $(ARGS)
 
 test-stripe-cli: development ## Drive the simulated Stripe with Stripe's command line, of npm; Linux on x86-64 alone.

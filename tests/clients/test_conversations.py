@@ -87,8 +87,8 @@ async def test_a_client_holds_its_conversation(
     """All that a frontend does; new tokens once for all who need them; nothing again before the server said so."""
     world = World(porchlight, monkeypatch)
     picture = base64.b64encode(plain()).decode()
-    told = (name, f"{porchlight.url}/graphql", picture, transport)
-    seen = await talk(project, "conversation", *told, wishes=world.wishes)
+    arguments = (name, f"{porchlight.url}/graphql", picture, transport)
+    seen = await talk(project, "conversation", *arguments, wishes=world.wishes)
     for told, seconds in {"limited": 37, "refused": 41, "busy": 3}.items():
         seen[told], since = seen[told]
         [waited] = since["waited"]
