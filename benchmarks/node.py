@@ -30,6 +30,11 @@ def installed(folder: Path) -> Path:
     return found
 
 
+def main() -> None:
+    """Install what the folder locks that is named: `python -m benchmarks.node tests/clients`."""
+    installed(Path(sys.argv[1]).resolve())
+
+
 def node_and_npm() -> tuple[Path, Command]:
     """Node, and how to call npm."""
     found, npm = shutil.which("node"), shutil.which("npm")
@@ -56,3 +61,7 @@ def _run(command: Command, folder: Path) -> str:
     if done.returncode:
         raise RuntimeError(f"{command[0]} failed:\n{done.stdout}{done.stderr}")
     return done.stdout
+
+
+if __name__ == "__main__":
+    main()

@@ -29,6 +29,7 @@ from services.app import App, assemble, opened
 from web.runtime import Runtime
 from web.sockets import Sockets
 from web.sockets.protocol import WRITING
+from web.watch import Watch
 
 TURNS = 40
 SCOPE = {"type": "websocket", "headers": [], "subprotocols": ["graphql-transport-ws"], "client": ("127.0.0.1", 1)}
@@ -93,7 +94,7 @@ async def measure(people: int) -> list[float]:
 
 
 async def _followed(app: App, people: int) -> list[float]:
-    sockets = Sockets(Runtime(app, build_schema()))
+    sockets = Sockets(Runtime(app, build_schema()), Watch(app))
     heard, tokens = Heard(), (await seed(app, people=people, items=20)).tokens
     with app.database.bound():
         serving = [asyncio.create_task(sockets.serve(Watcher(token, heard).websocket)) for token in tokens]

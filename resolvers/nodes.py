@@ -20,7 +20,9 @@ from schema.purchases import Invoice, PlanSubscription
 from schema.recommendations import Item
 from schema.sessions import Session
 from schema.trials import Trial
+from schema.webhooks import WebhookEvent, require_sight_of_webhooks
 from services import audit, recommendations, sessions
+from services.billing import replaying
 from services.fraud import cases
 from services.mfa import passkeys
 
@@ -81,6 +83,15 @@ async def _fraud_case(context: Context, key: str) -> Node | None:
     return FraudCase.of(row) if row else None
 
 
+async def _webhook_event(context: Context, key: str) -> Node | None:
+    number = int_key(key)
+    if number is None:
+        return None
+    await require_sight_of_webhooks(context)
+    row = await replaying.find(number)
+    return WebhookEvent.of(row) if row else None
+
+
 async def _passkey(context: Context, key: str) -> Node | None:
     number = int_key(key)
     row = await passkeys.find(number) if number else None
@@ -127,6 +138,7 @@ BY_TYPE: dict[str, Callable[[Context, str], Awaitable[Node | None]]] = {
     "Trial": _trial,
     "Passkey": _passkey,
     "FraudCase": _fraud_case,
+    "WebhookEvent": _webhook_event,
     "Plan": _plan,
     "PlanSubscription": _plan_subscription,
     "Invoice": _invoice,

@@ -29,7 +29,7 @@ class Context:
     cookies: Cookies | None = None
     """In cookie mode, what came in and what goes out; else None."""
     changes: bool = True
-    """Whether mutations run here: not over a socket that a cookie has opened, for it can set none."""
+    """Whether mutations run here: not over what a cookie has opened, for it can set none, nor by an address."""
     begun: bool = False
     """Whether execution has begun: what fails before that was refused by parsing, limits or validation."""
     changing: bool = False
@@ -37,7 +37,7 @@ class Context:
     deliver: Callable[[bytes], Awaitable[None] | None] | None = None
     """What takes a subscription's further events where they are plain (`engine.events`); None where nothing does."""
     openings: Share | None = None
-    """A socket's part of the line in which subscriptions wait to open; None where there is no socket."""
+    """A client's part of the line in which subscriptions wait to open; None where nothing is opened."""
     _loaders: Loaders | None = None
 
     @property
@@ -81,7 +81,7 @@ class Context:
     def require_changes(self) -> None:
         """Raise BadUserInput where no mutation runs."""
         if not self.changes:
-            raise BadUserInput("A socket that a cookie has opened changes nothing: send mutations by HTTP.")
+            raise BadUserInput("Nothing is changed this way: send mutations to /graphql, by POST.")
 
     async def look_again(self) -> None:
         """See, after a wait, the viewer as they are now, or were a moment ago. Raises Unauthenticated."""

@@ -5,10 +5,15 @@ from datetime import datetime
 import strawberry
 
 from core.cursors import encode_id
+from core.errors import NotFound
 from models.billing import WebhookEvent as WebhookEventRow
 from models.billing import WebhookState as WebhookStateRow
 from schema.connections import PageInfo, cursor_by_id
+from schema.context import Context
+from schema.directives import STAFF_READS
 from schema.enums import described
+from schema.nodes import Node
+from services.access import Permission
 from services.pages import Rows
 
 WebhookState = described(
@@ -25,10 +30,9 @@ WebhookState = described(
 
 
 @strawberry.type(description="An event that the payment provider has told us.")
-class WebhookEvent:
+class WebhookEvent(Node):
     """One event, without its text, which may name people."""
 
-    id: strawberry.ID = strawberry.field(description="Names the event here.")
     event_id: str = strawberry.field(description="Names it with the provider.")
     type: str = strawberry.field(description="What happened, in the provider's words.")
     object_id: str | None = strawberry.field(description="The subscription or the invoice that is looked at for it.")
@@ -77,3 +81,10 @@ class WebhookEventConnection:
         """The page as the API tells it."""
         edges = [WebhookEventEdge(cursor=cursor_by_id(row), node=WebhookEvent.of(row)) for row in page.rows]
         return cls(edges=edges, page_info=PageInfo.by_id(page), total_count=total)
+
+
+async def require_sight_of_webhooks(context: Context) -> None:
+    """Raise unless the viewer replays events and has used a second factor. Raises NotFound, StepUpRequired."""
+    if not context.may(Permission.REPLAY_WEBHOOKS):
+        raise NotFound
+    await context.require_assurance(STAFF_READS)

@@ -67,6 +67,7 @@ class Transport(StrEnum):
 
     HTTP = "http"
     WEBSOCKET = "ws"
+    STREAM = "sse"
     REST = "rest"
 
 

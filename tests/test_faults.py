@@ -152,7 +152,7 @@ async def test_a_bug_of_the_socket_itself_closes_it_by_its_id(
     assert (code, reason) == (1011, f"INTERNAL {failures_in(events)[0]}")
     async with porchlight.connect() as connection:
         with monkeypatch.context() as patch:
-            patch.setattr(Socket, "_send", fails)
+            patch.setattr(Socket, "send", fails)
             await connection.subscribe("{ __typename }")
             await until(lambda: any(event["event"] == "socket.operation_failed" for event in events))
         await connection.subscribe("{ __typename }", "2")

@@ -92,7 +92,7 @@ async def test_answers_come_in_the_media_type_that_is_asked_for(porchlight: Porc
         headers = {} if accept is None else {"accept": accept}
         answer = await porchlight.http.post("/graphql", json=TYPENAME, headers=headers)
         found[accept] = answer.headers["content-type"] if answer.status_code == 200 else None
-        assert answer.headers["vary"] == "Accept"
+        assert answer.headers["vary"] == "Accept, Accept-Encoding"
         if answer.status_code != 200:
             assert (answer.status_code, code_of(answer)) == (406, "BAD_USER_INPUT")
     assert found == expected
@@ -382,11 +382,15 @@ async def test_subscriptions_do_not_run_over_http(porchlight: Porchlight) -> Non
 
 
 async def test_other_methods_are_405(porchlight: Porchlight) -> None:
-    """With the list of those that are allowed, and a code."""
-    for method in ("PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"):
-        answer = await porchlight.http.request(method, "/graphql")
-        assert (answer.status_code, answer.json()["code"]) == (405, "BAD_USER_INPUT")
-        assert sorted(answer.headers["allow"].split(", ")) == ["GET", "HEAD", "POST"]
+    """With the list of those that are allowed, and a code. OPTIONS asks for that list."""
+    for address in ("/graphql", "/graphql/stream"):
+        for method in ("PUT", "DELETE", "PATCH", "TRACE"):
+            answer = await porchlight.http.request(method, address)
+            assert (answer.status_code, answer.json()["code"]) == (405, "BAD_USER_INPUT")
+            assert sorted(answer.headers["allow"].split(", ")) == ["GET", "HEAD", "OPTIONS", "POST"]
+        answer = await porchlight.http.options(address)
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert answer.headers["allow"] == "GET, HEAD, OPTIONS, POST"
 
 
 async def test_persisted_queries_are_told_to_be_unknown(porchlight: Porchlight) -> None:
@@ -473,7 +477,7 @@ async def test_origins_are_allowed_by_list(start: Start) -> None:
     assert allowed.headers["access-control-allow-credentials"] == "true"  # for cookie mode
     read = await porchlight.http.post("/graphql", json=TYPENAME, headers={"origin": "https://app.example.com"})
     assert read.headers["access-control-allow-origin"] == "https://app.example.com"
-    assert {part.strip() for part in read.headers["vary"].split(",")} == {"Accept", "Origin"}
+    assert {part.strip() for part in read.headers["vary"].split(",")} == {"Accept", "Accept-Encoding", "Origin"}
     for origin in ("https://evil.example", "https://app.example.com.evil.example", "http://app.example.com", "null"):
         assert (await preflight(origin)).status_code == 400
         answer = await porchlight.http.post("/graphql", json=TYPENAME, headers={"origin": origin})
@@ -547,3 +551,24 @@ async def test_errors_do_not_repeat_the_input(porchlight: Porchlight) -> None:
         answer = await porchlight.post(f"mutation {{ register(input: {literal}) {{ __typename }} }}")
         assert [error["extensions"]["code"] for error in answer.json()["errors"]] == ["GRAPHQL_VALIDATION_FAILED"]
         assert "xyzzy" not in answer.text
+
+
+PUBLIC = {"/.well-known/jwks.json": "public, max-age=300"}
+
+
+async def test_nothing_is_kept_that_does_not_say_so(porchlight: Porchlight) -> None:
+    """Every answer says who may keep it, and that is nobody but for public keys: pages, refusals and probes too."""
+    person = await porchlight.register()
+    paths = [
+        "/graphql?query={__typename}", "/graphql?query={me{email}}", "/graphql", "/graphql/stream", "/healthz",
+        "/readyz", "/metrics", "/.well-known/jwks.json", "/dev/outbox", "/links/verify-email", "/links/nothing",
+        "/exports/x", "/unsubscribe", "/webhooks/stripe", "/webhooks/mail", "/auth/register", "/nowhere",
+    ]  # fmt: skip
+    found = {}
+    for path in paths:
+        for accept in ("*/*", "text/html"):
+            for headers in ({}, {"authorization": f"Bearer {person.access_token}"}):
+                answer = await porchlight.http.get(path, headers={"accept": accept, **headers})
+                found[path, accept, answer.status_code] = answer.headers.get("cache-control")
+    kept = {path: control for (path, _, _), control in found.items() if control != "no-store"}
+    assert kept == PUBLIC

@@ -60,7 +60,7 @@ async def test_answers_are_what_a_count_by_hand_gives(app: App, clock: ManualClo
     for _ in range(600):
         by = random.choice(list(Transport))
         outcome = random.choice([OK] * 12 + [INTERNAL, UNAVAILABLE, FAILED])
-        bound = 0 if by is Transport.WEBSOCKET else random.choice(BUCKETS_MS)
+        bound = 0 if by in answers.SOCKETS else random.choice(BUCKETS_MS)
         rows[first + random.choice([0, 1, 1439, 1440, 2000, 4319]), by, outcome, bound] += random.randint(1, 3)
     await User.create(email="e", email_key="e", password_hash="", created_at=MIDNIGHT)
     for (minute, way, outcome, bound), count in rows.items():
@@ -70,8 +70,8 @@ async def test_answers_are_what_a_count_by_hand_gives(app: App, clock: ManualClo
     times: dict[date, Counter[float]] = defaultdict(Counter)
     for (minute, way, outcome, bound), count in rows.items():
         day = MIDNIGHT.date() + (minute - first) // 1440 * DAY
-        (sockets if way == Transport.WEBSOCKET else asked)[day][outcome] += count
-        if way != Transport.WEBSOCKET and outcome in {OK, INTERNAL}:
+        (sockets if way in answers.SOCKETS else asked)[day][outcome] += count
+        if way not in answers.SOCKETS and outcome in {OK, INTERNAL}:
             times[day][float(bound)] += count
     await clock.jump(MIDNIGHT + 4 * DAY)
     for step in ("live", "frozen", "folded", "gone"):

@@ -28,7 +28,7 @@ from web.middleware import Envelope
 ME = "{ me { id } }"
 MINUTE = minute_of(START)
 OK, INTERNAL, UNAVAILABLE, FAILED = AnswerOutcome
-HTTP, WEBSOCKET, REST = Transport
+HTTP, WEBSOCKET, STREAM, REST = Transport
 
 
 @pytest.fixture

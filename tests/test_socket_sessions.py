@@ -23,7 +23,7 @@ from tests.conftest import Start
 from tests.porchlight import PASSWORD, REGISTER, Connection, Person, Porchlight
 from tests.services.valkey import until
 from tests.test_sockets import COUNTDOWN, all_let_go, still_serves
-from web.sockets import registry
+from web import watch
 from web.sockets.connection import Socket
 
 ENDED = (4401, "The session has ended")
@@ -82,7 +82,7 @@ async def test_a_process_that_was_not_told_asks(porchlight: Porchlight, start: S
         await still_serves(silent)
         await porchlight.ask("mutation { logout }", token=person.access_token)
         await still_serves_not(asking)
-        await porchlight.clock.advance(timedelta(seconds=registry.REVIEW_INTERVAL))
+        await porchlight.clock.advance(timedelta(seconds=watch.REVIEW_INTERVAL))
         assert await silent.closed() == ENDED
 
 
@@ -96,7 +96,7 @@ async def test_sessions_are_reviewed_when_messages_may_be_lost(
     porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A session that ended unheard takes its sockets along, however many there are; the others stay."""
-    monkeypatch.setattr(registry, "REVIEWED_AT_ONCE", 2)
+    monkeypatch.setattr(watch, "REVIEWED_AT_ONCE", 2)
     people = [await porchlight.register(f"ada{number}@example.com") for number in range(5)]
     async with (
         porchlight.connect(token=people[0].access_token) as first,
@@ -176,7 +176,7 @@ async def test_who_may_less_loses_the_socket(
     ):
         await change(porchlight, ada, how, told=told)
         if not told:
-            await porchlight.clock.advance(timedelta(seconds=registry.REVIEW_INTERVAL))
+            await porchlight.clock.advance(timedelta(seconds=watch.REVIEW_INTERVAL))
         assert await first.closed() == end
         await still_serves(other)
     await all_let_go(porchlight)
@@ -250,11 +250,11 @@ async def test_a_look_costs_one_query_a_thousand_sockets(
     async with AsyncExitStack() as stack:
         for person in people:
             await stack.enter_async_context(porchlight.connect(token=person.access_token))
-        await porchlight.clock.advance(timedelta(seconds=registry.REVIEW_INTERVAL))
+        await porchlight.clock.advance(timedelta(seconds=watch.REVIEW_INTERVAL))
         await until(lambda: counted == [("all_stand", 1)])
         with porchlight.app.database.bound():
             await Session.filter(user_id=people[0].user_id).update(revoked_at=porchlight.clock.now())
-        await porchlight.clock.advance(timedelta(seconds=registry.REVIEW_INTERVAL))
+        await porchlight.clock.advance(timedelta(seconds=watch.REVIEW_INTERVAL))
         await until(lambda: counted == [("all_stand", 1), ("all_stand", 1), ("states_of", 2)])
 
 
@@ -282,7 +282,7 @@ async def test_who_should_be_deleted_by_now_loses_the_socket(porchlight: Porchli
         with porchlight.app.database.bound():
             await User.filter(id=ada.user_id).update(deletion_at=porchlight.clock.now())
             await User.filter(id=grace.user_id).update(deletion_at=porchlight.clock.now() + timedelta(days=1))
-        await porchlight.clock.advance(timedelta(seconds=registry.REVIEW_INTERVAL))
+        await porchlight.clock.advance(timedelta(seconds=watch.REVIEW_INTERVAL))
         assert await connection.closed() == ENDED
         await still_serves(other)
 
@@ -303,10 +303,10 @@ async def test_a_review_that_fails_is_repeated(porchlight: Porchlight, monkeypat
     async with porchlight.connect(token=person.access_token) as connection:
         with porchlight.app.database.bound():
             await Session.all().update(revoked_at=porchlight.clock.now())
-        await porchlight.clock.advance(timedelta(seconds=registry.REVIEW_INTERVAL))
+        await porchlight.clock.advance(timedelta(seconds=watch.REVIEW_INTERVAL))
         await asyncio.wait_for(failed.wait(), 5)
         await settle()
-        await porchlight.clock.advance(timedelta(seconds=registry.REVIEW_INTERVAL))
+        await porchlight.clock.advance(timedelta(seconds=watch.REVIEW_INTERVAL))
         assert await connection.closed() == ENDED
 
 

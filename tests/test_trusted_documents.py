@@ -64,6 +64,7 @@ def persisted(sha256_hash: Any) -> dict[str, Any]:
 ASKED: list[tuple[dict[str, Any], str | None]] = [
     ({"query": NAMES}, None),
     ({"documentId": "names-1"}, None),
+    ({"query": "", "documentId": "names-1"}, None),
     ({"documentId": hash_of(NAMES)}, None),
     ({"documentId": f"sha256:{hash_of(NAMES)}"}, None),
     (persisted(hash_of(NAMES)), None),

@@ -15,7 +15,7 @@ from services.turns import AT_ONCE, OF_ONE, RETRY_AFTER, Share, Turns
 from tests.clock import settle
 from tests.porchlight import Porchlight
 from tests.services.valkey import until
-from web.sockets import registry
+from web import watch
 
 COUNTDOWN = "subscription { trialCountdown(everySeconds: 3600) { version } }"
 BUSY = {"code": "UNAVAILABLE", "retryAfter": RETRY_AFTER}
@@ -98,7 +98,7 @@ async def test_who_waits_keeps_nobody_else(porchlight: Porchlight) -> None:
             }
             with porchlight.app.database.bound():
                 await Session.filter(user_id=ada.user_id).update(revoked_at=porchlight.clock.now())
-            await porchlight.clock.advance(timedelta(seconds=registry.REVIEW_INTERVAL))
+            await porchlight.clock.advance(timedelta(seconds=watch.REVIEW_INTERVAL))
             assert await ending.closed() == (4401, "The session has ended")
             await until(lambda: turns.waiting == 1)
         assert await other.next() == {"data": {"trialCountdown": {"version": 1}}}

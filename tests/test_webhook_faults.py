@@ -447,3 +447,24 @@ async def test_administrators_replay_dead_letters(shop: Shop) -> None:
     assert said == [(admin.user_id, f"WebhookEvent:{ids[name]}") for name in ("evt_dead", "evt_old")]
     with pytest.raises(Forbidden):
         await replaying.page_of_events(await User.get(id=support.user_id), Page(), state=None)
+
+
+NODE = "query Node($id: ID!) { node(id: $id) { __typename id ... on WebhookEvent { eventId state } } }"
+
+
+async def test_an_event_is_read_again_by_its_id(shop: Shop) -> None:
+    """By administrators with a second factor; for everybody else there is no such thing."""
+    porchlight, user = shop.porchlight, await shop.buyer()
+    await shop.deliver(updated(name="again"))
+    identity = encode_id("WebhookEvent", (await WebhookEvent.get(event_id="evt_again")).id)
+    support, admin = await staff(porchlight, Role.SUPPORT), await staff(porchlight, Role.ADMIN)
+    for token in (None, user.access_token, support.access_token):
+        assert await porchlight.ask(NODE, {"id": identity}, token=token) == {"node": None}
+    with porchlight.counting_queries() as statements:
+        found = await porchlight.ask(NODE, {"id": identity}, token=admin.access_token)
+    assert len(statements) == 5  # the viewer and their factor, twice; the event
+    assert found == {
+        "node": {"__typename": "WebhookEvent", "id": identity, "eventId": "evt_again", "state": "RECEIVED"}
+    }
+    for nothing in (encode_id("WebhookEvent", 2**40), encode_id("WebhookEvent", "x")):
+        assert await porchlight.ask(NODE, {"id": nothing}, token=admin.access_token) == {"node": None}

@@ -37,6 +37,8 @@ def operation_in_url(request: Request, trusted: TrustedDocuments | None) -> Oper
 def document_in(members: dict[str, Any], trusted: TrustedDocuments | None) -> str:
     """The text of the document that a request's members ask for. Raises BadRequestError."""
     text, extensions = members.get("query"), members.get("extensions")
+    if isinstance(text, str) and not text:  # what npm's graphql-ws makes clients send beside an id
+        text = None
     if extensions is not None and not isinstance(extensions, dict):
         raise BadRequestError(HTTPStatus.BAD_REQUEST, "extensions is not an object.")
     persisted = (extensions or {}).get("persistedQuery")

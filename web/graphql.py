@@ -13,9 +13,10 @@ from schema.cookies import Cookies
 from schema.errors import failure
 from services import access
 from services.access import Viewer
-from web.answers import errors_answer, json_answer
+from web.answers import NO_STORE, errors_answer, json_answer
 from web.asked import operation_in, operation_in_url
 from web.client import client_of
+from web.compression import compress
 from web.cookies import CookieJar
 from web.headers import IndexedRequest
 from web.requests import (
@@ -30,7 +31,8 @@ from web.uploads import Uploads, is_multipart
 
 QUERIES = frozenset({OperationType.QUERY})
 QUERIES_AND_MUTATIONS = frozenset({OperationType.QUERY, OperationType.MUTATION})
-ANY_ACCEPT = {"Vary": "Accept"}
+VARYING = {"Vary": "Accept, Accept-Encoding"}
+ALLOWED = {"Allow": "GET, HEAD, OPTIONS, POST"}
 
 
 class GraphQLEndpoint:
@@ -47,17 +49,21 @@ class GraphQLEndpoint:
 
     async def answer(self, request: Request) -> Response:
         """Answer one request."""
+        if request.method == "OPTIONS":
+            return Response(None, HTTPStatus.NO_CONTENT, {**ALLOWED, **NO_STORE})
         media_type = accepted_media_type(request.headers.get("accept"))
         if media_type is None:
-            return _refusal(BadRequestError(HTTPStatus.NOT_ACCEPTABLE, f"Answers are {RESULT} or {JSON}."), JSON)
+            return refusal(BadRequestError(HTTPStatus.NOT_ACCEPTABLE, f"Answers are {RESULT} or {JSON}."), JSON)
         try:
             answer, context = await (self._with_files if is_multipart(request) else self._plainly)(request)
         except (BadRequestError, WrongMethodError, PorchlightError) as error:
-            return _refusal(error, media_type)
+            return refusal(error, media_type)
         request.state.codes = answer.codes
-        response = json_answer(answer.content, _status(answer, media_type), media_type=media_type, headers=ANY_ACCEPT)
+        response = json_answer(answer.content, _status(answer, media_type), media_type=media_type, headers=VARYING)
         if context.cookies is not None:
             self._jar.write(context.cookies, response, context.now)
+        elif not context.changing:  # what changes something may hand out tokens
+            compress(response, request.headers.get("accept-encoding"))
         return response
 
     async def _plainly(self, request: Request) -> tuple[Answer, Context]:
@@ -105,14 +111,15 @@ def _status(answer: Answer, media_type: str) -> int:
     return HTTPStatus.OK if answer.executed or media_type == JSON else HTTPStatus.BAD_REQUEST
 
 
-def _refusal(error: BadRequestError | WrongMethodError | PorchlightError, media_type: str) -> Response:
+def refusal(error: BadRequestError | WrongMethodError | PorchlightError, media_type: str) -> Response:
     """The answer to a request that is not executed."""
     headers: dict[str, str] = {}
     match error:
         case BadRequestError():
             status, message, extensions = error.status, error.message, {"code": error.code}
         case WrongMethodError(kind=OperationType.SUBSCRIPTION):
-            message, extensions = "Subscriptions are followed over a WebSocket.", {"code": "BAD_USER_INPUT"}
+            message = "Subscriptions are followed over a WebSocket, or at /graphql/stream."
+            extensions = {"code": "BAD_USER_INPUT"}
             status = HTTPStatus.BAD_REQUEST
         case WrongMethodError():
             message, extensions = "Mutations are sent by POST.", {"code": "BAD_USER_INPUT"}
@@ -126,4 +133,4 @@ def _refusal(error: BadRequestError | WrongMethodError | PorchlightError, media_
         case _:
             message, extensions = failure(error)
             status = HTTPStatus.SERVICE_UNAVAILABLE
-    return errors_answer(status, message, extensions, media_type, {**ANY_ACCEPT, **headers})
+    return errors_answer(status, message, extensions, media_type, {**VARYING, **headers})

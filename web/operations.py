@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from services import jobs, schedule
 from services.app import App
-from web.answers import json_answer
+from web.answers import NO_STORE, json_answer
 
 DEADLINE = 2.0
 """Seconds that the database has for a figure."""
@@ -77,7 +77,7 @@ class Operations:
         app.metrics.blocks.set(sys.getallocatedblocks())
         app.metrics.oldest_job.set(await self._oldest_job())
         await self._tell_schedule()
-        return Response(generate_latest(app.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(app.metrics.registry), headers=NO_STORE, media_type=CONTENT_TYPE_LATEST)
 
     async def _oldest_job(self) -> float:
         """How late the jobs are, in seconds; not a number while the database cannot tell."""

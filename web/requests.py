@@ -14,10 +14,11 @@ MAX_BODY = 1_048_576
 BODY_TIMEOUT = 20.0
 """Seconds that a client has to send its body."""
 REPEATED = 200
-"""Characters of an Accept header that may be one that many clients send: what becomes of it is kept."""
+"""Characters of a header that may be one that many clients send: what becomes of it is kept."""
 QUALITY = re.compile(r"[01](?:\.\d{0,3})?", re.ASCII)
 RESULT = "application/graphql-response+json"
 JSON = "application/json"
+EVENTS = "text/event-stream"
 
 
 class BadRequestError(Exception):
@@ -89,7 +90,7 @@ def accepted_media_type(accept: str | None) -> str | None:
 
 @lru_cache(256)
 def _accepted(accept: str) -> str | None:
-    offers = _offers(accept)
+    offers = offers_in(accept)
     anything = offers.get("application/*", offers.get("*/*", 0.0))
     json, result = offers.get(JSON, anything), offers.get(RESULT, anything)
     if max(json, result) <= 0:
@@ -97,17 +98,23 @@ def _accepted(accept: str) -> str | None:
     return RESULT if result > json or (result == json and RESULT in offers) else JSON
 
 
+def accepts_events(accept: str | None) -> bool:
+    """Whether a client takes an event stream."""
+    offers = offers_in(accept or "*/*")
+    return offers.get(EVENTS, offers.get("text/*", offers.get("*/*", 0.0))) > 0
+
+
 def prefers_html(accept: str | None) -> bool:
     """Whether a page is asked for by name and before JSON, as browsers do and other clients do not."""
-    offers = _offers(accept or "")
+    offers = offers_in(accept or "")
     named = max(offers.get(media_type, 0.0) for media_type in (JSON, RESULT, "application/*"))
     return offers.get("text/html", 0.0) > named and offers["text/html"] >= offers.get("*/*", 0.0)
 
 
-def _offers(accept: str) -> dict[str, float]:
-    """The media types of an Accept header with their quality."""
+def offers_in(header: str) -> dict[str, float]:
+    """What a header of preferences names, in small letters, with its quality."""
     offers: dict[str, float] = {}
-    for part in accept.split(",")[:50]:
+    for part in header.split(",")[:50]:
         media_type, *parameters = (word.strip().lower() for word in part.split(";"))
         offers[media_type] = max(offers.get(media_type, 0.0), _quality(parameters))
     return offers

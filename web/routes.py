@@ -30,25 +30,30 @@ from web.registration import RegistrationEndpoint
 from web.runtime import Runtime
 from web.simulated_stripe import WEBHOOKS, delivering, page_routes
 from web.sockets import Sockets
+from web.streams import Streams
 from web.trusted import trusted_documents
 from web.unsubscribing import Unsubscribing
+from web.watch import Watch
 from web.webhooks import Webhooks
 
 CODES = {404: "NOT_FOUND"}
+METHODS = ["GET", "OPTIONS", "POST"]
+"""Starlette adds HEAD."""
 
 
 def build_site(app: App, schema: Schema, opened: Callable[[], AbstractAsyncContextManager[None]]) -> ASGIApp:
     """The ASGI application. `opened` opens the app for as long as the server runs. Raises SettingsError."""
     runtime = Runtime(app, schema, trusted_documents(app.settings, schema))
-    sockets, graphql = Sockets(runtime), GraphQLEndpoint(runtime)
+    watch, graphql = Watch(app), GraphQLEndpoint(runtime)
+    streams = Streams(runtime, watch)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None, None]:
-        async with opened(), sockets.watching(), delivering(app, site):
+        async with opened(), watch.watching(), streams.draining(), delivering(app, site):
             yield
 
     site = Starlette(
-        routes=_routes(app, runtime, sockets, graphql),
+        routes=_routes(app, runtime, Sockets(runtime, watch), streams, graphql),
         lifespan=lifespan,
         exception_handlers={HTTPException: _http_exception},
     )
@@ -68,12 +73,15 @@ def build_site(app: App, schema: Schema, opened: Callable[[], AbstractAsyncConte
     return Envelope(first, app)
 
 
-def _routes(app: App, runtime: Runtime, sockets: Sockets, graphql: GraphQLEndpoint) -> list[BaseRoute]:
+def _routes(
+    app: App, runtime: Runtime, sockets: Sockets, streams: Streams, graphql: GraphQLEndpoint
+) -> list[BaseRoute]:
     operations, links, unsubscribing = Operations(app), LinkPages(app), Unsubscribing(app)
     routes: list[BaseRoute] = [
         *graphiql_routes(offered=app.settings.introspection and runtime.trusted is None),
-        Route("/graphql", graphql.answer, methods=["GET", "POST"]),
+        Route("/graphql", graphql.answer, methods=METHODS),
         WebSocketRoute("/graphql", sockets.serve),
+        Route("/graphql/stream", streams, methods=METHODS),
         Route("/auth/register", RegistrationEndpoint(runtime).answer, methods=["POST"]),
         Route("/exports/{token}", Exports(app).download),
         Route(PATH, unsubscribing.ask),

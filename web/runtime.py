@@ -25,6 +25,9 @@ from services.measuring import Transport, outcome_of
 
 log = structlog.get_logger(__name__)
 
+LABELS = {Transport.WEBSOCKET: "websocket", Transport.STREAM: "sse"}
+"""What the metrics call the ways in over which an operation may have many answers."""
+
 _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/=-]+)", re.ASCII | re.IGNORECASE)
 
 
@@ -95,14 +98,16 @@ class Runtime:
         self._count(answer, operation, transport, time.perf_counter() - started)
         return answer
 
-    async def stream(self, operation: Operation, context: Context, *, transport: str) -> AsyncGenerator[Answer, None]:
+    async def stream(
+        self, operation: Operation, context: Context, transport: Transport
+    ) -> AsyncGenerator[Answer, None]:
         """Each answer of an operation of any kind. Rows are read anew for each event. Only the first one is logged."""
         first = True
         _name_operation()
         async for answer in self._answers(operation, context):
             if first or answer.codes:
-                self._count(answer, operation, transport)
-                self.measure_socket(answer.codes, executed=answer.executed)
+                self._count(answer, operation, LABELS[transport])
+                self.measure(transport, answer.codes, executed=answer.executed)
             first = False
             yield answer
             context.renew()
@@ -140,10 +145,10 @@ class Runtime:
                 content.pop("data", None)
         return Answer(content, executed, codes)
 
-    def measure_socket(self, codes: Collection[str] = (), *, executed: bool = False) -> None:
-        """Count an answer over a socket. Those over HTTP are counted where their status is known."""
+    def measure(self, transport: Transport, codes: Collection[str] = (), *, executed: bool = False) -> None:
+        """Count an answer of a stream. Those of requests with one answer are counted where their status is known."""
         failed = not executed and "INTERNAL" in codes
-        self.app.measuring.count(Transport.WEBSOCKET, outcome_of(codes, failed=failed))
+        self.app.measuring.count(transport, outcome_of(codes, failed=failed))
 
     def _count(self, answer: Answer, operation: Operation, transport: str, seconds: float | None = None) -> None:
         metrics = self.app.metrics

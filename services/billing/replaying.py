@@ -25,6 +25,11 @@ async def page_of_events(actor: User, page: Page, *, state: WebhookState | None)
     return await newest_first(found, page), await found.count()
 
 
+async def find(event_id: int) -> WebhookEvent | None:
+    """An event by its number, for whoever may see events: the caller has asked."""
+    return await WebhookEvent.get_or_none(id=event_id)
+
+
 async def replay(app: App, event_id: int | None, *, actor: User, client: Client) -> WebhookEvent:
     """Have an event looked into again, from the ladder's first step. The provider is asked; its text is not read.
 

@@ -3,6 +3,6 @@
 A mutation that has begun runs to its end, whatever becomes of the socket; everything else is cancelled with it.
 """
 
-from web.sockets.registry import Sockets
+from web.sockets.opening import Sockets
 
 __all__ = ["Sockets"]

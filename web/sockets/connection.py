@@ -1,8 +1,7 @@
 """One socket and its operations."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -15,14 +14,17 @@ from schema.context import Context
 from schema.errors import failure
 from services import access
 from services.access import Viewer
+from services.measuring import Transport
 from services.sessions import Client
 from services.turns import Share
 from web.asked import operation_in
 from web.cookies import CookieJar
+from web.following import Following
 from web.requests import BadRequestError
-from web.runtime import Answer, Operation, Runtime
-from web.sockets.messages import CloseError, id_of, message_in
+from web.runtime import Operation, Runtime
+from web.sockets.messages import CloseError, Pace, id_of, message_in, payload_of
 from web.sockets.peer import Peer
+from web.watch import ENDED, LOWERED, SUSPENDED
 
 INIT_TIMEOUT = 10.0
 """Seconds within which a client says `connection_init`."""
@@ -30,29 +32,30 @@ CLOSE_TIMEOUT = 5.0
 """Seconds that a peer has to take what was being sent, before it is cut off."""
 MAX_OPERATIONS = 100
 """Operations that one socket may have open."""
-ENDED = (4401, "The session has ended")
-SUSPENDED = (4403, "The account has been suspended")
-LOWERED = (4403, "The role has changed")
 TAIL = b"}}"
 """How the message of a plain event ends."""
 
 log = structlog.get_logger(__name__)
 
 
-class _Running:
+class _Running(Following):
     """One operation of a socket."""
 
-    task: "asyncio.Task[None] | None"
-    """None once it is over: the task keeps what it was cancelled with, and that keeps all of the socket."""
-
-    def __init__(self, operation_id: str, context: Context) -> None:
+    def __init__(self, operation_id: str, context: Context, socket: "Socket", peer: Peer) -> None:
+        super().__init__(context, Transport.WEBSOCKET)
         self.id = operation_id
-        self.context = context
+        self._socket = socket
+        self._peer = peer
+        self._head = b'{"id":%b,"type":"next","payload":{"data":' % orjson.dumps(operation_id)
 
-    def stop(self) -> None:
-        """Cancel it, unless it is changing something: then it runs to its end and nobody hears of it."""
-        if self.task is not None and not self.context.changing:
-            self.task.cancel()
+    async def prepare(self) -> None:
+        self.context.viewer = await self._socket.present_viewer()
+
+    async def tell(self, content: dict[str, Any]) -> None:
+        await self._socket.send({"id": self.id, "type": "next", "payload": content})
+
+    def tell_plain(self, data: bytes) -> Awaitable[None] | None:
+        return self._peer.tell(b"".join((self._head, data, TAIL)))
 
 
 class Socket:
@@ -71,6 +74,7 @@ class Socket:
         """Whether mutations run: a cookie's session could not be told of new tokens."""
         self._peer = Peer(websocket)
         self._openings = Share()
+        self._pace = Pace()
         self._serving: asyncio.Task[None] | None = None
         self._cut_off = False
         self._operations: dict[str, _Running] = {}
@@ -130,7 +134,7 @@ class Socket:
             pass
         except Exception as error:  # ruff: ignore[blind-except] -- a fault is told by its id and logged, not by 1006
             _, extensions = failure(error)
-            self._runtime.measure_socket([extensions["code"]])
+            self._runtime.measure(Transport.WEBSOCKET, [extensions["code"]])
             await self.close(1011, f"{extensions['code']} {extensions.get('errorId', '')}".strip())
 
     async def _greeted(self) -> object:
@@ -154,8 +158,8 @@ class Socket:
         if given is not None:
             await self._authenticate(given)
         self._acknowledged = True
-        await self._send({"type": "connection_ack"})
-        self._runtime.measure_socket()
+        await self.send({"type": "connection_ack"})
+        self._runtime.measure(Transport.WEBSOCKET)
 
     async def _authenticate(self, given: object) -> None:
         try:
@@ -165,7 +169,7 @@ class Socket:
             raise CloseError(4403, "Forbidden") from error
         except Exception as error:
             _, extensions = failure(error)
-            self._runtime.measure_socket([extensions["code"]])
+            self._runtime.measure(Transport.WEBSOCKET, [extensions["code"]])
             raise CloseError(1013 if extensions["code"] == "UNAVAILABLE" else 1011, extensions["code"]) from error
         self._joined(self)
 
@@ -174,38 +178,42 @@ class Socket:
         frame = await self._websocket.receive()
         if frame["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(frame.get("code", 1000))
+        early = self._pace.wait(len(frame.get("text") or ""), asyncio.get_running_loop().time())
+        if early > 0:
+            await asyncio.sleep(early)
         return message_in(frame)
 
     async def _handle(self, message: dict[str, Any]) -> None:
         match message["type"]:
             case "ping":
-                await self._send({"type": "pong"})
+                await self.send({"type": "pong"})
             case "pong":
                 pass
             case "connection_init":
                 raise CloseError(4429, "Too many initialisation requests")
             case "subscribe":
-                await self._subscribe(id_of(message), message.get("payload"))
+                await self._subscribe(id_of(message), message)
             case "complete":
                 running = self._operations.pop(id_of(message), None)
                 if running is not None:
+                    running.heard = False
                     running.stop()
             case _:
                 raise CloseError(4400, "Unknown message type")
 
-    async def _subscribe(self, operation_id: str, payload: object) -> None:
+    async def _subscribe(self, operation_id: str, message: dict[str, Any]) -> None:
         if operation_id in self._operations:
             raise CloseError(4409, f"Subscriber for {operation_id} already exists")
         if len(self._running) >= MAX_OPERATIONS:
-            message = f"A socket has at most {MAX_OPERATIONS} operations."
-            await self._refuse(operation_id, message, {"code": "RATE_LIMITED", "retryAfter": 1})
+            most = f"A socket has at most {MAX_OPERATIONS} operations."
+            await self._refuse(operation_id, most, {"code": "RATE_LIMITED", "retryAfter": 1})
             return
         try:
-            operation = operation_in(payload if isinstance(payload, dict) else {}, self._runtime.trusted)
+            operation = operation_in(payload_of(message), self._runtime.trusted)
         except BadRequestError as error:
             await self._refuse(operation_id, error.message, {"code": error.code})
             return
-        running = _Running(operation_id, self._context())
+        running = _Running(operation_id, self._context(), self, self._peer)
         self._operations[operation_id] = running
         self._running.add(running)
         running.task = asyncio.create_task(self._run(operation, running))
@@ -216,35 +224,13 @@ class Socket:
 
     async def _run(self, operation: Operation, running: "_Running") -> None:
         """Answer one operation. Its id is free again before its last message is sent, as the protocol wants."""
-        last: dict[str, Any] = {"type": "complete"}
-        try:
-            running.context.viewer = await self._present_viewer()
-            answers = self._runtime.stream(operation, running.context, transport="websocket")
-            last = await self._answer(answers, running) or last
-        except Exception as error:  # ruff: ignore[blind-except] -- a fault ends one operation, not the socket
-            message, extensions = failure(error)
-            self._runtime.measure_socket([extensions["code"]])
-            last = {"type": "error", "payload": [{"message": message, "extensions": extensions}]}
-        if self._operations.get(running.id) is running:
+        errors = await running.run(self._runtime, operation)
+        last = {"type": "error", "payload": errors} if errors else {"type": "complete"}
+        if running.heard:
             del self._operations[running.id]
-            await self._send({"id": running.id, **last})
+            await self.send({"id": running.id, **last})
 
-    async def _answer(self, answers: AsyncGenerator[Answer, None], running: "_Running") -> dict[str, Any] | None:
-        """Send each answer while somebody listens; the last message, when it is an error.
-
-        After the first one, which is counted and logged on its way, events that are plain come straight to the peer.
-        """
-        head = b'{"id":%b,"type":"next","payload":{"data":' % orjson.dumps(running.id)
-        async with aclosing(answers):
-            async for answer in answers:
-                if not answer.executed:
-                    return {"type": "error", "payload": answer.content["errors"]}
-                if self._operations.get(running.id) is running:
-                    await self._send({"id": running.id, "type": "next", "payload": answer.content})
-                running.context.deliver = partial(self._deliver, running, head)
-        return None
-
-    async def _present_viewer(self) -> Viewer | None:
+    async def present_viewer(self) -> Viewer | None:
         """The viewer with role and session as they are now; the socket ends when the session has.
 
         A role that is lowered ends it too: what it has open was begun with the other one.
@@ -271,25 +257,20 @@ class Socket:
 
     async def _refuse(self, operation_id: str, message: str, extensions: dict[str, Any]) -> None:
         errors = [{"message": message, "extensions": extensions}]
-        await self._send({"id": operation_id, "type": "error", "payload": errors})
+        await self.send({"id": operation_id, "type": "error", "payload": errors})
 
-    def _deliver(self, running: _Running, head: bytes, data: bytes) -> Awaitable[None] | None:
-        """Send the data of a plain event while somebody listens; what has to be awaited, if anything."""
-        running.context.renew()
-        if self._operations.get(running.id) is not running:
-            return None
-        return self._peer.tell(b"".join((head, data, TAIL)))
-
-    async def _send(self, message: dict[str, Any]) -> None:
+    async def send(self, message: dict[str, Any]) -> None:
+        """Send a message after those before it."""
         await self._peer.send(message)
 
     async def _let_go(self) -> None:
         self._stop()
         if self._running:
             await asyncio.wait([running.task for running in self._running if running.task])
+        self._operations.clear()  # they know their socket
 
     def _done(self, running: _Running, task: "asyncio.Task[None]") -> None:
         self._running.discard(running)
-        running.task = running.context.deliver = None
+        running.let_go()
         if not task.cancelled() and (error := task.exception()):
             log.error("socket.operation_failed", exc_info=error)

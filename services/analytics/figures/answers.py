@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 DAY_MINUTES = 1440
 ASKED = (Transport.HTTP, Transport.REST)
 """Ways in where a request has one answer, whose time is measured."""
-SOCKETS = (Transport.WEBSOCKET,)
+SOCKETS = (Transport.WEBSOCKET, Transport.STREAM)
+"""Ways in over which an operation may have many answers."""
 ABSENT = frozenset({AnswerOutcome.UNAVAILABLE, AnswerOutcome.FAILED})
 """Answers that were none: 5xx or UNAVAILABLE."""
 FAULTY = ABSENT | {AnswerOutcome.INTERNAL}
