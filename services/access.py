@@ -29,8 +29,9 @@ within them, one that waits for its own body or in a line may not."""
 
 
 _TABLES = (Session, "s"), (User, "u"), (Trial, "t")
-_FROM = """FROM sessions s JOIN users u ON u.id = s.user_id LEFT JOIN trials t ON t.user_id = u.id
-WHERE s.key = $1 AND s.user_id = $2"""
+_ASKED = "key text, user_id bigint"
+_FROM = """FROM {asked} JOIN sessions s ON s.key = asked.key AND s.user_id = asked.user_id
+JOIN users u ON u.id = s.user_id LEFT JOIN trials t ON t.user_id = u.id"""
 
 
 class Permission(StrEnum):
@@ -165,7 +166,7 @@ async def _read(app: App, session_key: str, user_id: int) -> Viewer:
 
 
 async def _row(app: App, session_key: str, user_id: int) -> Record | None:
-    found = await app.database.records(_reading(app.database.dialect), [session_key, user_id])
+    found = await app.database.records_together(_ASKED, _reading(app.database.dialect), [session_key, user_id])
     return found[0] if found else None
 
 
@@ -185,18 +186,18 @@ def _standing(app: App, record: Record | None, begun_at: float) -> Viewer:
 @cache
 def _reading(dialect: Dialect) -> str:
     columns = ", ".join(instances(model, dialect).columns(table) for model, table in _TABLES)
-    return f"SELECT {columns} {_FROM}"
+    return f"SELECT asked.place, {columns} {_FROM}"
 
 
 @cache
 def _trials_place(dialect: Dialect) -> int:
     """The place of a record at which the trial begins: its first column is null where there is none."""
-    return instances(Session, dialect).width + instances(User, dialect).width
+    return 1 + instances(Session, dialect).width + instances(User, dialect).width
 
 
 def _viewer_in(record: Record, dialect: Dialect, read_at: float, *, kept: bool = False) -> Viewer:
     sessions_, users = instances(Session, dialect), instances(User, dialect)
-    session, user = sessions_.of(record), users.of(record, sessions_.width)
+    session, user = sessions_.of(record, 1), users.of(record, 1 + sessions_.width)
     related(session, "user", user)
     return Viewer(user, session, kept, read_at, None if kept else record)
 
