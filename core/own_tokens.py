@@ -39,7 +39,7 @@ class OwnTokens:
         key.public.verify(decoded(match[3]), token[: match.end(2)].encode())
         try:
             payload = decoded(match[2])
-            claims = orjson.loads(payload) if encoded(payload) == match[2] else None
+            claims: Any = orjson.loads(payload) if encoded(payload) == match[2] else None
         except ValueError:
             return None
         return (claims, key) if self._is_plain(claims) else None

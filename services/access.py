@@ -8,7 +8,7 @@ from enum import StrEnum, auto
 from functools import cache
 from typing import TYPE_CHECKING
 
-from adapters.database import instances, related
+from adapters.database import Question, instances, related
 from core.errors import Unauthenticated
 from core.tokens import InvalidTokenError
 from models.accounts import Role, User
@@ -29,8 +29,8 @@ within them, one that waits for its own body or in a line may not."""
 
 
 _TABLES = (Session, "s"), (User, "u"), (Trial, "t")
-_ASKED = "key text, user_id bigint"
-_FROM = """FROM {asked} JOIN sessions s ON s.key = asked.key AND s.user_id = asked.user_id
+_SQL = """SELECT asked.place, {columns} FROM {{asked}}
+JOIN sessions s ON s.key = asked.key AND s.user_id = asked.user_id
 JOIN users u ON u.id = s.user_id LEFT JOIN trials t ON t.user_id = u.id"""
 
 
@@ -166,7 +166,7 @@ async def _read(app: App, session_key: str, user_id: int) -> Viewer:
 
 
 async def _row(app: App, session_key: str, user_id: int) -> Record | None:
-    found = await app.database.records_together(_ASKED, _reading(app.database.dialect), [session_key, user_id])
+    found = await app.database.answers(_question(app.database.dialect), [session_key, user_id])
     return found[0] if found else None
 
 
@@ -184,9 +184,9 @@ def _standing(app: App, record: Record | None, begun_at: float) -> Viewer:
 
 
 @cache
-def _reading(dialect: Dialect) -> str:
+def _question(dialect: Dialect) -> Question:
     columns = ", ".join(instances(model, dialect).columns(table) for model, table in _TABLES)
-    return f"SELECT asked.place, {columns} {_FROM}"
+    return Question((("key", "text"), ("user_id", "bigint")), _SQL.format(columns=columns))
 
 
 @cache

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from functools import cache
 from typing import Any, cast
 from weakref import WeakSet
 
@@ -15,7 +14,7 @@ from tortoise.context import _current_context as current_context  # ruff: ignore
 
 from adapters.database.addresses import Dialect, SqliteFile, parse
 from adapters.database.failures import Record, Reporting
-from adapters.database.together import Together
+from adapters.database.together import Question, Together, for_one
 from core.errors import Unavailable
 
 POOL_SIZE = 10
@@ -114,15 +113,14 @@ class Database:
         """The same as the driver has it, for who reads values by name or place and keeps no rows: half the price."""
         return await self._current().records(sql, values)
 
-    async def records_together(self, asked: str, sql: str, values: Sequence[Any]) -> list[Record]:
-        """The same for a question that many requests ask: those of one step share a statement, outside of transactions.
+    async def answers(self, question: Question, values: Sequence[Any]) -> list[Record]:
+        """The records that answer a question which many requests ask at once. The first value of each says nothing.
 
-        `asked` names the values with their types in PostgreSQL, as in `key text, user_id bigint`. The statement has them
-        in a table `{asked}`, and selects `asked.place`, the number of the question, first.
+        On PostgreSQL those who ask in one step of the event loop share a statement, unless they are in a transaction.
         """
-        if self.dialect == "sqlite":
-            return await self.records(_single(asked, sql), values)
-        return await self._together.records(_several(asked, sql), values)
+        if self.dialect == "postgres" and not isinstance(self._current(), TransactionalDBClient):
+            return await self._together.records(question, values)
+        return await self.records(for_one(question, self.dialect), values)
 
     async def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
         """How many rows a raw INSERT, UPDATE or DELETE changed, cascades not counted. Placeholders as in `rows`."""
@@ -133,19 +131,6 @@ class Database:
         if self._client is None:
             raise RuntimeError("The database is not open.")
         return cast("Reporting", self._context.connections.get("default"))
-
-
-@cache
-def _single(asked: str, sql: str) -> str:
-    names = ", ".join(f"${place} AS {each.split()[0]}" for place, each in enumerate(asked.split(", "), start=1))
-    return sql.format(asked=f"(SELECT {names}, 1 AS place) AS asked")  # ruff: ignore[hardcoded-sql-expression] -- names
-
-
-@cache
-def _several(asked: str, sql: str) -> str:
-    names, types = zip(*(each.split(" ", 1) for each in asked.split(", ")), strict=True)
-    lists = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(types, start=1))
-    return sql.format(asked=f"unnest({lists}) WITH ORDINALITY AS asked ({', '.join(names)}, place)")
 
 
 def open_database(url: str, *, pool_size: int = POOL_SIZE) -> Database:

@@ -7,8 +7,10 @@ sends and receives. Nobody waits for others: those that are there when the step 
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
+from adapters.database.addresses import Dialect
 from adapters.database.failures import Record
 
 MOST = 50
@@ -17,54 +19,82 @@ MOST = 50
 Run = Callable[[str, Sequence[Any]], Awaitable[list[Record]]]
 
 
-class _Question(NamedTuple):
+class Question(NamedTuple):
+    """A statement with a table `{asked}`, whose columns are given by name and type of PostgreSQL.
+
+    Each row of it asks for itself. The statement selects `asked.place` first, which tells whom a record answers.
+    """
+
+    asked: tuple[tuple[str, str], ...]
+    sql: str
+
+
+class _Asker(NamedTuple):
     values: Sequence[Any]
     answer: asyncio.Future[list[Record]]
 
 
 class Together:
-    """Collects questions by their statement. `run` runs it, with a list for each parameter: a value of each question.
-
-    The first column of a record is the number of the question, from 1 on, that it answers.
-    """
+    """Collects who asks the same question, and has `run` run it once for all of them, on PostgreSQL."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._asked: dict[str, list[_Question]] = {}
+        self._askers: dict[Question, list[_Asker]] = {}
         self._running: set[asyncio.Task[None]] = set()
 
-    async def records(self, sql: str, values: Sequence[Any]) -> list[Record]:
-        """The records that answer one question, in the order of the statement. Raises what running it raises."""
+    async def records(self, question: Question, values: Sequence[Any]) -> list[Record]:
+        """The records that answer one asker, in the order of the statement. Raises what running it raises."""
         loop = asyncio.get_running_loop()
-        question = _Question(values, loop.create_future())
-        waiting = self._asked.setdefault(sql, [])
+        asker = _Asker(values, loop.create_future())
+        waiting = self._askers.setdefault(question, [])
         if not waiting:
-            loop.call_soon(self._begin, sql)
-        waiting.append(question)
-        return await question.answer
+            loop.call_soon(self._begin, question)
+        waiting.append(asker)
+        return await asker.answer
 
-    def _begin(self, sql: str) -> None:
-        asked = self._asked.pop(sql)
-        for start in range(0, len(asked), MOST):
-            task = asyncio.create_task(self._answer(sql, asked[start : start + MOST]))
+    def _begin(self, question: Question) -> None:
+        askers = self._askers.pop(question)
+        for start in range(0, len(askers), MOST):
+            task = asyncio.create_task(self._answer(question, askers[start : start + MOST]))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
 
-    async def _answer(self, sql: str, asked: Sequence[_Question]) -> None:
+    async def _answer(self, question: Question, askers: Sequence[_Asker]) -> None:
         try:
-            found = await self._run(sql, [list(column) for column in zip(*(each.values for each in asked), strict=True)])
+            found = await self._found(question, [each.values for each in askers])
         except asyncio.CancelledError:
-            for each in asked:
+            for each in askers:
                 each.answer.cancel()
             raise
         except Exception as error:  # ruff: ignore[blind-except] -- whatever it is, those who wait are told
-            for each in asked:
+            for each in askers:
                 if not each.answer.done():
                     each.answer.set_exception(error)
             return
         answers: dict[int, list[Record]] = defaultdict(list)
         for record in found:
             answers[record[0]].append(record)
-        for number, each in enumerate(asked, start=1):
+        for place, each in enumerate(askers, start=1):
             if not each.answer.done():  # who has left meanwhile has cancelled it
-                each.answer.set_result(answers[number])
+                each.answer.set_result(answers[place])
+
+    async def _found(self, question: Question, values: Sequence[Sequence[Any]]) -> list[Record]:
+        if len(values) == 1:
+            return await self._run(for_one(question, "postgres"), values[0])
+        return await self._run(for_several(question), [list(column) for column in zip(*values, strict=True)])
+
+
+@cache
+def for_one(question: Question, dialect: Dialect) -> str:
+    """The statement with a value for each parameter: PostgreSQL plans it once, as it would without the table."""
+    cast = {"postgres": "${}::{} AS {}", "sqlite": "${0} AS {2}"}[dialect]
+    columns = [cast.format(place, kind, name) for place, (name, kind) in enumerate(question.asked, start=1)]
+    return question.sql.format(asked=f"(SELECT {', '.join(columns)}, 1 AS place) AS asked")
+
+
+@cache
+def for_several(question: Question) -> str:
+    """The statement with a list for each parameter, which has a value of each asker."""
+    lists = [f"${place}::{kind}[]" for place, (_, kind) in enumerate(question.asked, start=1)]
+    names = [name for name, _ in question.asked]
+    return question.sql.format(asked=f"unnest({', '.join(lists)}) WITH ORDINALITY AS asked ({', '.join(names)}, place)")
