@@ -23,7 +23,7 @@ ME = "{ me { email name } }"
 ME_PROVEN = "{ me { emailVerified } }"
 RENAME = 'mutation { updateProfile(name: "Countess") { name } }'
 SUSPEND = 'mutation($user: ID!) { suspendUser(userId: $user, reason: "farming") { __typename } }'
-WHO_ASKS = "FROM sessions s JOIN users u"
+WHO_ASKS = "JOIN sessions s ON s.key"
 LIFETIME = 5
 
 

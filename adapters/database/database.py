@@ -37,7 +37,7 @@ class Database:
         self._models = tuple(models)
         self._context = TortoiseContext()
         self._client: Reporting | None = None
-        self._together = Together(self.records)
+        self._together = Together(self)
 
     async def open(self) -> None:
         """Connect. Raises `Unavailable` when the database is not to be reached."""

@@ -6,9 +6,9 @@ sends and receives. Nobody waits for others: those that are there when the step 
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from adapters.database.addresses import Dialect
 from adapters.database.failures import Record
@@ -16,7 +16,11 @@ from adapters.database.failures import Record
 MOST = 50
 """Questions in one statement. Where there are more, several run at the same time."""
 
-Run = Callable[[str, Sequence[Any]], Awaitable[list[Record]]]
+
+class Reads(Protocol):
+    """What runs a statement."""
+
+    async def records(self, sql: str, values: Sequence[Any] = ()) -> list[Record]: ...
 
 
 class Question(NamedTuple):
@@ -35,10 +39,10 @@ class _Asker(NamedTuple):
 
 
 class Together:
-    """Collects who asks the same question, and has `run` run it once for all of them, on PostgreSQL."""
+    """Collects who asks the same question, and runs it once for all of them, on PostgreSQL."""
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
         self._askers: dict[Question, list[_Asker]] = {}
         self._running: set[asyncio.Task[None]] = set()
 
@@ -80,8 +84,8 @@ class Together:
 
     async def _found(self, question: Question, values: Sequence[Sequence[Any]]) -> list[Record]:
         if len(values) == 1:
-            return await self._run(for_one(question, "postgres"), values[0])
-        return await self._run(for_several(question), [list(column) for column in zip(*values, strict=True)])
+            return await self._reads.records(for_one(question, "postgres"), values[0])
+        return await self._reads.records(for_several(question), [list(column) for column in zip(*values, strict=True)])
 
 
 @cache
