@@ -31,7 +31,7 @@ CLAIMS: dict[str, Any] = {
 }
 HEADER = {"alg": "EdDSA", "kid": KEYS[0].id, "typ": TOKEN_TYPE}
 
-junk = st.sampled_from(
+junk: st.SearchStrategy[Any] = st.sampled_from(
     [None, True, 0, -1, 1.5, 2**63, 10**30, "", "x", " 7", "1_0", "٧", "\ud800", [], ["x"], [AUDIENCE], {}, {"a": []}]
 ) | st.text(max_size=4)
 headers = st.just(HEADER) | st.builds(

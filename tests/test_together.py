@@ -52,11 +52,11 @@ def shared(statements: Statements) -> Together:
     return Together(statements)
 
 
-async def test_who_asks_in_one_step_shares_a_statement(shared: Together, statements: Statements) -> None:
+async def test_who_asks_in_one_step_shares_a_statement(shared: Any, statements: Statements) -> None:
     """Each is told their own records; one alone, and another question, have statements of their own."""
     other = DOUBLED._replace(sql="SELECT asked.place, 2 * asked.number FROM {asked}")
     questions = [shared.records(DOUBLED, [number, "x"]) for number in (1, 7, 0, 1)]
-    found = await asyncio.gather(*questions, shared.records(other, [3, "y"]))
+    found: list[Any] = await asyncio.gather(*questions, shared.records(other, [3, "y"]))
     assert found == [[(1, 2)], [(2, 14), (2, 14)], [], [(4, 2)], [(1, 6)]]
     assert await shared.records(DOUBLED, [5, "z"]) == [(1, 10)]
     assert statements.run == [
@@ -70,7 +70,7 @@ async def test_who_asks_in_one_step_shares_a_statement(shared: Together, stateme
     )
 
 
-async def test_nobody_waits_for_who_comes_later(shared: Together, statements: Statements) -> None:
+async def test_nobody_waits_for_who_comes_later(shared: Any, statements: Statements) -> None:
     """What is asked while a statement runs is another statement's; so is what is too much for one."""
     statements.go_on.clear()
     first = asyncio.create_task(shared.records(DOUBLED, [1, ""]))
@@ -89,7 +89,7 @@ async def test_nobody_waits_for_who_comes_later(shared: Together, statements: St
     assert not (shared._running)
 
 
-async def test_who_leaves_takes_nothing_from_the_others(shared: Together, statements: Statements) -> None:
+async def test_who_leaves_takes_nothing_from_the_others(shared: Any, statements: Statements) -> None:
     """The one whose turn began the statement may be cancelled: the others are answered, or told what went wrong."""
     for failure in (None, Unavailable("gone")):
         statements.go_on.clear()
@@ -104,7 +104,7 @@ async def test_who_leaves_takes_nothing_from_the_others(shared: Together, statem
         assert told[1:] == ([failure] * 2 if failure else [[(2, 4)], [(3, 6)]])
 
 
-async def test_a_statement_that_is_cancelled_leaves_nobody_waiting(shared: Together, statements: Statements) -> None:
+async def test_a_statement_that_is_cancelled_leaves_nobody_waiting(shared: Any, statements: Statements) -> None:
     """As when the process stops."""
     statements.go_on.clear()
     askers = [asyncio.create_task(shared.records(DOUBLED, [number, ""])) for number in (1, 2)]
@@ -145,6 +145,16 @@ async def test_a_token_of_another_user_names_no_session(
     named = [each.user.id if isinstance(each, access.Viewer) else str(each) for each in found]
     assert named == [ada.user_id, ended, bob.user_id, ended]
     assert len(run) == (1 if app.database.dialect == "postgres" else len(pairs))
+
+
+async def test_what_one_asks_with_fails_nobody_else(porchlight: Porchlight) -> None:
+    """A value that no database takes is its asker's fault alone, though they share a statement."""
+    ada, database = await porchlight.register(), porchlight.app.database
+    with database.bound():
+        askers = [database.answers(NAMES, [number]) for number in (ada.user_id, 2**70, ada.user_id)]
+        told = await asyncio.gather(*askers, return_exceptions=True)
+    assert [isinstance(each, Exception) for each in told] == [False, True, False]
+    assert [[tuple(each) for each in found] for found in told[::2] if isinstance(found, list)] == [[(1, None)]] * 2
 
 
 async def test_a_transaction_asks_by_itself(porchlight: Porchlight) -> None:

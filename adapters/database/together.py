@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 from adapters.database.addresses import Dialect
 from adapters.database.failures import Record
+from core.errors import Unavailable
 
 MOST = 50
 """Questions in one statement. Where there are more, several run at the same time."""
@@ -59,9 +60,12 @@ class Together:
     def _begin(self, question: Question) -> None:
         askers = self._askers.pop(question)
         for start in range(0, len(askers), MOST):
-            task = asyncio.create_task(self._answer(question, askers[start : start + MOST]))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._start(question, askers[start : start + MOST])
+
+    def _start(self, question: Question, askers: Sequence[_Asker]) -> None:
+        task = asyncio.create_task(self._answer(question, askers))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
 
     async def _answer(self, question: Question, askers: Sequence[_Asker]) -> None:
         try:
@@ -71,9 +75,7 @@ class Together:
                 each.answer.cancel()
             raise
         except Exception as error:  # ruff: ignore[blind-except] -- whatever it is, those who wait are told
-            for each in askers:
-                if not each.answer.done():
-                    each.answer.set_exception(error)
+            self._fail(question, askers, error)
             return
         answers: dict[int, list[Record]] = defaultdict(list)
         for record in found:
@@ -81,6 +83,15 @@ class Together:
         for place, each in enumerate(askers, start=1):
             if not each.answer.done():  # who has left meanwhile has cancelled it
                 each.answer.set_result(answers[place])
+
+    def _fail(self, question: Question, askers: Sequence[_Asker], error: Exception) -> None:
+        """Tell what went wrong. Where it may be the values of one of several, each is asked for alone."""
+        waiting = [each for each in askers if not each.answer.done()]
+        for each in waiting:
+            if len(askers) > 1 and not isinstance(error, Unavailable):
+                self._start(question, [each])
+            else:
+                each.answer.set_exception(error)
 
     async def _found(self, question: Question, values: Sequence[Sequence[Any]]) -> list[Record]:
         if len(values) == 1:
