@@ -49,7 +49,7 @@ class Context:
             self._loaders = Loaders()
             if self.arrived is not None and self.arrived.record is not None:
                 trial = access.trial_read_with(self.app, self.arrived)
-                self._loaders.trial_by_user.prime(self.arrived.user.id, trial)
+                self._loaders.know_trial(self.arrived.user.id, trial)
         return self._loaders
 
     @property
