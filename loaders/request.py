@@ -37,5 +37,5 @@ class Loaders:
     user_by_id = Loader(users_by_id)
 
     def know_trial(self, user_id: int, trial: Trial | None) -> None:
-        """Take the trial of a user as read. It is given together with those of others, so that all of them keep step."""
+        """Take a user's trial as read. It is given together with those of others, so that all of them keep step."""
         vars(self)["trial_by_user"] = DataLoader(partial(trials_by_user, known={user_id: trial}))
