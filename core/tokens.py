@@ -14,10 +14,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import jwt
+from cryptography.exceptions import InvalidSignature
 from jwt.types import Options
 
 from core.clock import Clock
 from core.keys import SealingKey, SigningKey, decrypted, derived_key, encrypted
+from core.own_tokens import ALGORITHM, OwnTokens
 
 Made = TypeVar("Made", SigningKey, SealingKey)
 
@@ -81,6 +83,7 @@ class KeyRing:
         self._signing: dict[str, SigningKey] = {}
         self._sealing: dict[str, SealingKey] = {}
         self._identifying = b""
+        self._own = self._reading(())
         self._known: dict[bytes, tuple[AccessClaims, SigningKey]] = {}
         """What genuine tokens say, and who signed them, by the hash of the token: the token itself is not kept."""
 
@@ -88,8 +91,12 @@ class KeyRing:
         """Hold these keys, the oldest of each use first, and none of those before, nor what they have verified."""
         self._known.clear()
         self._signing = {key.id: key for key in signing}
+        self._own = self._reading(signing)
         self._sealing = {key.id: key for key in sealing}
         self._identifying = identifying
+
+    def _reading(self, keys: Sequence[SigningKey]) -> OwnTokens:
+        return OwnTokens(keys, typ=TOKEN_TYPE, issuer=self._issuer, audience=AUDIENCE)
 
     def jwks(self) -> dict[str, Any]:
         """The public keys whose signatures count, or will, as RFC 7517 has them."""
@@ -168,7 +175,7 @@ class KeyRing:
             "exp": issued + int(ACCESS_LIFETIME.total_seconds()),
         }
         key = self.signing_key(issued_at)
-        return jwt.encode(claims, key.private, algorithm="EdDSA", headers={"kid": key.id, "typ": TOKEN_TYPE})
+        return jwt.encode(claims, key.private, algorithm=ALGORITHM, headers={"kid": key.id, "typ": TOKEN_TYPE})
 
     def read_access_token(self, token: str, now: datetime) -> AccessClaims:
         """The claims of a genuine, unexpired access token. Raises UnknownKeyError, InvalidTokenError.
@@ -195,17 +202,21 @@ class KeyRing:
     def _verified(self, token: str) -> tuple[AccessClaims, SigningKey]:
         """What a token says that one of our keys signed as an access token, whenever that was."""
         try:
-            key = self._signer_of(token)
-            claims = _decoded(token, key, self._issuer)
+            claims, key = self._own.read(token) or self._decoded(token)
             read = AccessClaims(
                 user_id=int(claims["sub"]),
                 session_key=str(claims["sid"]),
                 counter=int(str(claims["jti"]).rpartition(".")[2]),
                 expires_at=datetime.fromtimestamp(claims["exp"], UTC),
             )
-        except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:
+        except (InvalidSignature, jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:
             raise InvalidTokenError from error
         return read, key
+
+    def _decoded(self, token: str) -> tuple[dict[str, Any], SigningKey]:
+        """The claims of any access token and their signer, by PyJWT. Raises PyJWTError, InvalidTokenError."""
+        key = self._signer_of(token)
+        return _decoded(token, key, self._issuer), key
 
     def _signer_of(self, token: str) -> SigningKey:
         """The key of ours that an access token names, whether or not it counts."""
@@ -237,7 +248,7 @@ class KeyRing:
 def _decoded(token: str, key: SigningKey, issuer: str) -> dict[str, Any]:
     # The library would ask the machine's clock; the caller checks the expiry against ours.
     options = Options(require=["exp", "iat", "sub", "sid", "jti"], verify_exp=False, verify_iat=False, verify_nbf=False)
-    return jwt.decode(token, key.public, algorithms=["EdDSA"], audience=AUDIENCE, issuer=issuer, options=options)
+    return jwt.decode(token, key.public, algorithms=[ALGORITHM], audience=AUDIENCE, issuer=issuer, options=options)
 
 
 def _newest_active(keys: dict[str, Made], at: datetime) -> Made:

@@ -1,6 +1,8 @@
 """Trials for graph edges."""
 
 from collections import defaultdict
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from adapters.database import found_by
 from models.trials import Trial, TrialChange
@@ -15,10 +17,13 @@ async def trials_by_id(ids: list[int]) -> list[Trial | None]:
     return [rows.get(pk) for pk in ids]
 
 
-async def trials_by_user(user_ids: list[int]) -> list[Trial | None]:
-    """The trial of each user."""
-    rows = {trial.user_id: trial for trial in await found_by(Trial, "user_id", user_ids)}
-    return [rows.get(pk) for pk in user_ids]
+async def trials_by_user(
+    user_ids: list[int], known: Mapping[int, Trial | None] = MappingProxyType({})
+) -> list[Trial | None]:
+    """The trial of each user. No statement where all of them are `known`."""
+    sought = [pk for pk in user_ids if pk not in known]
+    found = {trial.user_id: trial for trial in await found_by(Trial, "user_id", sought)} if sought else {}
+    return [known[pk] if pk in known else found.get(pk) for pk in user_ids]
 
 
 async def changes_by_trial(ids: list[int]) -> list[list[TrialChange]]:

@@ -38,6 +38,8 @@ class Context:
     """What takes a subscription's further events where they are plain (`engine.events`); None where nothing does."""
     openings: Share | None = None
     """A client's part of the line in which subscriptions wait to open; None where nothing is opened."""
+    arrived: Viewer | None = None
+    """The viewer as they were read for this request, with their trial, until anything may have changed since."""
     _loaders: Loaders | None = None
 
     @property
@@ -45,6 +47,9 @@ class Context:
         """What was read so far. Made when it is first asked for: most events of a countdown ask for nothing."""
         if self._loaders is None:
             self._loaders = Loaders()
+            if self.arrived is not None and self.arrived.record is not None:
+                trial = access.trial_read_with(self.app, self.arrived)
+                self._loaders.know_trial(self.arrived.user.id, trial)
         return self._loaders
 
     @property
@@ -94,6 +99,7 @@ class Context:
         Whose session has ended meanwhile is nobody; who can be told so, for they have sent a token, is told.
         """
         self.require_changes()
+        self.renew()
         if self.viewer is None or self.viewer.is_fresh:
             return
         try:
@@ -110,7 +116,7 @@ class Context:
 
     def renew(self) -> None:
         """Forget what was read: the next event of a subscription sees rows as they are then."""
-        self._loaders = None
+        self._loaders = self.arrived = None
 
     async def held_by(self, user_id: int) -> Held:
         """What a user has, read once in this request."""

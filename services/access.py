@@ -8,11 +8,12 @@ from enum import StrEnum, auto
 from functools import cache
 from typing import TYPE_CHECKING
 
-from adapters.database import instances, related
+from adapters.database import Question, instances, related
 from core.errors import Unauthenticated
 from core.tokens import InvalidTokenError
 from models.accounts import Role, User
 from models.sessions import Session
+from models.trials import Trial
 from services import sessions
 from services.viewers import real_now
 
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
 FRESH = 1.0
 """Real seconds for which a row that was read for this very request tells what is: a request that waits for nothing ends
 within them, one that waits for its own body or in a line may not."""
+
+
+_TABLES = (Session, "s"), (User, "u"), (Trial, "t")
+_SQL = """SELECT asked.place, {columns} FROM {{asked}}
+JOIN sessions s ON s.key = asked.key AND s.user_id = asked.user_id
+JOIN users u ON u.id = s.user_id LEFT JOIN trials t ON t.user_id = u.id"""
 
 
 class Permission(StrEnum):
@@ -79,6 +86,8 @@ class Viewer:
     """Whether the rows were read for an earlier request, a few seconds ago: good enough to look, not to change."""
     read_at: float = field(default_factory=real_now)
     """The real moment when the reading of the rows began; of kept ones, when they were found."""
+    record: Record | None = field(default=None, repr=False)
+    """The rows as they were read, with the user's trial; None of kept ones, and of who has just signed in."""
 
     @property
     def is_fresh(self) -> bool:
@@ -128,6 +137,13 @@ async def viewer_of(app: App, session_key: str, user_id: int) -> Viewer:
     return _standing(app, await _row(app, session_key, user_id), begun_at)
 
 
+def trial_read_with(app: App, viewer: Viewer) -> Trial | None:
+    """The trial of a viewer who has a `record`, as it was when that was read: one statement gives both (ADR 0057)."""
+    made, at = instances(Trial, app.database.dialect), _trials_place(app.database.dialect)
+    assert viewer.record is not None
+    return made.of(viewer.record, at) if viewer.record[at] is not None else None
+
+
 def _kept(app: App, session_key: str, user_id: int, counter: int = 0) -> Viewer | None:
     """The viewer whose row was read a moment ago. Whatever is not a plain yes is for the database to say."""
     record = app.viewers.find(session_key, user_id)
@@ -150,7 +166,7 @@ async def _read(app: App, session_key: str, user_id: int) -> Viewer:
 
 
 async def _row(app: App, session_key: str, user_id: int) -> Record | None:
-    found = await app.database.records(_reading(app.database.dialect), [session_key, user_id])
+    found = await app.database.answers(_question(app.database.dialect), [session_key, user_id])
     return found[0] if found else None
 
 
@@ -168,16 +184,22 @@ def _standing(app: App, record: Record | None, begun_at: float) -> Viewer:
 
 
 @cache
-def _reading(dialect: Dialect) -> str:
-    columns = f"{instances(Session, dialect).columns('s')}, {instances(User, dialect).columns('u')}"
-    return f"SELECT {columns} FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.key = $1 AND s.user_id = $2"  # ruff: ignore[hardcoded-sql-expression] -- names of columns
+def _question(dialect: Dialect) -> Question:
+    columns = ", ".join(instances(model, dialect).columns(table) for model, table in _TABLES)
+    return Question((("key", "text"), ("user_id", "bigint")), _SQL.format(columns=columns))
+
+
+@cache
+def _trials_place(dialect: Dialect) -> int:
+    """The place of a record at which the trial begins: its first column is null where there is none."""
+    return 1 + instances(Session, dialect).width + instances(User, dialect).width
 
 
 def _viewer_in(record: Record, dialect: Dialect, read_at: float, *, kept: bool = False) -> Viewer:
     sessions_, users = instances(Session, dialect), instances(User, dialect)
-    session, user = sessions_.of(record), users.of(record, sessions_.width)
+    session, user = sessions_.of(record, 1), users.of(record, 1 + sessions_.width)
     related(session, "user", user)
-    return Viewer(user, session, kept, read_at)
+    return Viewer(user, session, kept, read_at, None if kept else record)
 
 
 def is_assured(

@@ -10,8 +10,10 @@ import orjson
 import pytest
 
 from core.errors import Unauthenticated
-from models import Role, Session, User
+from models import Role, Session, Trial, User
+from schema.context import Context
 from services import access, accounts, sessions, viewers
+from services.sessions import Client
 from tests.clock import ManualClock
 from tests.conftest import Start
 from tests.mailbox import letter_to, token_in
@@ -23,7 +25,7 @@ ME = "{ me { email name } }"
 ME_PROVEN = "{ me { emailVerified } }"
 RENAME = 'mutation { updateProfile(name: "Countess") { name } }'
 SUSPEND = 'mutation($user: ID!) { suspendUser(userId: $user, reason: "farming") { __typename } }'
-WHO_ASKS = "FROM sessions s JOIN users u"
+WHO_ASKS = "JOIN sessions s ON s.key"
 LIFETIME = 5
 
 
@@ -540,3 +542,43 @@ async def test_operations_of_a_socket_use_it_too(warm: Porchlight) -> None:
             await socket.subscribe(ME)
             assert (await socket.next())["data"]["me"]["email"] == person.email
     assert len(statements) == 1
+
+
+async def test_a_trial_is_as_the_database_has_it(warm: Porchlight) -> None:
+    """It is read with who asks, but what is kept of that, or was read for a socket, tells of no trial."""
+    person = await warm.register()
+    query, now = "{ me { trial { status } } }", warm.clock.now()
+
+    async def trial() -> Any:
+        return (await warm.ask(query, token=person.access_token))["me"]["trial"]
+
+    async with warm.connect(token=person.access_token) as connection:
+        assert await trial() == {"status": "ACTIVE"}
+        await behind_its_back(warm, Trial, {"canceled_at": now}, user_id=person.user_id)
+        assert await reads(warm, person.access_token, query) == ["SELECT"]
+        assert await trial() == {"status": "CANCELED"}
+        await connection.subscribe(query)
+        assert (await connection.receive())["payload"]["data"]["me"]["trial"] == {"status": "CANCELED"}
+        warm.app.viewers.forget(person.user_id)
+        assert await reads(warm, person.access_token, query) == ["SELECT"]
+        await behind_its_back(warm, Trial, {"canceled_at": None}, user_id=person.user_id)
+        assert await trial() == {"status": "ACTIVE"}
+
+
+async def test_what_was_read_before_a_mutation_is_forgotten(porchlight: Porchlight) -> None:
+    """The trial that came with who asks serves a query without a statement; once a change begins it is read."""
+    person, app = await porchlight.register(), porchlight.app
+    key = app.keys.read_access_token(person.access_token, app.clock.now()).session_key
+    with app.database.bound():
+        viewer = await access.viewer_of(app, key, person.user_id)
+        context = Context(app, Client(), viewer, arrived=viewer)
+        await Trial.filter(user_id=person.user_id).update(plan_key="changed")
+        before = await context.loaders.trial_by_user.load(person.user_id)
+        await context.begin_change()
+        after = await context.loaders.trial_by_user.load(person.user_id)
+        await Trial.filter(user_id=person.user_id).delete()
+        gone = await access.viewer_of(app, key, person.user_id)
+        nothing = await Context(app, Client(), gone, arrived=gone).loaders.trial_by_user.load(person.user_id)
+    assert before is not None
+    assert after is not None
+    assert (before.plan_key == "changed", after.plan_key, nothing) == (False, "changed", None)

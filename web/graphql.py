@@ -69,6 +69,7 @@ class GraphQLEndpoint:
     async def _plainly(self, request: Request) -> tuple[Answer, Context]:
         operation = await self._operation(request)
         context = await self._context(request)
+        context.arrived = context.viewer
         return await self._run(request, operation, context), context
 
     async def _with_files(self, request: Request) -> tuple[Answer, Context]:

@@ -8,10 +8,12 @@ from adapters.database.failures import Record, unavailable
 from adapters.database.finding import found_by
 from adapters.database.history import pending
 from adapters.database.hydration import Instances, instances, related
+from adapters.database.together import Question
 
 __all__ = [
     "Database",
     "Instances",
+    "Question",
     "Record",
     "dialect",
     "found_by",

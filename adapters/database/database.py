@@ -14,6 +14,7 @@ from tortoise.context import _current_context as current_context  # ruff: ignore
 
 from adapters.database.addresses import Dialect, SqliteFile, parse
 from adapters.database.failures import Record, Reporting
+from adapters.database.together import Question, Together, for_one
 from core.errors import Unavailable
 
 POOL_SIZE = 10
@@ -36,6 +37,7 @@ class Database:
         self._models = tuple(models)
         self._context = TortoiseContext()
         self._client: Reporting | None = None
+        self._together = Together(self)
 
     async def open(self) -> None:
         """Connect. Raises `Unavailable` when the database is not to be reached."""
@@ -110,6 +112,15 @@ class Database:
     async def records(self, sql: str, values: Sequence[Any] = ()) -> list[Record]:
         """The same as the driver has it, for who reads values by name or place and keeps no rows: half the price."""
         return await self._current().records(sql, values)
+
+    async def answers(self, question: Question, values: Sequence[Any]) -> list[Record]:
+        """The records that answer a question which many requests ask at once. The first value of each says nothing.
+
+        On PostgreSQL those who ask in one step of the event loop share a statement, unless they are in a transaction.
+        """
+        if self.dialect == "postgres" and not isinstance(self._current(), TransactionalDBClient):
+            return await self._together.records(question, values)
+        return await self.records(for_one(question, self.dialect), values)
 
     async def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
         """How many rows a raw INSERT, UPDATE or DELETE changed, cascades not counted. Placeholders as in `rows`."""

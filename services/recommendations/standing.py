@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from adapters.database import Question
 from core.errors import BadUserInput, Unauthenticated
 from services.recommendations.grounds import Ground, GroundKind
 from services.recommendations.ranking import Strategy
@@ -30,20 +31,32 @@ if TYPE_CHECKING:
 SHOWN_AGAIN = timedelta(seconds=60)
 """How old a list may be that a first page shows: what time alone changes is as late as that."""
 
+_ASKED = (
+    ("user_id", "bigint"),
+    ("number", "bigint"),
+    ("basis", "text"),
+    ("since", "timestamptz"),
+    ("excludes", "boolean"),
+    ("now", "timestamptz"),
+)
 _READ = """
-SELECT users.personalization, users.personalization_epoch, users.taste, COALESCE(catalogue_revisions.number, 0),
-    slates.taste = users.taste AND slates.excludes_seen = $4,
+SELECT asked.place, users.personalization, users.personalization_epoch, users.taste,
+    COALESCE(catalogue_revisions.number, 0), slates.taste = users.taste AND slates.excludes_seen = asked.excludes,
     slates.number, slates.strategy, slates.degraded_reason, slates.items, slates.grounds
-FROM users
+FROM {asked} JOIN users ON users.id = asked.user_id
 LEFT JOIN catalogue_revisions ON catalogue_revisions.id = 1
 LEFT JOIN recommendation_slates AS slates ON slates.user_id = users.id AND {which}
-WHERE users.id = $1 ORDER BY slates.made_at DESC LIMIT 1
+ORDER BY asked.place, slates.made_at DESC
 """
-_AGAIN = _READ.format(
-    which="slates.basis = $2 AND slates.taste = users.taste AND slates.made_at > $3 AND slates.made_at <= $5 "
-    "AND slates.revision = COALESCE(catalogue_revisions.number, 0)"
+_AGAIN = Question(
+    _ASKED,
+    _READ.replace(
+        "{which}",
+        "slates.basis = asked.basis AND slates.taste = users.taste AND slates.made_at > asked.since "
+        "AND slates.made_at <= asked.now AND slates.revision = COALESCE(catalogue_revisions.number, 0)",
+    ),
 )
-_LATER = _READ.format(which="slates.number = $2 AND slates.expires_at > $3")
+_LATER = Question(_ASKED, _READ.replace("{which}", "slates.number = asked.number AND slates.expires_at > asked.now"))
 
 
 @dataclass(frozen=True)
@@ -103,8 +116,8 @@ def _hash(space: Space, crowd: int, wanted: Filter, lacking: frozenset[str]) -> 
 async def again(app: App, user_id: int, wanted: Filter, basis: str | None) -> Standing:
     """The list that may be shown once more. Raises Unauthenticated for who is gone."""
     now = app.clock.now()
-    values = [user_id, basis, now - SHOWN_AGAIN, wanted.exclude_seen, now]
-    return _standing(user_id, await app.database.records(_AGAIN, values))
+    values = [user_id, None, basis, now - SHOWN_AGAIN, wanted.exclude_seen, now]
+    return _standing(user_id, await app.database.answers(_AGAIN, values))
 
 
 async def later(app: App, user_id: int, page: Page, wanted: Filter) -> Standing:
@@ -116,8 +129,9 @@ async def later(app: App, user_id: int, page: Page, wanted: Filter) -> Standing:
     named = {place[1] for place in (page.after, page.before) if place}
     if len(named) > 1:
         raise BadUserInput("after and before are of two lists.")
-    values = [user_id, min(named), app.clock.now(), wanted.exclude_seen]
-    found = _standing(user_id, await app.database.records(_LATER, values))
+    now = app.clock.now()
+    values = [user_id, min(named), None, now, wanted.exclude_seen, now]
+    found = _standing(user_id, await app.database.answers(_LATER, values))
     if found.frozen is None:
         raise BadUserInput("This list is over: ask for its first page again.")
     return found
@@ -126,7 +140,7 @@ async def later(app: App, user_id: int, page: Page, wanted: Filter) -> Standing:
 def _standing(user_id: int, found: Sequence[Record]) -> Standing:
     if not found:
         raise Unauthenticated
-    personalized, epoch, taste, catalogue, hides_all, number, strategy, degraded_reason, items, grounds = found[0]
+    _, personalized, epoch, taste, catalogue, hides_all, number, strategy, degraded_reason, items, grounds = found[0]
     reader = Reader(user_id, bool(personalized), epoch, taste, catalogue)
     if number is None:
         return Standing(reader, None, hides_all=False)
