@@ -33,7 +33,7 @@ async def all_let_go(porchlight: Porchlight) -> None:
     """No stream, no countdown and nothing that is watched is left on the server."""
     sample = porchlight.app.metrics.registry.get_sample_value
     await until(lambda: porchlight.app.countdown.subscribers == 0)
-    await until(lambda: sample("porchlight_streams") == 0)
+    await until(lambda: sample("porchlight_event_streams") == 0)
 
 
 async def asked(porchlight: Porchlight, method: str = "POST", **how: Any) -> httpx.Response:

@@ -106,7 +106,7 @@ class Streams:
         self._open.add(stream)
         if stream.viewer is not None:
             self._watch.join(stream)
-        with self._runtime.app.metrics.streams.track_inprogress():
+        with self._runtime.app.metrics.event_streams.track_inprogress():
             try:
                 await stream.serve(self._runtime, operation)
             finally:
