@@ -368,12 +368,17 @@ async def test_a_cookie_follows_and_changes_nothing(porchlight: Porchlight) -> N
 
 @pytest.mark.parametrize("settings", ["embedded"], indirect=True)
 async def test_a_server_that_stops_lets_streams_go(porchlight: Porchlight) -> None:
-    """Without `complete`, so that clients come again, and to another process; this one opens no more."""
+    """Without `complete`, so that clients come again, and to another process; this one opens no more. Sockets too."""
     person = await porchlight.register()
-    async with streaming(porchlight, COUNTDOWN, token=person.access_token) as stream:
+    async with (
+        streaming(porchlight, COUNTDOWN, token=person.access_token) as stream,
+        porchlight.connect() as anonymous,
+        porchlight.connect(token=person.access_token) as connection,
+    ):
         await stream.next()
         porchlight.app.draining = True
         assert await stream.event() is None
+        assert [await each.closed() for each in (anonymous, connection)] == [(1012, "The server restarts")] * 2
     answer = await asked(porchlight, **OPERATION)
     assert (answer.status_code, code_of(answer)) == (503, "UNAVAILABLE")
     await all_let_go(porchlight)
