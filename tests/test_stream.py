@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections import Counter
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Self
 
 import httpx
@@ -447,3 +448,10 @@ async def test_a_stream_that_is_broken_off_gives_everything_back(
         with pytest.raises(httpx.RemoteProtocolError):
             await stream.event()
     await all_let_go(porchlight)
+
+
+def test_the_paper_shows_what_is_sent() -> None:
+    """The example of docs/graphql.md is what a stream of that operation is, byte by byte."""
+    sent = web.stream.told({"data": {"trialCountdown": {"secondsLeft": TWO_WEEKS}}}) + web.stream.COMPLETE
+    paper = Path(__file__).parent.parent / "docs" / "graphql.md"
+    assert f"```\n{sent.decode()}```\n" in paper.read_text()
