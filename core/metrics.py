@@ -86,7 +86,7 @@ class Metrics:
         )
 
     def _measure_work(self) -> None:
-        self.streams = Gauge("porchlight_streams", "Open event streams.", registry=self.registry)
+        self.event_streams = Gauge("porchlight_event_streams", "Open event streams.", registry=self.registry)
         self.fallbacks = self._counter(
             "porchlight_graphql_fallbacks_total",
             "Operations that graphql-core executes although execution is compiled, by reason: engine/README.md.",

@@ -90,7 +90,7 @@ class Documents(Generic[T]):
         try:
             known.found = self._examine(known.document)
         except GraphQLError as error:
-            known.errors = [error.with_traceback(None)]
+            known.errors = [_without_frames(error)]
         else:
             known.errors = validate_document(schema, known.document, rules)
         known.size = (
@@ -160,6 +160,12 @@ class _Queue(Generic[T]):
         known = self.members.pop(text, None)
         if known is not None:
             self.size -= known.size
+
+
+def _without_frames(error: GraphQLError) -> GraphQLError:
+    """An error that may be kept: where it and what it was made of were raised holds the request that was read then."""
+    error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _tokens(document: DocumentNode) -> int:

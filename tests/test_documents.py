@@ -238,3 +238,13 @@ async def test_variables_are_judged_in_each_request(porchlight: Porchlight) -> N
     document = "query($n: Int) { me { a: recommendations(first: $n) { edges { node { id title tags } } } } }"
     found = [await porchlight.codes(document, {"n": count}) for count in (5, 9_000, 5)]
     assert found == [[], ["QUERY_TOO_COMPLEX"], []]
+
+
+def test_refusals_that_are_kept_hold_no_request() -> None:
+    """Neither their own traceback nor that of what they were made of, in whose frames the request would live on."""
+    reading = Documents(Judged, max_tokens=500)
+    text = "{ " + "a " * 200 + "}"
+    for _ in range(2):
+        (error,) = reading.read(text, SCHEMA, specified_rules).errors
+        assert (error.extensions or {})["code"] == "QUERY_TOO_COMPLEX"
+        assert (error.__traceback__, error.__context__, error.__cause__) == (None, None, None)

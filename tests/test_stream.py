@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections import Counter
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Self
 
 import httpx
@@ -33,7 +34,7 @@ async def all_let_go(porchlight: Porchlight) -> None:
     """No stream, no countdown and nothing that is watched is left on the server."""
     sample = porchlight.app.metrics.registry.get_sample_value
     await until(lambda: porchlight.app.countdown.subscribers == 0)
-    await until(lambda: sample("porchlight_streams") == 0)
+    await until(lambda: sample("porchlight_event_streams") == 0)
 
 
 async def asked(porchlight: Porchlight, method: str = "POST", **how: Any) -> httpx.Response:
@@ -47,30 +48,34 @@ def code_of(answer: httpx.Response) -> str:
     return str(error["extensions"]["code"])
 
 
+HEADERS = {
+    "content-type": f"{EVENTS}; charset=utf-8",
+    "cache-control": "no-store",
+    "x-accel-buffering": "no",
+    "x-content-type-options": "nosniff",
+    "connection": "close",
+    "content-encoding": None,
+}
+
+
 async def test_a_subscription_is_followed(porchlight: Porchlight) -> None:
-    """By POST and by GET: each tick an event, until the client leaves, which gives everything back."""
+    """By POST and by GET, for two statements: each tick an event, until the client leaves and all is given back."""
     person = await porchlight.register()
     for method in ("POST", "GET"):
         left = TWO_WEEKS - (0 if method == "POST" else 3)
-        async with streaming(porchlight, COUNTDOWN, token=person.access_token, method=method) as stream:
-            assert stream.answer.status_code == 200
-            for name, value in (
-                ("content-type", f"{EVENTS}; charset=utf-8"),
-                ("cache-control", "no-store"),
-                ("x-accel-buffering", "no"),
-                ("x-content-type-options", "nosniff"),
-                ("connection", "close"),
-            ):
-                assert stream.answer.headers[name] == value
-            assert "content-encoding" not in stream.answer.headers
-            tick = (await stream.next())["data"]["trialCountdown"]
-            assert tick == {"secondsLeft": left, "version": tick["version"]}
-            with porchlight.counting_queries() as statements:
+        how: dict[str, Any] = {"token": person.access_token, "method": method}
+        with porchlight.counting_queries() as statements:
+            async with streaming(porchlight, COUNTDOWN, **how) as stream:
+                assert stream.answer.status_code == 200
+                for name, value in HEADERS.items():
+                    assert stream.answer.headers.get(name) == value
+                tick = (await stream.next())["data"]["trialCountdown"]
+                assert tick == {"secondsLeft": left, "version": tick["version"]}
                 for second in range(1, 4):
                     await porchlight.clock.advance(timedelta(seconds=1))
                     assert (await stream.next())["data"]["trialCountdown"]["secondsLeft"] == left - second
-            assert statements == []
-            assert porchlight.app.countdown.subscribers == 1
+                assert porchlight.app.countdown.subscribers == 1
+        assert [statement.split(" FROM ")[1].split()[0] for statement in statements] == ["sessions", '"trials"']
         await all_let_go(porchlight)
 
 
@@ -368,12 +373,17 @@ async def test_a_cookie_follows_and_changes_nothing(porchlight: Porchlight) -> N
 
 @pytest.mark.parametrize("settings", ["embedded"], indirect=True)
 async def test_a_server_that_stops_lets_streams_go(porchlight: Porchlight) -> None:
-    """Without `complete`, so that clients come again, and to another process; this one opens no more."""
+    """Without `complete`, so that clients come again, and to another process; this one opens no more. Sockets too."""
     person = await porchlight.register()
-    async with streaming(porchlight, COUNTDOWN, token=person.access_token) as stream:
+    async with (
+        streaming(porchlight, COUNTDOWN, token=person.access_token) as stream,
+        porchlight.connect() as anonymous,
+        porchlight.connect(token=person.access_token) as connection,
+    ):
         await stream.next()
         porchlight.app.draining = True
         assert await stream.event() is None
+        assert [await each.closed() for each in (anonymous, connection)] == [(1012, "The server restarts")] * 2
     answer = await asked(porchlight, **OPERATION)
     assert (answer.status_code, code_of(answer)) == (503, "UNAVAILABLE")
     await all_let_go(porchlight)
@@ -438,3 +448,10 @@ async def test_a_stream_that_is_broken_off_gives_everything_back(
         with pytest.raises(httpx.RemoteProtocolError):
             await stream.event()
     await all_let_go(porchlight)
+
+
+def test_the_paper_shows_what_is_sent() -> None:
+    """The example of docs/graphql.md is what a stream of that operation is, byte by byte."""
+    sent = web.stream.told({"data": {"trialCountdown": {"secondsLeft": TWO_WEEKS}}}) + web.stream.COMPLETE
+    paper = Path(__file__).parent.parent / "docs" / "graphql.md"
+    assert f"```\n{sent.decode()}```\n" in paper.read_text()

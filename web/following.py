@@ -60,7 +60,7 @@ class Following(ABC):
             return [{"message": message, "extensions": extensions}]
 
     async def _follow(self, runtime: Runtime, operation: Operation) -> Errors:
-        async with aclosing(runtime.stream(operation, self.context, self._transport)) as answers:
+        async with aclosing(runtime.stream(operation, self.context, transport=self._transport)) as answers:
             async for answer in answers:
                 if not answer.executed:
                     errors: Errors = answer.content["errors"]

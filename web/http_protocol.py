@@ -8,12 +8,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 LARGEST_HEAD = 131_072
 """Bytes that may arrive without completing anything: a request's line and headers, or what follows a body."""
+TRANSPORT = "porchlight.transport"
+"""The extension of ASGI under which an application finds the `transport` of its connection."""
 WISHES = 16
 """Requests in one piece that wish for another protocol. A client wishes once, in the first one of a connection."""
 JOINED = 65_536
 """Bytes that wait for the end of a step of the event loop. What is larger is not worth joining."""
-TRANSPORT = "porchlight.transport"
-"""The extension of ASGI under which an application finds the `transport` of its connection."""
 
 
 class HTTPProtocol(HttpToolsProtocol):
@@ -25,7 +25,6 @@ class HTTPProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(cast("asyncio.Transport", JoinedWrites(transport, self.loop)))
-        self._extensions: dict[str, dict[object, object]] = {TRANSPORT: {"transport": self.transport}}
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
@@ -75,7 +74,7 @@ class HTTPProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         self._completed = self._in_head = True
         super().on_message_begin()
-        self.scope["extensions"] = self._extensions
+        self.scope["extensions"] = {TRANSPORT: {"transport": self.transport}}
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header. One that follows the body is none: it could claim what no proxy has seen."""

@@ -45,15 +45,14 @@ def build_site(app: App, schema: Schema, opened: Callable[[], AbstractAsyncConte
     """The ASGI application. `opened` opens the app for as long as the server runs. Raises SettingsError."""
     runtime = Runtime(app, schema, trusted_documents(app.settings, schema))
     watch, graphql = Watch(app), GraphQLEndpoint(runtime)
-    streams = Streams(runtime, watch)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None, None]:
-        async with opened(), watch.watching(), streams.draining(), delivering(app, site):
+        async with opened(), watch.watching(), delivering(app, site):
             yield
 
     site = Starlette(
-        routes=_routes(app, runtime, Sockets(runtime, watch), streams, graphql),
+        routes=_routes(app, runtime, watch, graphql),
         lifespan=lifespan,
         exception_handlers={HTTPException: _http_exception},
     )
@@ -73,15 +72,13 @@ def build_site(app: App, schema: Schema, opened: Callable[[], AbstractAsyncConte
     return Envelope(first, app)
 
 
-def _routes(
-    app: App, runtime: Runtime, sockets: Sockets, streams: Streams, graphql: GraphQLEndpoint
-) -> list[BaseRoute]:
+def _routes(app: App, runtime: Runtime, watch: Watch, graphql: GraphQLEndpoint) -> list[BaseRoute]:
     operations, links, unsubscribing = Operations(app), LinkPages(app), Unsubscribing(app)
     routes: list[BaseRoute] = [
         *graphiql_routes(offered=app.settings.introspection and runtime.trusted is None),
         Route("/graphql", graphql.answer, methods=METHODS),
-        WebSocketRoute("/graphql", sockets.serve),
-        Route("/graphql/stream", streams, methods=METHODS),
+        WebSocketRoute("/graphql", Sockets(runtime, watch).serve),
+        Route("/graphql/stream", Streams(runtime, watch), methods=METHODS),
         Route("/auth/register", RegistrationEndpoint(runtime).answer, methods=["POST"]),
         Route("/exports/{token}", Exports(app).download),
         Route(PATH, unsubscribing.ask),

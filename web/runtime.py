@@ -99,7 +99,7 @@ class Runtime:
         return answer
 
     async def stream(
-        self, operation: Operation, context: Context, transport: Transport
+        self, operation: Operation, context: Context, *, transport: Transport
     ) -> AsyncGenerator[Answer, None]:
         """Each answer of an operation of any kind. Rows are read anew for each event. Only the first one is logged."""
         first = True

@@ -20,6 +20,7 @@ from web.http_protocol import TRANSPORT
 from web.requests import EVENTS
 from web.runtime import Operation, Runtime
 from web.sockets.protocol import TAKEN_BY_SYSTEM, TAKEN_BY_US
+from web.watch import RESTARTING
 
 KEEP_ALIVE = 12.0
 """Seconds of silence after which a comment is sent. Who takes nothing for as long again is cut off."""
@@ -73,18 +74,9 @@ class Stream(Following):
             self.let_go()
         await (self._finish(self._end if running.cancelled() else COMPLETE) if self.heard else self._gone())
 
-    async def end(self, _: int, reason: str) -> None:
-        """End the stream, after what is being changed, with the reason as its last event."""
-        self._leave(
-            told({"errors": [{"message": f"{reason}.", "extensions": {"code": Unauthenticated.code}}]}) + COMPLETE
-        )
-
-    def leave_off(self) -> None:
-        """End the stream without an end: clients connect again."""
-        self._leave(b"")
-
-    def _leave(self, end: bytes) -> None:
-        self._end = end
+    async def end(self, code: int, reason: str) -> None:
+        """End the stream, the reason as its last event; to restart without an end, so that its client comes again."""
+        self._end = b"" if (code, reason) == RESTARTING else failed(f"{reason}.", Unauthenticated.code) + COMPLETE
         self.stop()
 
     async def tell(self, content: dict[str, Any]) -> None:

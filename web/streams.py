@@ -3,9 +3,8 @@
 What is wrong with the request has its status; what is wrong with the operation is told in the stream (ADR 0059).
 """
 
-import asyncio
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -31,8 +30,6 @@ from web.watch import Watch
 
 MOST = 100
 """Streams that one person may have open, or one address without a person: as many as a socket has operations."""
-DRAINED_WITHIN = 0.25
-"""Seconds between two looks at whether the process is stopping."""
 WITHOUT_BODY = {
     "HEAD": Response(None, HTTPStatus.OK, HEADERS, EVENTS),
     "OPTIONS": Response(None, HTTPStatus.NO_CONTENT, {**ALLOWED, **NO_STORE}),
@@ -47,7 +44,6 @@ class Streams:
         self._watch = watch
         self._jar = CookieJar(runtime.app.settings)
         self._places = Places()
-        self._open: set[Stream] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = IndexedRequest(scope, receive)
@@ -73,13 +69,14 @@ class Streams:
     async def _asked(self, request: Request) -> tuple[Operation, Context]:
         if not accepts_events(request.headers.get("accept")):
             raise BadRequestError(HTTPStatus.NOT_ACCEPTABLE, f"Answers are {EVENTS}.")
-        if self._runtime.app.draining:
-            raise Unavailable(retry_after=1)
         if request.method == "POST":
             operation = operation_in(await read_json_object(request), self._runtime.trusted)
         else:
             operation = operation_in_url(request, self._runtime.trusted)
-        return operation, await self._context(request)
+        context = await self._context(request)
+        if self._runtime.app.draining:
+            raise Unavailable(retry_after=1)
+        return operation, context
 
     async def _context(self, request: Request) -> Context:
         runtime, given = self._runtime, request.headers.get("authorization")
@@ -103,31 +100,8 @@ class Streams:
 
     async def _serve(self, request: Request, operation: Operation, context: Context, send: Send) -> None:
         stream = Stream(context, request, send)
-        self._open.add(stream)
-        if stream.viewer is not None:
-            self._watch.join(stream)
-        with self._runtime.app.metrics.streams.track_inprogress():
-            try:
-                await stream.serve(self._runtime, operation)
-            finally:
-                self._open.discard(stream)
-                self._watch.leave(stream)
-
-    @asynccontextmanager
-    async def draining(self) -> AsyncGenerator[None, None]:
-        """End all streams when the process is told to stop, so that their clients go to another one."""
-        looking = asyncio.create_task(self._drain())
-        try:
-            yield
-        finally:
-            looking.cancel()
-
-    async def _drain(self) -> None:
-        while True:
-            await asyncio.sleep(DRAINED_WITHIN)
-            if self._runtime.app.draining:
-                for stream in tuple(self._open):
-                    stream.leave_off()
+        with self._runtime.app.metrics.event_streams.track_inprogress(), self._watch.open(stream):
+            await stream.serve(self._runtime, operation)
 
 
 @dataclass(slots=True)

@@ -1,8 +1,8 @@
 """The open connections of this process, by session and by user: sockets and event streams."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Iterable
+from contextlib import asynccontextmanager, contextmanager
 from typing import Protocol
 
 import structlog
@@ -18,6 +18,9 @@ REVIEW_INTERVAL = 3.0
 A connection outlives its session by at most 5 s (docs/sessions.md): these, and the time that a look takes.
 """
 REVIEWED_AT_ONCE = 1_000
+DRAINED_WITHIN = 0.25
+"""Seconds between two looks at whether the process is stopping."""
+RESTARTING = (1012, "The server restarts")
 ENDED = (4401, "The session has ended")
 SUSPENDED = (4403, "The account has been suspended")
 LOWERED = (4403, "The role has changed")
@@ -31,7 +34,7 @@ class Connection(Protocol):
     viewer: Viewer | None
 
     async def end(self, code: int, reason: str) -> None:
-        """End it, after what is being changed."""
+        """End it, after what is being changed. RESTARTING is no reason to stay away."""
 
 
 class Watch:
@@ -44,6 +47,7 @@ class Watch:
         """The sessions that a user has connections of."""
         self._of_staff: set[str] = set()
         """The sessions whose user has a role that can be lowered."""
+        self._open: set[Connection] = set()
         self._closing: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -56,16 +60,29 @@ class Watch:
         bus = self._app.bus
         ended = bus.subscribe(sessions.CHANNEL, self._ended, resync=self.review)
         changed = bus.subscribe(sessions.CHANGED, self._changed)
-        reviewing = asyncio.create_task(self._review_regularly())
+        watching = [asyncio.create_task(task) for task in (self._review_regularly(), self._leave_when_stopping())]
         try:
             yield
         finally:
             ended()
             changed()
-            reviewing.cancel()
+            for task in watching:
+                task.cancel()
+
+    @contextmanager
+    def open(self, connection: Connection) -> Generator[None]:
+        """Watch a connection while the context lasts."""
+        self._open.add(connection)
+        if connection.viewer is not None:
+            self.join(connection)
+        try:
+            yield
+        finally:
+            self._open.discard(connection)
+            self._leave(connection)
 
     def join(self, connection: Connection) -> None:
-        """Watch a connection whose viewer is known; a second time, when their role has been raised."""
+        """Know whose a connection is, once that is known; a second time, when their role has been raised."""
         assert connection.viewer is not None
         session = connection.viewer.session
         self._by_session.setdefault(session.key, set()).add(connection)
@@ -73,8 +90,7 @@ class Watch:
         if access.is_staff(connection.viewer.user):
             self._of_staff.add(session.key)
 
-    def leave(self, connection: Connection) -> None:
-        """Let go of a connection that is over, if it was ever watched."""
+    def _leave(self, connection: Connection) -> None:
         if connection.viewer is None:
             return
         session = connection.viewer.session
@@ -102,6 +118,12 @@ class Watch:
             closing = asyncio.create_task(connection.end(code, reason))
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
+
+    async def _leave_when_stopping(self) -> None:
+        """Send all clients elsewhere once the process stops."""
+        while not self._app.draining:  # ruff: ignore[async-busy-wait] -- a signal's handler says so, outside the loop
+            await asyncio.sleep(DRAINED_WITHIN)
+        self._close(self._open, *RESTARTING)
 
     async def _review_regularly(self) -> None:
         while True:

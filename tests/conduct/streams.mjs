@@ -32,8 +32,7 @@ function follow(source, most) {
   return new Promise((resolve) => {
     const found = [];
     const { unsubscribe } = source.subscribe((answer) => {
-      found.push(answer);
-      if (found.length === most) {
+      if (found.length < most && found.push(answer) === most) {
         setTimeout(() => unsubscribe());
         resolve(found);
       }

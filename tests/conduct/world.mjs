@@ -22,8 +22,8 @@ export function answers(client, query, most = Infinity) {
       { query },
       {
         next(answer) {
-          found.next.push(answer);
-          if (found.next.length === most) {
+          // What was on its way when the client left may still come.
+          if (found.next.length < most && found.next.push(answer) === most) {
             leave();
           }
         },

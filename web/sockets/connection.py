@@ -74,13 +74,13 @@ class Socket:
         """Whether mutations run: a cookie's session could not be told of new tokens."""
         self._peer = Peer(websocket)
         self._openings = Share()
-        self._pace = Pace()
         self._serving: asyncio.Task[None] | None = None
         self._cut_off = False
         self._operations: dict[str, _Running] = {}
         """By id, those whose answers the client waits for."""
         self._running: set[_Running] = set()
         """All of them: a mutation goes on after the client has completed it."""
+        self._pace = Pace()
 
     async def serve(self) -> None:
         """Read messages until the socket ends, then let go of what it had open."""

@@ -30,8 +30,5 @@ class Sockets:
             return
         await websocket.accept(PROTOCOL)
         socket = Socket(websocket, self._runtime, client_of(websocket, settings.trusted_proxies), self._watch.join)
-        with self._runtime.app.metrics.sockets.track_inprogress():
-            try:
-                await socket.serve()
-            finally:
-                self._watch.leave(socket)
+        with self._runtime.app.metrics.sockets.track_inprogress(), self._watch.open(socket):
+            await socket.serve()
