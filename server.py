@@ -34,6 +34,8 @@ from worker.tasks import TASKS
 
 DRAIN_SECONDS = 20
 """How long requests may go on after the signal to stop."""
+LAST_WORD_SECONDS = 1.0
+"""How long connections that came in at the last moment have, to say what they want."""
 LARGEST_MESSAGE = 262_144
 """Bytes of a WebSocket message."""
 COLLECTED_AFTER = (20_000, 20, 50)
@@ -103,6 +105,26 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._app.draining = True
         super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Give notice, take what still comes meanwhile, and end once all of it is answered (ADR 0062)."""
+        self._app.stopping.set()
+        if notice := self._app.settings.drain_notice:
+            await self._serve_for(notice)
+            for server in self.servers:
+                server.close()
+            for listener in sockets or []:
+                listener.close()
+            await self._serve_for(LAST_WORD_SECONDS, while_connected=True)
+        await super().shutdown(sockets)
+
+    async def _serve_for(self, seconds: float, *, while_connected: bool = False) -> None:
+        """Go on for so long; no longer once a second signal has come or, if so said, nobody is connected."""
+        for tick in range(round(seconds * 10)):
+            if len(self._captured_signals) > 1 or (while_connected and not self.server_state.connections):
+                return
+            await self.on_tick(tick)
+            await asyncio.sleep(0.1)
 
 
 def create() -> ASGIApp:

@@ -87,10 +87,16 @@ async def main(only: str, *, long: bool) -> int:
                     rows.append(row)
                     print(
                         f"{fault.part}: {fault.what}: {len(row.samples)} asked, {row.seen}, slowest {row.slowest:.1f}, silence {row.silence:.1f}, codes {row.codes}, "
-                        f"lost {row.verdict.lost}, doubled {row.verdict.doubled}, recovered {row.recovered:.1f}", flush=True
+                        f"lost {row.verdict.lost}, doubled {row.verdict.doubled}, recovered {row.recovered:.1f}",
+                        flush=True,
                     )
         await until(lambda: no_more(world), 90)
-        print(await compare(world, visitors.ledger), letters(world, visitors.ledger), visitors.told_used, len(visitors.ledger.usage[visitors.watched]))
+        print(
+            await compare(world, visitors.ledger),
+            letters(world, visitors.ledger),
+            visitors.told_used,
+            len(visitors.ledger.usage[visitors.watched]),
+        )
         return 0
 
 

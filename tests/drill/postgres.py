@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import psutil
+import psutil  # type: ignore[import-untyped]  # it comes without types
 
 from tests.program import free_port
 from tests.services.postgres import MEMORY, ROOM
@@ -81,7 +81,7 @@ class RestartablePostgres:
         return [first, *(child.pid for child in psutil.Process(first).children())]
 
     def _run(self, name: str, *arguments: str) -> None:
-        with tempfile.TemporaryFile("w+") as said:  # what pg_ctl starts would hold a pipe open
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as said:  # what pg_ctl starts would hold a pipe open
             command = [*self._as_user, str(self._binaries / name), *arguments]
             done = subprocess.run(command, stdout=said, stderr=said, check=False, cwd="/")
             said.seek(0)

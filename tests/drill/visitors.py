@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import httpx
@@ -57,7 +58,7 @@ WEBHOOK = "/webhooks/stripe"
 
 @dataclass(frozen=True)
 class Sample:
-    """One question: when it was sent, of which kind, what came of it (with a code, where it has one), after how long."""
+    """One question: when it was sent, of which kind, what came of it, with a code if there is one, after how long."""
 
     at: float
     kind: str
@@ -91,8 +92,6 @@ class Visitors:
         self.told_used: float = 0
         """What the subscription said last of the first person's usage."""
         self.watched: int | None = None
-        self.again = True
-        """Whether who was not answered asks again."""
         self._numbers = itertools.count(1)
         self._leaving = False
 
@@ -119,7 +118,7 @@ class Visitors:
         number = next(self._numbers)
         address = f"127.{1 + number % 250}.{1 + number * 7 % 250}.{1 + number % 199}"
         headers = {
-            "User-Agent": f"Mozilla/5.0 (X11; Linux x86_64; rv:{100 + number}.0) Gecko/20100101 Firefox/{100 + number}.0",
+            "User-Agent": f"Mozilla/5.0 (X11; Linux x86_64; rv:{number}.0) Gecko/20100101 Firefox/{number}.0",
             "Accept": "application/graphql-response+json",
             "Accept-Language": "en",
             "Accept-Encoding": "gzip",
@@ -147,7 +146,7 @@ class Visitors:
     ) -> dict[str, Any]:
         """The data of an answer: asks until there is one."""
         async with asyncio.timeout(GIVEN_UP):
-            while (data := await self.ask(kind, http, query, variables)) is None and self.again:
+            while (data := await self.ask(kind, http, query, variables)) is None:  # ruff: ignore[async-busy-wait] -- visitors do
                 await asyncio.sleep(AGAIN)
         return data or {}
 
@@ -227,13 +226,14 @@ class Visitors:
                     return
                 now = clock.now()
                 what = {"id": f"sub_drill_{number}", "object": "subscription", "customer": f"cus_drill_{number}"}
-                told = event("customer.subscription.deleted", what, id=f"evt_drill_{number}", created=int(now.timestamp()))
+                told = event(
+                    "customer.subscription.deleted", what, id=f"evt_drill_{number}", created=int(now.timestamp())
+                )
                 body = json.dumps(told).encode()
                 headers = {"Stripe-Signature": signed(body, now), "Content-Type": "application/json"}
+                send = partial(http.post, WEBHOOK, content=body, headers=headers)
                 for _ in range(2 if number % 4 == 0 else 1):
-                    while not await self._sample(
-                        "webhook", lambda b=body, h=headers: http.post(WEBHOOK, content=b, headers=h), judged
-                    ):
+                    while not await self._sample("webhook", send, judged):  # ruff: ignore[async-busy-wait] -- as others
                         await asyncio.sleep(AGAIN)
                 self.ledger.webhooks.add(told["id"])
                 await asyncio.sleep(0.5)

@@ -147,7 +147,15 @@ async def standing() -> AsyncGenerator[World]:
         shared = _environment(folder, postgres, valkey, weaviate, mail, nginx)
         servers = [Member(f"server {n}", folder, SERVER, {**shared, "PORT": str(p)}) for n, p in enumerate(ports, 1)]
         world = World(
-            folder, postgres, postgres.url, valkey, weaviate, mail, nginx, servers, Member("worker", folder, WORKER, shared)
+            folder,
+            postgres,
+            postgres.url,
+            valkey,
+            weaviate,
+            mail,
+            nginx,
+            servers,
+            Member("worker", folder, WORKER, shared),
         )
         stack.callback(_end, world)
         for member in world.members():
@@ -157,7 +165,12 @@ async def standing() -> AsyncGenerator[World]:
 
 
 def _environment(
-    folder: Path, postgres: RestartablePostgres, valkey: RestartableValkey, weaviate: Weaviate, mail: MailServer, nginx: Nginx
+    folder: Path,
+    postgres: RestartablePostgres,
+    valkey: RestartableValkey,
+    weaviate: Weaviate,
+    mail: MailServer,
+    nginx: Nginx,
 ) -> dict[str, str]:
     """What all processes share. Hashes are cheap; everything else is as in production, but for simulated payments."""
     return {

@@ -20,6 +20,7 @@ REVIEW_INTERVAL = 3.0
 A socket outlives its session by at most 5 s (docs/sessions.md): these, and the time that a look takes.
 """
 REVIEWED_AT_ONCE = 1_000
+RESTARTING = (1012, "The server restarts")
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +36,7 @@ class Sockets:
         self._of_staff: set[str] = set()
         """The sessions whose user has a role that can be lowered."""
         self._closing: set[asyncio.Task[None]] = set()
+        self._open: set[Socket] = set()
 
     @asynccontextmanager
     async def watching(self) -> AsyncGenerator[None, None]:
@@ -47,12 +49,14 @@ class Sockets:
         ended = bus.subscribe(sessions.CHANNEL, self._ended, resync=self.review)
         changed = bus.subscribe(sessions.CHANGED, self._changed)
         reviewing = asyncio.create_task(self._review_regularly())
+        stopping = asyncio.create_task(self._leave_when_stopping())
         try:
             yield
         finally:
             ended()
             changed()
             reviewing.cancel()
+            stopping.cancel()
 
     async def serve(self, websocket: WebSocket) -> None:
         """Serve one socket to its end."""
@@ -67,10 +71,12 @@ class Sockets:
             return
         await websocket.accept(PROTOCOL)
         socket = Socket(websocket, self._runtime, client_of(websocket, settings.trusted_proxies), self._joined)
+        self._open.add(socket)
         with self._runtime.app.metrics.sockets.track_inprogress():
             try:
                 await socket.serve()
             finally:
+                self._open.discard(socket)
                 self._left(socket)
 
     def _joined(self, socket: Socket) -> None:
@@ -109,6 +115,11 @@ class Sockets:
             closing = asyncio.create_task(socket.end(code, reason))
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
+
+    async def _leave_when_stopping(self) -> None:
+        """Send all clients elsewhere once the process stops, after the answer to what they are changing."""
+        await self._runtime.app.stopping.wait()
+        self._close(self._open, *RESTARTING)
 
     async def _review_regularly(self) -> None:
         while True:
