@@ -4,78 +4,52 @@ import argparse
 import asyncio
 import sys
 import time
-from collections import Counter
-from dataclasses import dataclass
 
-from tests.drill.checking import Verdict, compare, letters, unfinished
+from tests.drill import report
+from tests.drill.checking import compare, letters, unfinished
 from tests.drill.faults import FAULTS, Fault
-from tests.drill.visitors import ANSWERED, UNTYPED, Sample, Visitors
+from tests.drill.report import Outcome, Row
+from tests.drill.visitors import ANSWERED, Visitors
 from tests.drill.world import World, standing
+from tests.program import Program
 from tests.services.valkey import until
 
 QUIET = 1.0
 """Seconds without trouble, after which it is over."""
-RECOVERED_WITHIN = 30.0
-
-
-@dataclass(frozen=True)
-class Row:
-    """What one fault did. `recovered` is in seconds from the moment at which the part was there again."""
-
-    fault: Fault
-    samples: list[Sample]
-    verdict: Verdict
-    recovered: float
-    silence: float
-    codes: list[int]
-
-    @property
-    def troubles(self) -> list[Sample]:
-        """Questions that were not answered at the first try."""
-        return [sample for sample in self.samples if sample.outcome != ANSWERED]
-
-    @property
-    def seen(self) -> str:
-        """What clients saw."""
-        kinds = Counter(f"{sample.outcome} {sample.detail}".strip() for sample in self.troubles)
-        return ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "nothing"
-
-    @property
-    def slowest(self) -> float:
-        """Seconds that the slowest answer took."""
-        return max((sample.seconds for sample in self.samples), default=0.0)
+WITHIN = 60.0
+"""Seconds for which the drill waits before it gives up."""
+LEASES = 90.0
+"""Seconds within which all jobs are done: the lease of a dead worker, and more."""
 
 
 async def drilled(world: World, visitors: Visitors, fault: Fault) -> Row:
     """Do it, and wait until all is well by itself."""
     begun = time.monotonic()
-    await fault.act(world)
+    bounds = await fault.act(world, visitors)
     back = time.monotonic()
-    await until(world.well, RECOVERED_WITHIN)
+    await until(world.well, WITHIN)
+    await until(lambda: fault.healed(world), WITHIN)
     well = time.monotonic()
 
-    def quiet() -> bool:
-        return time.monotonic() - max((last_trouble(visitors, begun), well)) > QUIET
+    def last_trouble() -> float:
+        ended = (each.at + each.seconds for each in visitors.samples if each.outcome != ANSWERED)
+        return max((moment for moment in ended if moment >= begun), default=begun)
 
-    await until(quiet, RECOVERED_WITHIN)
-    ticks = [tick for tick in visitors.ticks if tick > begun - 2]
+    await until(lambda: time.monotonic() - max(last_trouble(), well) > QUIET, WITHIN)
     return Row(
-        fault,
-        [sample for sample in visitors.samples if sample.at + sample.seconds >= begun],
-        await compare(world, visitors.ledger),
-        max(well, last_trouble(visitors, begun)) - back,
-        max((later - earlier for earlier, later in zip(ticks, ticks[1:], strict=False)), default=float("inf")),
-        [code for at, code in visitors.closed if at > begun],
+        fault=fault,
+        samples=[each for each in visitors.samples if each.at + each.seconds >= begun],
+        verdict=await compare(world, visitors.ledger),
+        recovered=max(well, last_trouble()) - back,
+        ticks=[tick for tick in visitors.ticks if tick > begun - 2],
+        codes=[code for at, code in visitors.closed if at > begun],
+        bounds=bounds,
     )
 
 
-def last_trouble(visitors: Visitors, begun: float) -> float:
-    """When the last question since `begun` went unanswered."""
-    ended = (s.at + s.seconds for s in visitors.samples if s.outcome != ANSWERED and s.at + s.seconds >= begun)
-    return max(ended, default=begun)
-
-
-async def main(only: str, *, long: bool) -> int:
+async def drill(only: str, *, long: bool) -> Outcome:
+    """All faults whose name holds `only`: the brief ones, or all of them."""
+    begun = time.monotonic()
     async with standing() as world:
         visitors = Visitors(world.url, world.nginx.tls.trust)
         rows = []
@@ -83,30 +57,37 @@ async def main(only: str, *, long: bool) -> int:
             await asyncio.sleep(2)
             for fault in FAULTS:
                 if only in f"{fault.part} {fault.what}" and (long or fault.brief):
-                    row = await drilled(world, visitors, fault)
-                    rows.append(row)
-                    print(
-                        f"{fault.part}: {fault.what}: {len(row.samples)} asked, {row.seen}, slowest {row.slowest:.1f}, silence {row.silence:.1f}, codes {row.codes}, "
-                        f"lost {row.verdict.lost}, doubled {row.verdict.doubled}, recovered {row.recovered:.1f}",
-                        flush=True,
-                    )
-        await until(lambda: no_more(world), 90)
-        print(
-            await compare(world, visitors.ledger),
-            letters(world, visitors.ledger),
-            visitors.told_used,
-            len(visitors.ledger.usage[visitors.watched]),
+                    rows.append(await drilled(world, visitors, fault))
+                    print(report.line(rows[-1]), flush=True)  # ruff: ignore[print] -- a program
+            async with asyncio.timeout(10):
+                while visitors.told_used != visitors.used():  # ruff: ignore[async-busy-wait] -- visitors go on
+                    await asyncio.sleep(0.02)
+
+        async def done() -> bool:
+            return not await unfinished(world)
+
+        await until(done, LEASES)
+        verdict = await compare(world, visitors.ledger)
+        audit = Program(world.folder, ("-m", "worker.audit"), world.worker.environment)
+        assert await audit.ended() == 0, audit.err
+        return Outcome(
+            rows, verdict, letters(world, visitors.ledger), visitors.samples, audit.out, time.monotonic() - begun
         )
-        return 0
 
 
-async def no_more(world):
-    return not await unfinished(world)
+def main() -> int:
+    """The exit status: 0 where everything held."""
+    parser = argparse.ArgumentParser(prog="make drill", description=__doc__)
+    parser.add_argument("--only", default="", help="faults whose name holds this")
+    parser.add_argument("--long", action="store_true", help="the faults too that CI has no time for")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/reliability.md")
+    given = parser.parse_args()
+    outcome = asyncio.run(drill(given.only, long=given.long))
+    print("\n".join(report.summary(outcome)))  # ruff: ignore[print] -- a program
+    if given.write:
+        report.write(outcome)
+    return 1 if report.wrong(outcome) else 0
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--only", default="")
-    parser.add_argument("--long", action="store_true")
-    given = parser.parse_args()
-    sys.exit(asyncio.run(main(given.only, long=given.long)))
+    sys.exit(main())

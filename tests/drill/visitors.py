@@ -113,6 +113,10 @@ class Visitors:
                 self._leaving = True
                 watching.cancel()
 
+    def used(self) -> int:
+        """What the first person was told to have used."""
+        return len(self.ledger.usage.get(self.watched or 0, ()))
+
     def client(self, token: str | None = None) -> httpx.AsyncClient:
         """Somebody's browser, from an address of their own."""
         number = next(self._numbers)
@@ -140,6 +144,12 @@ class Visitors:
         assert answer["__typename"] == "EmailTaken", answer
         self.ledger.sign_ups[address] = False
         return 0, ""
+
+    async def try_to_sign_up(self, address: str) -> None:
+        """Somebody new who may be refused: that they were told of a trial is not noted."""
+        asked = {"input": {"email": address, "password": PASSWORD, "formSeconds": 20}}
+        async with self.client() as http:
+            await self.until_answered("sign-up", http, REGISTER, asked)
 
     async def until_answered(
         self, kind: str, http: httpx.AsyncClient, query: str, variables: dict[str, Any]
