@@ -68,7 +68,7 @@ async def measure() -> list[str]:
         most: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
         async with asyncio.TaskGroup() as group:
             people = [group.create_task(live(visitors, turn)) for _ in range(PEOPLE)]
-            while not all(task.done() for task in people):  # ruff: ignore[async-busy-wait] -- a look each second
+            while not all(task.done() for task in people):
                 for name, (postgres, valkey) in (await connections(world, connection)).items():
                     most[name] = (max(most[name][0], postgres), max(most[name][1], valkey))
                 await asyncio.sleep(1)
