@@ -5,7 +5,7 @@
 .NOTPARALLEL:
 .PHONY: help serve test worker migrate admin rotate-keys audit-verify fraud-replay lint types check schema lock bench
 .PHONY: bench-fraud eval clock schedule runtime plans-sync translations letters-pictures
-.PHONY: explain development test-browser test-stripe-cli browser chromium graphiql
+.PHONY: explain development test-browser test-stripe-cli drill browser chromium graphiql
 
 PY := .venv/bin/python
 ARGS =
@@ -74,6 +74,9 @@ test: development ## Run all tests and the coverage gate; ARGS="-k trials" goes 
 
 test-browser: chromium development browser graphiql ## Drive GraphiQL in headless Chromium; ARGS goes to pytest.
 	$(PY) -m pytest tests/browser $(ARGS)
+
+drill: development ## Break each part in turn under load, and see that nothing is lost; ARGS="--long --write" keeps it.
+	@$(PY) -m tests.drill $(ARGS)
 
 test-stripe-cli: development ## Drive the simulated Stripe with Stripe's command line, of npm; Linux on x86-64 alone.
 	$(PY) -m pytest tests/stripe_cli $(ARGS)

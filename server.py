@@ -186,27 +186,36 @@ def has_demo(settings: Settings) -> bool:
     return embedded and settings.loopback and not settings.production
 
 
-def listening_socket(settings: Settings) -> socket.socket:
-    """The socket to serve on. Raises SettingsError when the address cannot be had."""
-    listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+@contextmanager
+def having(settings: Settings) -> Generator[None]:
+    """Tell which setting it was when the address cannot be had. Raises SettingsError."""
     try:
-        listener.bind((settings.host, settings.port))
-        listener.listen()
+        yield
     except OSError as error:
-        listener.close()
         address = f"{settings.host}:{settings.port} cannot be had ({error.strerror})"
         if error.errno in {errno.EADDRINUSE, errno.EACCES}:
             raise SettingsError([f"PORT: {address}; a free port above 1023 would be right"]) from error
         raise SettingsError(
             [f"HOST: {address}; 127.0.0.1, or another address of this machine, would be right"]
         ) from error
-    return listener
+
+
+@contextmanager
+def bound_socket(settings: Settings) -> Generator[socket.socket]:
+    """The socket to serve on. Raises SettingsError when the address cannot be had.
+
+    It does not listen yet: whoever connected would wait for the end of the start, in place of asking another server.
+    """
+    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as listener:
+        with having(settings):
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((settings.host, settings.port))
+        yield listener
 
 
 def serve(settings: Settings) -> int:
     """Serve until told to stop; the exit status. Raises SettingsError, Unavailable, SchemaOutdatedError."""
-    with listening_socket(settings) as listener:
+    with bound_socket(settings) as listener:
         if settings.workers == 1:
             config = uvicorn.Config("", **options(settings))
             with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
@@ -224,7 +233,10 @@ async def serve_here(settings: Settings, listener: socket.socket) -> None:
         await recommendations.announce(app)
         site = build_site(app, schema_of(settings), nullcontext)
         config = uvicorn.Config(site, **options(settings))
-        await Server(config, app, await start_screen(app)).serve([listener])
+        screen = await start_screen(app)
+        with having(settings):
+            listener.listen()
+        await Server(config, app, screen).serve([listener])
 
 
 async def prepare(settings: Settings) -> None:

@@ -14,7 +14,7 @@ from tests.drill.visitors import ANSWERED, REFUSED, Sample
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
 BLOCK = re.compile(r"(<!-- drill: begin -->\n).*?(<!-- drill: end -->)", re.DOTALL)
-RECOVERED_WITHIN = 45.0
+RECOVERED_WITHIN = 60.0
 """Seconds that a part may take to be well again once it is there: a server's start on a busy machine is most of it."""
 LETTERS_TWICE = 10
 """Letters that a killed worker may have in hand: they are sent again, because nobody knows whether they left."""

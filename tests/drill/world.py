@@ -21,7 +21,7 @@ from tests.services.smtp import Counted, SmtpServer
 from tests.services.valkey import RestartableValkey, until
 from tests.services.weaviate import Weaviate, weaviate_service
 
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 STOP_SECONDS = 40.0
 DRAIN_NOTICE = 5
 """What the servers are told: docs/reliability.md says why five seconds."""
