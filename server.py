@@ -87,6 +87,9 @@ class Server(uvicorn.Server):
         self._screen = screen
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        with having(self._app.settings):
+            for listener in sockets or []:
+                listener.listen()
         await super().startup(sockets)
         print(self._screen, end="", flush=True)
         await self._app.spaces.warm()
@@ -233,10 +236,7 @@ async def serve_here(settings: Settings, listener: socket.socket) -> None:
         await recommendations.announce(app)
         site = build_site(app, schema_of(settings), nullcontext)
         config = uvicorn.Config(site, **options(settings))
-        screen = await start_screen(app)
-        with having(settings):
-            listener.listen()
-        await Server(config, app, screen).serve([listener])
+        await Server(config, app, await start_screen(app)).serve([listener])
 
 
 async def prepare(settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """What the drill found, for people and for docs/reliability.md."""
 
 import itertools
+import os
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -146,9 +147,10 @@ def write(outcome: Outcome) -> None:
     """Put the table into its page."""
     day = SystemClock().now().date().isoformat()
     told = (
-        f"What `make drill ARGS='--long --write'` found on {day}: {len(outcome.samples)} questions in "
-        f"{outcome.seconds:.0f} s. Letters that came twice, out of the hands of the worker that was killed: "
-        f"{len(outcome.letters.doubled)}. {outcome.audit.splitlines()[0]}\n\n{table(outcome)}\n"
+        f"What `make drill ARGS='--long --write'` found on {day}: {len(outcome.samples)} questions in\n"
+        f"{outcome.seconds:.0f} s, on {os.cpu_count()} cores that {os.getloadavg()[1]:.0f} processes wanted (its own are "
+        f"about two).\nLetters that came twice, out of the hands of the worker that was killed: "
+        f"{len(outcome.letters.doubled)}.\n{outcome.audit.splitlines()[0]}\n\n{table(outcome)}\n"
     )
     page = PAGE.read_text(encoding="utf-8")
     PAGE.write_text(BLOCK.sub(lambda found: found[1] + told + found[2], page), encoding="utf-8")
