@@ -143,7 +143,7 @@ FAULTS = (
     Fault("worker", "SIGKILL amid a letter; started again at once", worker_killed, silent=True),
     Fault("worker", f"SIGSTOP for {AWAY:g} s", worker_stalled, silent=True, brief=False),
     Fault("Valkey", "SIGKILL; back empty once the bounds are measured", valkey_killed, silent=True),
-    Fault("Valkey", "SIGSTOP while the bounds are measured", valkey_stalled, silent=True),
+    Fault("Valkey", "SIGSTOP while the bounds are measured", valkey_stalled, silent=True, brief=False),
     Fault("PostgreSQL", "SIGKILL of all its processes; back after 1 s", postgres_killed),
     Fault("PostgreSQL", "restarted as its operators do", postgres_restarted, brief=False),
     Fault("PostgreSQL", f"SIGSTOP of all its processes for {AWAY:g} s", postgres_stalled),

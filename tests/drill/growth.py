@@ -15,7 +15,7 @@ from adapters.database.addresses import PostgresServer, parse
 from tests.drill.visitors import DO, FEED, ME, USE, Visitors
 from tests.drill.world import World, standing
 
-PEOPLE = 200
+PEOPLE = 100
 EACH = 10
 """Reports, clicks and lists of one person."""
 AT_ONCE = 8

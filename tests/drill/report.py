@@ -148,8 +148,8 @@ def write(outcome: Outcome) -> None:
     day = SystemClock().now().date().isoformat()
     told = (
         f"What `make drill ARGS='--long --write'` found on {day}: {len(outcome.samples)} questions in\n"
-        f"{outcome.seconds:.0f} s, on {os.cpu_count()} cores that {os.getloadavg()[1]:.0f} processes wanted (its own are "
-        f"about two).\nLetters that came twice, out of the hands of the worker that was killed: "
+        f"{outcome.seconds:.0f} s, on {os.cpu_count()} cores that {os.getloadavg()[1]:.0f} processes wanted (its own "
+        f"are about two).\nLetters that came twice, out of the hands of the worker that was killed: "
         f"{len(outcome.letters.doubled)}.\n{outcome.audit.splitlines()[0]}\n\n{table(outcome)}\n"
     )
     page = PAGE.read_text(encoding="utf-8")

@@ -228,7 +228,8 @@ class Visitors:
         def judged(answer: httpx.Response) -> tuple[str, str, Any]:
             if answer.is_success:
                 return ANSWERED, "", True
-            return REFUSED if answer.json()["code"] == "UNAVAILABLE" else UNTYPED, str(answer.status_code), None
+            code = answer.json()["code"]
+            return REFUSED if code == "UNAVAILABLE" else UNTYPED, code, None
 
         async with self.client() as http:
             for number in itertools.count():
