@@ -93,6 +93,9 @@ def test_what_did_not_hold_is_told() -> None:
     loud, silent = FAULTS[0], next(fault for fault in FAULTS if fault.silent)
     refused = Sample(1.0, "usage", REFUSED, "UNAVAILABLE", 0.1)
     assert report.wrong(an_outcome(a_row(loud, samples=[refused]), a_row(silent), twice=10)) == []
+    reloaded = next(fault for fault in FAULTS if fault.cuts)
+    cut = a_row(reloaded, samples=[Sample(1.0, "usage", BROKEN, "", 0.1)])
+    assert report.wrong(an_outcome(cut)) == []
     kept, passed = Bounds("Valkey", 4.9, 1, 20, 20), Bounds("Valkey", 5.1, 2, 21, 20)
     rows = [
         a_row(loud, samples=[Sample(1.0, "usage", UNTYPED, "500", 0.1), Sample(1.0, "usage", BROKEN, "", 0.1)]),

@@ -19,13 +19,17 @@ ITEMS = 264
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault. `silent` says that no client may notice it; `brief` that it is part of the drill in CI."""
+    """One fault. `silent` says that no client may notice it; `brief` that it is part of the drill in CI.
+
+    `cuts` says that a client may be cut off without an answer: by nginx itself, which nobody stands before.
+    """
 
     part: str
     what: str
     act: Callable[[World, Visitors], Awaitable[Bounds | None]]
     silent: bool = False
     brief: bool = True
+    cuts: bool = False
     healed: Callable[[World], bool] = lambda _: True
     """What has to be so again besides what the servers say of themselves."""
 
@@ -149,6 +153,6 @@ FAULTS = (
     Fault("PostgreSQL", f"SIGSTOP of all its processes for {AWAY:g} s", postgres_stalled),
     Fault("vector store", f"away for {AWAY * 2:g} s; back empty", vectors_lost, silent=True, healed=full),
     Fault("mail server", f"away for {AWAY:g} s", mail_away, silent=True),
-    Fault("nginx", "reloaded three times", nginx_reloaded, silent=True),
+    Fault("nginx", "reloaded three times", nginx_reloaded, cuts=True),
     Fault("servers, worker", "SIGTERM; each replaced in turn", everything_replaced, silent=True),
 )

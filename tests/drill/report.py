@@ -11,7 +11,7 @@ from core.clock import SystemClock
 from tests.drill.bounds import Bounds
 from tests.drill.checking import Verdict
 from tests.drill.faults import Fault
-from tests.drill.visitors import ANSWERED, REFUSED, Sample
+from tests.drill.visitors import ANSWERED, BROKEN, REFUSED, Sample
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
 BLOCK = re.compile(r"(<!-- drill: begin -->\n).*?(<!-- drill: end -->)", re.DOTALL)
@@ -97,7 +97,8 @@ def wrong(outcome: Outcome) -> list[str]:
         name = f"{row.fault.part}, {row.fault.what}"
         found += [f"{name}: lost {each}" for each in row.verdict.lost]
         found += [f"{name}: doubled {each}" for each in row.verdict.doubled]
-        found += [f"{name}: {each}" for each in row.troubles if row.fault.silent or each.outcome != REFUSED]
+        allowed = set() if row.fault.silent else {REFUSED, BROKEN} if row.fault.cuts else {REFUSED}
+        found += [f"{name}: {each}" for each in row.troubles if each.outcome not in allowed]
         if row.recovered > RECOVERED_WITHIN:
             found.append(f"{name}: well after {row.recovered:.1f} s")
         if row.bounds and not row.bounds.kept:
