@@ -5,7 +5,7 @@
 .NOTPARALLEL:
 .PHONY: help serve test worker migrate admin rotate-keys audit-verify fraud-replay lint types check schema lock bench
 .PHONY: bench-fraud eval clock schedule runtime plans-sync translations letters-pictures
-.PHONY: explain development test-browser test-clients test-stripe-cli browser chromium graphiql
+.PHONY: explain development test-browser test-clients test-stripe-cli drill browser chromium graphiql
 
 PY := .venv/bin/python
 ARGS =
@@ -78,6 +78,9 @@ test-browser: chromium development browser graphiql ## Drive GraphiQL in headles
 test-clients: chromium development browser graphiql ## Drive Apollo, urql, Relay and a browser, also through nginx.
 	@$(PY) -m benchmarks.node tests/clients
 	$(PY) -m pytest tests/clients $(ARGS)
+
+drill: development ## Break each part in turn under load, and see that nothing is lost; ARGS="--long --write" keeps it.
+	@$(PY) -m tests.drill $(ARGS)
 
 test-stripe-cli: development ## Drive the simulated Stripe with Stripe's command line, of npm; Linux on x86-64 alone.
 	$(PY) -m pytest tests/stripe_cli $(ARGS)

@@ -34,6 +34,8 @@ from worker.tasks import TASKS
 
 DRAIN_SECONDS = 20
 """How long requests may go on after the signal to stop."""
+LAST_WORD_SECONDS = 1.0
+"""How long connections that came in at the last moment have, to say what they want."""
 LARGEST_MESSAGE = 262_144
 """Bytes of a WebSocket message."""
 COLLECTED_AFTER = (20_000, 20, 50)
@@ -85,6 +87,9 @@ class Server(uvicorn.Server):
         self._screen = screen
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        with having(self._app.settings):
+            for listener in sockets or []:
+                listener.listen()
         await super().startup(sockets)
         print(self._screen, end="", flush=True)
         await self._app.spaces.warm()
@@ -103,6 +108,26 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._app.draining = True
         super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Give notice, take what still comes meanwhile, and end once all of it is answered (ADR 0062)."""
+        self._app.stopping.set()
+        if notice := self._app.settings.drain_notice:
+            await self._serve_for(notice)
+            for server in self.servers:
+                server.close()
+            for listener in sockets or []:
+                listener.close()
+            await self._serve_for(LAST_WORD_SECONDS, while_connected=True)
+        await super().shutdown(sockets)
+
+    async def _serve_for(self, seconds: float, *, while_connected: bool = False) -> None:
+        """Go on for so long; no longer once a second signal has come or, if so said, nobody is connected."""
+        for tick in range(round(seconds * 10)):
+            if len(self._captured_signals) > 1 or (while_connected and not self.server_state.connections):
+                return
+            await self.on_tick(tick)
+            await asyncio.sleep(0.1)
 
 
 def create() -> ASGIApp:
@@ -164,27 +189,36 @@ def has_demo(settings: Settings) -> bool:
     return embedded and settings.loopback and not settings.production
 
 
-def listening_socket(settings: Settings) -> socket.socket:
-    """The socket to serve on. Raises SettingsError when the address cannot be had."""
-    listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+@contextmanager
+def having(settings: Settings) -> Generator[None]:
+    """Tell which setting it was when the address cannot be had. Raises SettingsError."""
     try:
-        listener.bind((settings.host, settings.port))
-        listener.listen()
+        yield
     except OSError as error:
-        listener.close()
         address = f"{settings.host}:{settings.port} cannot be had ({error.strerror})"
         if error.errno in {errno.EADDRINUSE, errno.EACCES}:
             raise SettingsError([f"PORT: {address}; a free port above 1023 would be right"]) from error
         raise SettingsError(
             [f"HOST: {address}; 127.0.0.1, or another address of this machine, would be right"]
         ) from error
-    return listener
+
+
+@contextmanager
+def bound_socket(settings: Settings) -> Generator[socket.socket]:
+    """The socket to serve on. Raises SettingsError when the address cannot be had.
+
+    It does not listen yet: whoever connected would wait for the end of the start, in place of asking another server.
+    """
+    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as listener:
+        with having(settings):
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((settings.host, settings.port))
+        yield listener
 
 
 def serve(settings: Settings) -> int:
     """Serve until told to stop; the exit status. Raises SettingsError, Unavailable, SchemaOutdatedError."""
-    with listening_socket(settings) as listener:
+    with bound_socket(settings) as listener:
         if settings.workers == 1:
             config = uvicorn.Config("", **options(settings))
             with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:

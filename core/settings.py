@@ -37,6 +37,7 @@ class Settings:
     public_url: str = _variable("PUBLIC_URL", "", read.web_address)
     frontend_url: str = _variable("FRONTEND_URL", "", read.web_address)
     workers: int = _variable("WORKERS", 1, read.whole_number(1, 64))
+    drain_notice: int = _variable("DRAIN_NOTICE", 0, read.whole_number(0, 60))
     jobs: str = _variable("JOBS", "embedded", read.one_of("embedded", "external"))
     database_url: str = _variable(
         "DATABASE_URL", "sqlite://var/porchlight.sqlite3", read.url("sqlite", "postgres"), secret=True
@@ -150,6 +151,8 @@ def _processes(settings: Settings) -> list[str]:
         return []
     cause = "WORKERS above 1" if settings.workers > 1 else "JOBS=external"
     problems = []
+    if settings.workers > 1 and settings.drain_notice:
+        problems.append("DRAIN_NOTICE: is given by a server of one process; start several of those behind a proxy")
     if settings.database_url.startswith("sqlite"):
         problems.append(f"DATABASE_URL: {cause} means several processes, which need postgres://…")
     if not settings.redis_url:

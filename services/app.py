@@ -102,6 +102,8 @@ class App:
     images: ImageDecoder = field(default_factory=ImageDecoder)
     metrics: Metrics = field(default_factory=Metrics)
     draining: bool = False
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when what is open for long has to end, because the process does."""
 
     @property
     def database(self) -> Database:

@@ -43,6 +43,7 @@ def test_empty_environment_gives_the_contracts_defaults() -> None:
         "PUBLIC_URL": "http://localhost:8000",
         "FRONTEND_URL": "",
         "WORKERS": 1,
+        "DRAIN_NOTICE": 0,
         "JOBS": "embedded",
         "DATABASE_URL": "sqlite://var/porchlight.sqlite3",
         "REDIS_URL": "",

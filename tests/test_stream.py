@@ -382,6 +382,7 @@ async def test_a_server_that_stops_lets_streams_go(porchlight: Porchlight) -> No
     ):
         await stream.next()
         porchlight.app.draining = True
+        porchlight.app.stopping.set()
         assert await stream.event() is None
         assert [await each.closed() for each in (anonymous, connection)] == [(1012, "The server restarts")] * 2
     answer = await asked(porchlight, **OPERATION)

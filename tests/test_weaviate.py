@@ -137,6 +137,22 @@ async def test_grpc_that_is_gone_alone_is_noticed(service: Weaviate, monkeypatch
         await until(lambda: not vectors.degraded, within=20)
 
 
+async def test_a_collection_that_is_gone_is_noticed(service: Weaviate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though nobody searches: a server that comes back empty is filled before the first visitor meets it."""
+    monkeypatch.setattr(weaviate, "PROBE_EVERY", 0.1)
+    async with opened(service) as vectors:
+        await vectors.put(PLANE, {1: vector(1, 0)})
+        await vectors.retain(PLANE, [1])
+        assert vectors.intact(PLANE)
+        service.collections.clear()
+        service.objects.clear()
+        await until(lambda: not vectors.intact(PLANE))
+        await vectors.put(PLANE, {1: vector(1, 0)})
+        await vectors.retain(PLANE, [1])
+        assert vectors.intact(PLANE)
+        assert await nearest(vectors, 1, 0) == [1]
+
+
 async def test_a_batch_that_fails_in_part_is_put_again(service: Weaviate) -> None:
     """The server tells of its failures and raises nothing: none counts as put, and then the rest alone is sent."""
     given = {key: vector(1, key) for key in range(5)}

@@ -18,6 +18,7 @@ from services.app import App
 from services.notifications.unsubscribing import PATH
 from web import cookies, uploads
 from web.answers import problem
+from web.draining import Draining
 from web.exports import Exports
 from web.graphiql.page import graphiql_routes
 from web.graphql import GraphQLEndpoint
@@ -69,7 +70,7 @@ def build_site(app: App, schema: Schema, opened: Callable[[], AbstractAsyncConte
             expose_headers=["X-Request-Id", "Retry-After"],
             max_age=600,
         )
-    return Envelope(first, app)
+    return Draining(Envelope(first, app), app)
 
 
 def _routes(app: App, runtime: Runtime, watch: Watch, graphql: GraphQLEndpoint) -> list[BaseRoute]:

@@ -18,8 +18,6 @@ REVIEW_INTERVAL = 3.0
 A connection outlives its session by at most 5 s (docs/sessions.md): these, and the time that a look takes.
 """
 REVIEWED_AT_ONCE = 1_000
-DRAINED_WITHIN = 0.25
-"""Seconds between two looks at whether the process is stopping."""
 RESTARTING = (1012, "The server restarts")
 ENDED = (4401, "The session has ended")
 SUSPENDED = (4403, "The account has been suspended")
@@ -120,9 +118,8 @@ class Watch:
             closing.add_done_callback(self._closing.discard)
 
     async def _leave_when_stopping(self) -> None:
-        """Send all clients elsewhere once the process stops."""
-        while not self._app.draining:  # ruff: ignore[async-busy-wait] -- a signal's handler says so, outside the loop
-            await asyncio.sleep(DRAINED_WITHIN)
+        """Send all clients elsewhere once the process stops, after the answer to what they are changing."""
+        await self._app.stopping.wait()
         self._close(self._open, *RESTARTING)
 
     async def _review_regularly(self) -> None:

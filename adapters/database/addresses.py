@@ -10,6 +10,12 @@ Dialect = Literal["sqlite", "postgres"]
 
 CONNECT_SECONDS = 5.0
 """How long connecting to PostgreSQL may take before it counts as unavailable."""
+STATEMENT_SECONDS = 20.0
+"""How long a statement of a running server or worker may take before its connection counts as lost.
+
+A machine that is cut off says nothing: without a bound the system would go on sending for a quarter of an hour.
+Migrations have none.
+"""
 
 
 @dataclass(frozen=True)
@@ -56,9 +62,11 @@ class PostgresServer:
             **optional,
         }
 
-    def connection(self, *, pool_size: int = 1) -> dict[str, Any]:
+    def connection(self, *, pool_size: int = 1, bounded: bool = False) -> dict[str, Any]:
         """Tortoise's form of this address, with a pool of one to `pool_size` connections."""
         credentials = {**self.parameters(), "minsize": 1, "maxsize": pool_size}
+        if bounded:
+            credentials["command_timeout"] = STATEMENT_SECONDS
         return {"engine": "adapters.database.postgres", "credentials": credentials}
 
 

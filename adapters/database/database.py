@@ -46,7 +46,7 @@ class Database:
         if isinstance(self._address, SqliteFile):
             connection = self._address.connection()
         else:
-            connection = self._address.connection(pool_size=self._pool_size)
+            connection = self._address.connection(pool_size=self._pool_size, bounded=True)
         apps = {"models": {"models": list(self._models), "default_connection": "default"}}
         self._context = TortoiseContext()
         if not _opened:

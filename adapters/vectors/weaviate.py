@@ -155,8 +155,7 @@ class WeaviateVectors:
         except MissingError as missing:
             if not copies:  # where nothing was ever put there is nothing to be found
                 return [[] for _ in directions]
-            self._lost.add(space)
-            self._missing.add(space)
+            self._miss(space)
             raise Unavailable from missing
 
     async def _nearest(
@@ -182,6 +181,11 @@ class WeaviateVectors:
         found = {item: score for answer in answers for item, score in answer if item in copies and item not in left_out}
         ranked = sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
         return list(starmap(Neighbour, ranked[:limit]))
+
+    def _miss(self, space: Space) -> None:
+        """A collection is gone that was filled here: it is to be put again, and no answer until then."""
+        self._lost.add(space)
+        self._missing.add(space)
 
     async def _make(self, space: Space) -> bool:
         """Make the collection where there is none; whether there was none."""
@@ -239,15 +243,22 @@ class WeaviateVectors:
             more = after is not None
 
     async def _probe(self) -> None:
-        """Connect, and see what becomes of the server while nobody searches."""
+        """Connect, and see what becomes of the server and of our collections while nobody searches."""
 
         async def look(client: WeaviateAsyncClient) -> None:
             await client.get_meta()  # over REST
             await client.collections.use(f"{self._prefix}_none").query.fetch_objects(limit=1)  # over gRPC
 
+        async def gone(client: WeaviateAsyncClient) -> list[Space]:
+            filled = [space for space, copies in self._copies.items() if copies and space not in self._lost]
+            return [space for space in filled if not await client.collections.exists(self._name(space))]
+
         while True:
             with suppress(Unavailable, MissingError):
                 await self.server.ask(look, deadline=PROBE_EVERY)
+            with suppress(Unavailable):
+                for space in await self.server.ask(gone, deadline=PROBE_EVERY):
+                    self._miss(space)
             await asyncio.sleep(PROBE_EVERY)
 
     async def _ask(

@@ -98,11 +98,10 @@ def _signed(
 
 def configured(folder: Path, port: int, plain_port: int, upstreams: Sequence[int], tls: Authority) -> str:
     """The shipped file, with nothing changed but addresses and paths. Each of them stands in it, as asserted."""
-    first, second = (f"    server 127.0.0.1:{number} max_fails=1 fail_timeout=2s;\n" for number in (8000, 8001))
     content = SHIPPED.read_text(encoding="utf-8")
-    lines = "".join(f"    server 127.0.0.1:{number} max_fails=1 fail_timeout=2s;\n" for number in upstreams)
     for old, new in (
-        (first + second, lines),
+        (_servers((8000, 8001), "max_fails=3 fail_timeout=2s"), _servers(upstreams, "max_fails=3 fail_timeout=2s")),
+        (_servers((8000, 8001), "max_fails=0"), _servers(upstreams, "max_fails=0")),
         ("    listen 80;\n    listen [::]:80;\n", f"    listen 127.0.0.1:{plain_port};\n"),
         ("    listen 443 ssl http2;\n    listen [::]:443 ssl http2;\n", f"    listen 127.0.0.1:{port} ssl http2;\n"),
         ("/etc/nginx/tls/porchlight.crt", str(tls.certificate)),
@@ -113,6 +112,10 @@ def configured(folder: Path, port: int, plain_port: int, upstreams: Sequence[int
         assert content.count(old) == 1, old
         content = content.replace(old, new)
     return content
+
+
+def _servers(ports: Sequence[int], terms: str) -> str:
+    return "".join(f"    server 127.0.0.1:{port} {terms};\n" for port in ports)
 
 
 class Nginx:

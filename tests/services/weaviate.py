@@ -76,7 +76,12 @@ class Weaviate:
     async def start(self) -> None:
         await self.start_grpc()
         config = uvicorn.Config(
-            _rest(self), host="127.0.0.1", port=self.http_port, log_level="critical", timeout_graceful_shutdown=0
+            _rest(self),
+            host="127.0.0.1",
+            port=self.http_port,
+            lifespan="off",
+            log_level="critical",
+            timeout_graceful_shutdown=0,
         )
         self._http = Started(config)
         self._serving = asyncio.create_task(self._http._serve())

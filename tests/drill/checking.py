@@ -1,0 +1,95 @@
+"""The ledger against the rows: what was acknowledged and is not there, and what is there more than once."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from core.clock import SystemClock
+from models import Interaction, Job, Trial, UsageCounter, UsageRecord, User, WebhookEvent
+from services.jobs import LEASE
+from tests.drill.visitors import Ledger
+from tests.drill.world import World
+from tests.services.schemas import opened
+
+
+@dataclass
+class Verdict:
+    """What is not as it should be, a sentence each."""
+
+    lost: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+
+
+async def compare(world: World, ledger: Ledger) -> Verdict:
+    """What was acknowledged until now, against the rows. Visitors may go on meanwhile."""
+    verdict = Verdict()
+    acknowledged = {user: set(keys) for user, keys in ledger.usage.items()}
+    done = {user: set(keys) for user, keys in ledger.interactions.items()}
+    sign_ups, webhooks = dict(ledger.sign_ups), set(ledger.webhooks)
+    async with opened(world.database_url) as database:
+        with database.bound():
+            await _usage(acknowledged, verdict)
+            await _interactions(done, verdict)
+            await _sign_ups(sign_ups, verdict)
+            await _webhooks(webhooks, verdict)
+    return verdict
+
+
+def _told(verdict: Verdict, what: str, wanted: Counter[str], there: Counter[str]) -> None:
+    verdict.lost += [f"{what} {key}" for key in wanted if not there[key]]
+    verdict.doubled += [f"{what} {key}: {count} times" for key, count in there.items() if count > 1]
+
+
+async def _usage(acknowledged: dict[int, set[str]], verdict: Verdict) -> None:
+    """Each report is a row, and the counter is the sum of the rows: one statement reads both."""
+    for user, keys in acknowledged.items():
+        rows = Counter([row.idempotency_key for row in await UsageRecord.filter(user_id=user)])
+        _told(verdict, "usage", Counter(keys), rows)
+    counters = {(row.user_id, row.meter): row.used for row in await UsageCounter.all()}
+    sums: Counter[tuple[int, str]] = Counter()
+    for record in await UsageRecord.all():
+        sums[record.user_id, record.meter] += record.quantity
+    for who, used in counters.items():
+        if used > sums[who]:  # whoever reports meanwhile is only in the later of the two
+            verdict.doubled.append(f"counter of {who}: {used} of {sums[who]}")
+
+
+async def _interactions(done: dict[int, set[str]], verdict: Verdict) -> None:
+    for user, keys in done.items():
+        rows = Counter([row.idempotency_key for row in await Interaction.filter(user_id=user)])
+        _told(verdict, "interaction", Counter(keys), rows)
+
+
+async def _sign_ups(sign_ups: dict[str, bool], verdict: Verdict) -> None:
+    people = {user.id: user.email for user in await User.all()}
+    _told(verdict, "sign-up", Counter(sign_ups), Counter(people.values()))
+    trials = Counter(people.get(trial.user_id, "?") for trial in await Trial.all())
+    _told(verdict, "trial", Counter([address for address, begun in sign_ups.items() if begun]), trials)
+    letters = Counter(str(job.payload.get("address")) for job in await Job.filter(kind__contains="welcome"))
+    verdict.doubled += [f"welcome {address}" for address, count in letters.items() if count > 1 and address != "None"]
+
+
+async def _webhooks(webhooks: set[str], verdict: Verdict) -> None:
+    _told(verdict, "webhook", Counter(webhooks), Counter([row.event_id for row in await WebhookEvent.all()]))
+    jobs = Counter([job.payload["event"] for job in await Job.filter(kind="billing.apply")])
+    _told(verdict, "job of webhook", Counter(webhooks), jobs)
+
+
+async def unfinished(world: World) -> list[str]:
+    """Jobs that are due, under a lease, or dead: a sentence each. Empty once all work is done."""
+    soon = SystemClock().now() + LEASE * 2
+    async with opened(world.database_url) as database:
+        with database.bound():
+            jobs = await Job.filter(done_at=None)
+    return [
+        f"{job.kind} after {job.attempts}: {job.last_error}"
+        for job in jobs
+        if job.dead_at or (job.due_at and job.due_at < soon)
+    ]
+
+
+def letters(world: World, ledger: Ledger) -> Verdict:
+    """Letters of welcome that did not arrive, and those that arrived more than once."""
+    verdict = Verdict()
+    arrived = Counter(message["To"] for message in world.mail.book.messages if "Welcome" in message["Subject"])
+    _told(verdict, "letter to", Counter(list(ledger.sign_ups)), arrived)
+    return verdict

@@ -1,0 +1,44 @@
+"""What a process answers once it has been told to stop, so that clients go elsewhere and lose nothing (ADR 0062)."""
+
+from http import HTTPStatus
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.app import App
+
+RETRY_AFTER = [(b"retry-after", b"1"), (b"content-length", b"0")]
+
+
+class Draining:
+    """Pure ASGI, around everything: each answer is the last one of its connection, and no socket is let in."""
+
+    def __init__(self, inner: ASGIApp, app: App) -> None:
+        self._inner = inner
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._app.draining or scope["type"] == "lifespan":
+            await self._inner(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await _refuse(receive, send)
+        else:
+            await self._inner(scope, receive, _last(send))
+
+
+def _last(send: Send) -> Send:
+    """Send an answer that says that the connection ends with it."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+        await send(message)
+
+    return sending
+
+
+async def _refuse(receive: Receive, send: Send) -> None:
+    """Refuse a handshake with 503: a proxy asks the next server, a client tries again."""
+    await receive()
+    start = {"type": "websocket.http.response.start", "status": HTTPStatus.SERVICE_UNAVAILABLE, "headers": RETRY_AFTER}
+    await send(start)
+    await send({"type": "websocket.http.response.body", "body": b""})
