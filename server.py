@@ -3,10 +3,14 @@
 import asyncio
 import errno
 import gc
+import os
 import socket
 import sys
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any
 
@@ -23,6 +27,7 @@ from core.settings import Settings, SettingsError
 from resolvers.root import Schema, build_schema
 from services import demo, recommendations
 from services.app import App, assemble, open_app, opened
+from services.monitoring import Siblings, own
 from services.ports import Ports
 from web.http_protocol import HTTPProtocol
 from web.routes import build_site
@@ -38,6 +43,10 @@ LARGEST_MESSAGE = 262_144
 """Bytes of a WebSocket message."""
 COLLECTED_AFTER = (20_000, 20, 50)
 """When Python looks for cycles. With its own thresholds that is more than half the work of 10,000 open countdowns."""
+
+
+SIBLINGS = "PORCHLIGHT_SIBLINGS"
+"""What tells the processes of a server the folder in which they find each other. The server sets it for them."""
 
 
 def build_app(settings: Settings, ports: Ports | None = None, clock: Clock | None = None) -> ASGIApp:
@@ -110,7 +119,10 @@ def create() -> ASGIApp:
     settings = load_settings()
     configure_logging(settings.log_level, settings.log_format)
     gc.set_threshold(*COLLECTED_AFTER)
-    return build_app(settings)
+    app = assemble(settings)
+    if folder := os.environ.get(SIBLINGS):
+        app.siblings = Siblings(Path(folder), partial(own, app))
+    return site_of(app)
 
 
 def options(settings: Settings) -> dict[str, Any]:
@@ -216,8 +228,10 @@ async def prepare(settings: Settings) -> None:
 def serve_in_several(settings: Settings, listener: socket.socket) -> int:
     """Serve in several processes, and replace those that die."""
     config = uvicorn.Config("server:create", factory=True, workers=settings.workers, **options(settings))
-    supervisor = Multiprocess(config, sockets=[listener])
-    supervisor.run()
+    with TemporaryDirectory(prefix="porchlight-") as folder:
+        os.environ[SIBLINGS] = folder
+        supervisor = Multiprocess(config, sockets=[listener])
+        supervisor.run()
     failed = any(process.exitcode == program.CANNOT_RUN for process in supervisor.processes)
     return program.CANNOT_RUN if failed else 0
 

@@ -91,6 +91,11 @@ class Passwords:
         """Raise Unavailable when nothing more is hashed: better than after reading and counting for who is refused."""
         self._hashing.require_room()
 
+    @property
+    def pending(self) -> int:
+        """Hashes that run or wait for a thread."""
+        return self._hashing.pending
+
     def unusable(self) -> str:
         """A hash of today's parameters that no password has: as dear to verify as any, and never the right one."""
 

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
 from enum import StrEnum
 from functools import cached_property
+from time import perf_counter
 from typing import Any
 
 import strawberry
@@ -23,6 +24,7 @@ from core.networks import network_of
 from models.accounts import Role
 from schema.context import Context
 from schema.enums import described
+from schema.errors import reason_of
 from services import access, entitlements, flags
 
 STAFF_READS = 3600
@@ -133,7 +135,23 @@ class Guard(FieldExtension, ABC):
         return await result if inspect.isawaitable(result) else result
 
 
-class Public(Guard):
+class Door(Guard):
+    """The guard that each root field has: what is measured of the field is measured here."""
+
+    async def resolve_async(
+        self, next_: AsyncExtensionResolver, source: Any, info: strawberry.Info, **kwargs: Any
+    ) -> Any:
+        metrics, root, begun = info.context.app.metrics, info._raw_info.parent_type.name, perf_counter()  # ruff: ignore[private-member-access] -- Strawberry tells no other way
+        try:
+            return await super().resolve_async(next_, source, info, **kwargs)
+        except Exception as error:
+            metrics.field_failures.labels(root, info.field_name, reason_of(error)).inc()
+            raise
+        finally:
+            metrics.resolved(root, info.field_name, perf_counter() - begun)
+
+
+class Public(Door):
     """Anybody may call."""
 
     def directive(self) -> object:
@@ -143,7 +161,7 @@ class Public(Guard):
         pass
 
 
-class Auth(Guard):
+class Auth(Door):
     """Only a viewer who has the role may call, and has shown recently who they are where that is asked.
 
     `assurance` 2 is the strongest factor that the account has, used within `max_age` seconds; staff need a real second

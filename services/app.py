@@ -36,6 +36,7 @@ from services.fraud.rules import Rules, RulesError, read_rules
 from services.intents import IntentKeeper, read_intents
 from services.keys import KeyKeeper
 from services.measuring import Measuring
+from services.monitoring import Present, Siblings, Stored, watching_loop
 from services.ports import Ports, choose_ports
 from services.recommendations.collaborative import Collaborative
 from services.recommendations.index import ItemIndex
@@ -101,7 +102,13 @@ class App:
     """Sockets that sign in, operations that find their viewer, and subscriptions that open."""
     images: ImageDecoder = field(default_factory=ImageDecoder)
     metrics: Metrics = field(default_factory=Metrics)
+    stored: Stored = field(default_factory=Stored)
+    siblings: Siblings | None = None
+    """The other processes of this server; None where there are none."""
     draining: bool = False
+
+    def __post_init__(self) -> None:
+        self.metrics.registry.register(Present(self))
 
     @property
     def database(self) -> Database:
@@ -240,6 +247,10 @@ async def opened(app: App) -> AsyncGenerator[None, None]:
         stack.enter_context(app.database.bound())
         await stack.enter_async_context(clocks.following(app))
         await _follow(app, stack)
+        stack.enter_context(watching_loop(app.metrics.loop_lag))
+        if app.siblings:
+            stack.push_async_callback(app.siblings.close)
+            await app.siblings.open()
         yield
 
 

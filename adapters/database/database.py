@@ -13,7 +13,7 @@ from tortoise.context import TortoiseContext
 from tortoise.context import _current_context as current_context  # ruff: ignore[import-private-name] -- see active()
 
 from adapters.database.addresses import Dialect, SqliteFile, parse
-from adapters.database.failures import Record, Reporting
+from adapters.database.failures import PoolState, Record, Reporting
 from core.errors import Unavailable
 
 POOL_SIZE = 10
@@ -114,6 +114,11 @@ class Database:
     async def execute(self, sql: str, values: Sequence[Any] = ()) -> int:
         """How many rows a raw INSERT, UPDATE or DELETE changed, cascades not counted. Placeholders as in `rows`."""
         return await self._current().affected(sql, values)
+
+    @property
+    def pool(self) -> PoolState:
+        """How busy this process's connections are; nothing at all while it is not open."""
+        return self._client.pool_state if self._client is not None else PoolState(0, 0, 0)
 
     def _current(self) -> Reporting:
         """The connection of the current transaction if there is one, else any."""
