@@ -1,7 +1,6 @@
 """The program: settings from the environment, the application around them, and a server that runs it."""
 
 import asyncio
-import errno
 import gc
 import os
 import socket
@@ -21,9 +20,10 @@ from uvicorn.supervisors import Multiprocess
 from core import program
 from core.clock import Clock
 from core.environment import VAR, kept_secret, load_settings
+from core.listening import listening_socket
 from core.logging import configure_logging
 from core.setting_values import shown
-from core.settings import Settings, SettingsError
+from core.settings import Settings
 from resolvers.root import Schema, build_schema
 from services import demo, recommendations
 from services.app import App, assemble, open_app, opened
@@ -176,27 +176,9 @@ def has_demo(settings: Settings) -> bool:
     return embedded and settings.loopback and not settings.production
 
 
-def listening_socket(settings: Settings) -> socket.socket:
-    """The socket to serve on. Raises SettingsError when the address cannot be had."""
-    listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-        listener.listen()
-    except OSError as error:
-        listener.close()
-        address = f"{settings.host}:{settings.port} cannot be had ({error.strerror})"
-        if error.errno in {errno.EADDRINUSE, errno.EACCES}:
-            raise SettingsError([f"PORT: {address}; a free port above 1023 would be right"]) from error
-        raise SettingsError(
-            [f"HOST: {address}; 127.0.0.1, or another address of this machine, would be right"]
-        ) from error
-    return listener
-
-
 def serve(settings: Settings) -> int:
     """Serve until told to stop; the exit status. Raises SettingsError, Unavailable, SchemaOutdatedError."""
-    with listening_socket(settings) as listener:
+    with listening_socket(settings.host, settings.port) as listener:
         if settings.workers == 1:
             config = uvicorn.Config("", **options(settings))
             with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:

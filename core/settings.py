@@ -38,6 +38,7 @@ class Settings:
     frontend_url: str = _variable("FRONTEND_URL", "", read.web_address)
     workers: int = _variable("WORKERS", 1, read.whole_number(1, 64))
     jobs: str = _variable("JOBS", "embedded", read.one_of("embedded", "external"))
+    worker_port: int = _variable("WORKER_PORT", 0, read.whole_number(0, 65535))
     database_url: str = _variable(
         "DATABASE_URL", "sqlite://var/porchlight.sqlite3", read.url("sqlite", "postgres"), secret=True
     )

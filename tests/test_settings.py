@@ -44,6 +44,7 @@ def test_empty_environment_gives_the_contracts_defaults() -> None:
         "FRONTEND_URL": "",
         "WORKERS": 1,
         "JOBS": "embedded",
+        "WORKER_PORT": 0,
         "DATABASE_URL": "sqlite://var/porchlight.sqlite3",
         "REDIS_URL": "",
         "MAIL_URL": "outbox://var/outbox",

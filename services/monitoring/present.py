@@ -139,7 +139,7 @@ def answers(measuring: Measuring) -> Iterable[Metric]:
     for transport in Transport:
         within = dict.fromkeys(BUCKETS_MS, 0)
         for outcome in AnswerOutcome:
-            totals = measuring.totals.get((transport, outcome), {})
+            totals: Mapping[int, int] = measuring.totals.get((transport, outcome), {})
             counted.add_metric([transport, outcome], sum(totals.values()))
             for bound in BUCKETS_MS if outcome in TIMED else ():
                 within[bound] += totals.get(bound, 0)

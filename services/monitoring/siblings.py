@@ -62,15 +62,18 @@ class Siblings:
     async def _ask(self, number: int) -> bytes:
         try:
             async with asyncio.timeout(DEADLINE):
-                reader, writer = await asyncio.open_unix_connection(self._socket(number))
-                try:
-                    text = await reader.read()
-                finally:
-                    writer.close()
+                text = await self._read(number)
         except (OSError, TimeoutError) as error:
             log.warning("siblings.silent", process=number, error=repr(error))
             return b""
         return text.removesuffix(END) if text.endswith(END) else b""
+
+    async def _read(self, number: int) -> bytes:
+        reader, writer = await asyncio.open_unix_connection(self._socket(number))
+        try:
+            return await reader.read()
+        finally:
+            writer.close()
 
     async def _answer(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):

@@ -110,9 +110,9 @@ async def _look_at_work(app: App, figures: _Figures) -> None:
     oldest = await WebhookEvent.filter(state=WebhookState.RECEIVED).order_by("id").first()
     figures.inbox_age.set((now - oldest.received_at).total_seconds() if oldest else 0.0)
     counting = WebhookEvent.filter(state__in=WAITING).annotate(count=Count("id")).group_by("state")
-    counts = dict.fromkeys(WAITING, 0) | {row["state"]: row["count"] for row in await counting.values("state", "count")}
-    for state, count in counts.items():
-        figures.inbox.labels(state.lower()).set(count)
+    counts = {row["state"]: row["count"] for row in await counting.values("state", "count")}
+    for state in WAITING:
+        figures.inbox.labels(state.lower()).set(counts.get(state, 0))
 
 
 async def _look_at_schedule(app: App, figures: _Figures) -> None:

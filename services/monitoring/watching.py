@@ -18,16 +18,27 @@ EVERY = 0.5
 @contextmanager
 def watching_loop(lag: Histogram) -> Generator[None]:
     """Measure the running loop for as long as the context lasts. Real time: whatever clock the app has."""
-    loop = asyncio.get_running_loop()
-
-    def looked(due: float) -> None:
-        nonlocal handle
-        now = loop.time()
-        lag.observe(max(0.0, now - due))
-        handle = loop.call_at(now + EVERY, looked, now + EVERY)
-
-    handle = loop.call_later(EVERY, looked, loop.time() + EVERY)
+    looking = _Looking(lag)
+    looking.look_later()
     try:
         yield
     finally:
-        handle.cancel()
+        looking.handle.cancel()
+
+
+class _Looking:
+    """One look after the other."""
+
+    handle: asyncio.TimerHandle
+
+    def __init__(self, lag: Histogram) -> None:
+        self._lag = lag
+        self._loop = asyncio.get_running_loop()
+
+    def look_later(self) -> None:
+        due = self._loop.time() + EVERY
+        self.handle = self._loop.call_at(due, self._look, due)
+
+    def _look(self, due: float) -> None:
+        self._lag.observe(max(0.0, self._loop.time() - due))
+        self.look_later()
