@@ -10,6 +10,11 @@ FIELD_SECONDS = (0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 """Fewer bounds: there is a series for each of them and each root field."""
 JOB_SECONDS = (0.01, 0.05, 0.25, 1.0, 5.0, 15.0, 30.0, 48.0)
 """Up to the worker's deadline."""
+DRIFTS = (
+    "event", "missing", "status", "plan_key", "cancel_at_period_end", "period_end", "vanished", "vanished_refused",
+    "unreadable", "stuck",
+)  # fmt: skip
+ASKED_FOR_LONG = ("billing.forget_customer", "billing.leave", "billing.stay")
 LAG_SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
@@ -95,17 +100,19 @@ class Metrics:
             "Webhooks by outcome: received, repeated, parked, refused.",
             "outcome",
         )
+        self.webhooks.labels("refused")
         self.drift = self._counter(
-            "porchlight_billing_drift_total",
-            "What reconciliation has mended: event, missing, status, plan_key, cancel_at_period_end, period_end, "
-            "vanished, vanished_refused, unreadable, stuck.",
-            "what",
+            "porchlight_billing_drift_total", f"What reconciliation has mended: {', '.join(DRIFTS)}.", "what"
         )
+        for what in DRIFTS:  # a counter that begins with its first event hides it from who looks for a rise
+            self.drift.labels(what)
         self.given_up = self._counter(
             "porchlight_billing_given_up_total",
             "What the provider was asked for in vain for 30 days, by kind of job: somebody has to look.",
             "kind",
         )
+        for kind in ASKED_FOR_LONG:
+            self.given_up.labels(kind)
 
     def _measure_work(self) -> None:
         self.fallbacks = self._counter(
