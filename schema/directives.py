@@ -141,14 +141,18 @@ class Door(Guard):
     async def resolve_async(
         self, next_: AsyncExtensionResolver, source: Any, info: strawberry.Info, **kwargs: Any
     ) -> Any:
-        metrics, root, begun = info.context.app.metrics, info._raw_info.parent_type.name, perf_counter()  # ruff: ignore[private-member-access] -- Strawberry tells no other way
+        app, root, begun = info.context.app, info._raw_info.parent_type.name, perf_counter()  # ruff: ignore[private-member-access] -- Strawberry tells no other way
+        tracing = app.ports.tracing
         try:
-            return await super().resolve_async(next_, source, info, **kwargs)
+            if tracing is None:
+                return await super().resolve_async(next_, source, info, **kwargs)
+            with tracing.span(f"{root}.{info.field_name}"):
+                return await super().resolve_async(next_, source, info, **kwargs)
         except Exception as error:
-            metrics.field_failures.labels(root, info.field_name, reason_of(error)).inc()
+            app.metrics.field_failures.labels(root, info.field_name, reason_of(error)).inc()
             raise
         finally:
-            metrics.resolved(root, info.field_name, perf_counter() - begun)
+            app.metrics.resolved(root, info.field_name, perf_counter() - begun)
 
 
 class Public(Door):

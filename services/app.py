@@ -104,7 +104,7 @@ class App:
     metrics: Metrics = field(default_factory=Metrics)
     stored: Stored = field(default_factory=Stored)
     siblings: Siblings | None = None
-    """The other processes of this server; None where there are none."""
+    """The processes of this server, where there are several."""
     draining: bool = False
 
     def __post_init__(self) -> None:
@@ -225,6 +225,8 @@ async def opened(app: App) -> AsyncGenerator[None, None]:
     Raises SchemaOutdatedError, Unavailable, SettingsError.
     """
     async with AsyncExitStack() as stack:
+        if app.ports.tracing:
+            stack.push_async_callback(app.ports.tracing.close)
         stack.callback(app.passwords.close)
         for close in (app.limits.close, app.breaches.close, app.payments.close, app.images.close):
             stack.push_async_callback(close)

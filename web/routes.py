@@ -30,6 +30,7 @@ from web.registration import RegistrationEndpoint
 from web.runtime import Runtime
 from web.simulated_stripe import WEBHOOKS, delivering, page_routes
 from web.sockets import Sockets
+from web.tracing import TracedRequests, TracedRuntime
 from web.trusted import trusted_documents
 from web.unsubscribing import Unsubscribing
 from web.webhooks import Webhooks
@@ -39,7 +40,8 @@ CODES = {404: "NOT_FOUND"}
 
 def build_site(app: App, schema: Schema, opened: Callable[[], AbstractAsyncContextManager[None]]) -> ASGIApp:
     """The ASGI application. `opened` opens the app for as long as the server runs. Raises SettingsError."""
-    runtime = Runtime(app, schema, trusted_documents(app.settings, schema))
+    tracing = app.ports.tracing
+    runtime = (TracedRuntime if tracing else Runtime)(app, schema, trusted_documents(app.settings, schema))
     sockets, graphql = Sockets(runtime), GraphQLEndpoint(runtime)
 
     @asynccontextmanager
@@ -65,7 +67,7 @@ def build_site(app: App, schema: Schema, opened: Callable[[], AbstractAsyncConte
             expose_headers=["X-Request-Id", "Retry-After"],
             max_age=600,
         )
-    return Envelope(first, app)
+    return Envelope(TracedRequests(first, tracing, site.routes) if tracing else first, app)
 
 
 def _routes(app: App, runtime: Runtime, sockets: Sockets, graphql: GraphQLEndpoint) -> list[BaseRoute]:

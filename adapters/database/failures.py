@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClient
 from tortoise.exceptions import BaseORMException, DBConnectionError, TransactionManagementError
 
+from adapters.tracing import Tracing
 from core.errors import Unavailable
 
 Result = TypeVar("Result")
@@ -100,6 +101,9 @@ class PoolState(NamedTuple):
 
 class Reporting(BaseDBAsyncClient, ABC):
     """Mixed into a Tortoise client, lets every statement of the ORM report `Unavailable`."""
+
+    tracing: Tracing | None = None
+    """Who is told of statements; set before it connects."""
 
     @property
     def pool_state(self) -> PoolState:

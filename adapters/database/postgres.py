@@ -23,6 +23,7 @@ from tortoise.connection import ConnectionToken, get_connections
 
 from adapters.database.addresses import CONNECT_SECONDS
 from adapters.database.failures import CLOSED, PoolState, Record, Reporting, refuse_ended, reporting
+from adapters.database.traced import traced_class
 from core.errors import Unavailable
 
 MAX_QUERIES = 50_000
@@ -57,6 +58,8 @@ class PostgresClient(_Counting):
         super().__init__(connection_class=PlainConnection, **settings)
 
     async def create_pool(self, **settings: Any) -> "asyncpg.Pool[Any]":
+        if self.tracing is not None:
+            settings["connection_class"] = traced_class(PlainConnection, self.tracing)
         return await Pool(
             None,
             max_queries=MAX_QUERIES,

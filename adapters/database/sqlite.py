@@ -23,6 +23,7 @@ from tortoise.backends.sqlite.client import SqliteTransactionWrapper
 from tortoise.connection import ConnectionToken, get_connections
 
 from adapters.database.failures import CLOSED, PoolState, Record, Reporting, refuse_ended, reporting, settled
+from adapters.database.traced import trace_sqlite
 from core.errors import Unavailable
 
 LOCKED_SECONDS = 0.02
@@ -58,6 +59,8 @@ class SqliteClient(_Counting):
                 if not _locked(error) or asyncio.get_running_loop().time() >= patience:
                     raise
                 await asyncio.sleep(LOCKED_SECONDS)
+        if self.tracing is not None:
+            trace_sqlite(self._connection, self.tracing)
 
     @property
     def pool_state(self) -> PoolState:

@@ -8,6 +8,7 @@ died goes on with its series: to Prometheus that is a counter that was set back.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -87,8 +88,6 @@ class Siblings:
 
 def _taken(folder: Path) -> tuple[int, int]:
     """The lowest number that no living process has, and the file that holds it for as long as this one lives."""
-    import fcntl  # ruff: ignore[import-outside-top-level] -- not everywhere, and only several processes need it
-
     number = 1
     while True:
         lock = os.open(folder / f"{number}.lock", os.O_RDWR | os.O_CREAT, 0o600)
