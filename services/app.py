@@ -251,8 +251,7 @@ async def opened(app: App) -> AsyncGenerator[None, None]:
         await _follow(app, stack)
         stack.enter_context(watching_loop(app.metrics.loop_lag))
         if app.siblings:
-            stack.push_async_callback(app.siblings.close)
-            await app.siblings.open()
+            await stack.enter_async_context(app.siblings.telling())
         yield
 
 

@@ -122,8 +122,7 @@ class Worker:
                 await self._performed(job)
                 return
             kind = self._known(job)
-            told = {"porchlight__job__kind": kind, "porchlight__job__attempt": job.attempts}
-            with tracing.job(f"job {kind}", cause, **told) as span:
+            with tracing.job(f"job {kind}", cause, porchlight__job__attempt=job.attempts) as span:
                 structlog.contextvars.bind_contextvars(trace_id=span.trace_id)
                 outcome = await self._performed(job)
                 span.set(porchlight__job__outcome=str(outcome))

@@ -69,8 +69,8 @@ class OtlpTracing:
             resource=Resource.create({**named, **instance}),
             shutdown_on_exit=False,
         )
-        exporter = OTLPSpanExporter(f"{endpoint}/v1/traces", headers=parse_env_headers(headers, liberal=True))
-        self._provider.add_span_processor(BatchSpanProcessor(exporter))
+        self._exporter = OTLPSpanExporter(f"{endpoint}/v1/traces", headers=parse_env_headers(headers, liberal=True))
+        self._provider.add_span_processor(BatchSpanProcessor(self._exporter))
         self._tracer = self._provider.get_tracer("porchlight", VERSION)
         self._w3c = TraceContextTextMapPropagator()
 
@@ -102,7 +102,10 @@ class OtlpTracing:
         return carrier.get("traceparent")
 
     async def close(self) -> None:
-        await asyncio.to_thread(self._provider.force_flush, int(LAST_SECONDS * 1000))
+        telling = asyncio.ensure_future(asyncio.to_thread(self._provider.force_flush))
+        await asyncio.wait([telling], timeout=LAST_SECONDS)  # the SDK's own bound is not kept
+        self._exporter.shutdown()  # who would try for longer gives up
+        await telling
         await asyncio.to_thread(self._provider.shutdown)
 
     @contextmanager

@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
 
 DEADLINE = 1.0
@@ -43,6 +43,15 @@ class Siblings:
         path = self._socket(self.number)
         path.unlink(missing_ok=True)  # of the process that had the number before
         self._server = await asyncio.start_unix_server(self._answer, path)
+
+    @asynccontextmanager
+    async def telling(self) -> AsyncGenerator[None]:
+        """Open for as long as the context lasts."""
+        await self.open()
+        try:
+            yield
+        finally:
+            await self.close()
 
     async def close(self) -> None:
         """Stop listening, and give the number back."""

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import structlog
 
+from adapters.tracing import open_tracing, otlp
 from adapters.tracing.statements import told
 from models.jobs import Job
 from services import jobs
@@ -26,7 +27,7 @@ async def collector() -> AsyncGenerator[Collector]:
 
 
 @pytest.fixture
-async def traced(start: Start, collector: Collector) -> Porchlight:
+async def traced(collector: Collector, start: Start) -> Porchlight:
     """A server that tells the collector everything."""
     return await start(otlp_endpoint=collector.url, otlp_headers="x-key=of%20this%20test")
 
@@ -48,7 +49,8 @@ async def test_request_is_told_from_its_caller_to_its_statements_and_jobs(
     assert answer.json()["data"]["register"]["__typename"] == "RegisterSuccess"
     with traced.app.database.bound():
         await until(lambda: Job.filter(kind="mail.send", done_at__isnull=False).exists(), 10)
-        assert (await Job.get(kind="mail.send")).payload[jobs.CAUSE].startswith(f"00-{TRACE}-")
+        for sent in await Job.filter(kind="mail.send"):
+            assert sent.payload[jobs.CAUSE].startswith(f"00-{TRACE}-")
     await until(lambda: flushed_named(traced, collector, "job mail.send"), 10)
     request = collector.only("POST /graphql")
     assert (request.trace_id, request.parent_id, request.kind) == (TRACE, CALLER, SERVER)
@@ -125,19 +127,25 @@ async def test_failures_sockets_and_addresses_are_told_without_what_they_hold(
     ],
 )
 async def test_share_of_traces_is_chosen_by_the_standards_names(
-    sqlite_start: Start, collector: Collector, sampler: str, flag: str, kept: int
+    collector: Collector, sampler: str, flag: str, kept: int
 ) -> None:
-    """A parent's decision counts where the sampler says so. What is not told writes nothing into jobs."""
-    porchlight = await sqlite_start(otlp_endpoint=collector.url, sampler=sampler, sampler_ratio=0.0, jobs="embedded")
-    await porchlight.post("{ me { email } }", traceparent=f"00-{TRACE}-{CALLER}-{flag}")
-    await flushed(porchlight)
-    assert len(collector.named("POST /graphql")) == kept
+    """A parent's decision counts where the sampler says so. What is not told is the cause of nothing."""
+    tracing: Any = open_tracing(collector.url, headers="", service="porchlight", sampler=sampler, ratio=0.0)
+    with tracing.request("asked", [(b"traceparent", f"00-{TRACE}-{CALLER}-{flag}".encode()), (b"host", b"x")]) as span:
+        assert (span.trace_id == TRACE, tracing.here() is not None) == (bool(kept), bool(kept))
+    await tracing.close()
+    assert len(collector.named("asked")) == kept
 
 
-async def test_collector_that_is_away_keeps_nobody_waiting(start: Start) -> None:
-    """Answers come as ever, and an orderly stop takes no longer than a few seconds."""
-    porchlight = await start(otlp_endpoint="http://127.0.0.1:9")
-    await porchlight.ask("{ me { email } }")
+async def test_collector_that_is_away_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An orderly stop gives it a moment, and what could not be told is lost."""
+    monkeypatch.setattr(otlp, "LAST_SECONDS", 0.2)
+    tracing = open_tracing("http://127.0.0.1:9", headers="", service="x", sampler="always_on", ratio=1.0)
+    assert tracing is not None
+    with tracing.request("asked", []):
+        pass
+    async with asyncio.timeout(3):
+        await tracing.close()
 
 
 def test_statements_are_told_without_texts() -> None:
