@@ -104,7 +104,7 @@ class OtlpTracing:
     async def close(self) -> None:
         telling = asyncio.ensure_future(asyncio.to_thread(self._provider.force_flush))
         await asyncio.wait([telling], timeout=LAST_SECONDS)  # the SDK's own bound is not kept
-        self._exporter.shutdown()  # who would try for longer gives up
+        self._exporter.shutdown()  # type: ignore[no-untyped-call]  # who would try for longer gives up
         await telling
         await asyncio.to_thread(self._provider.shutdown)
 
