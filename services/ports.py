@@ -71,13 +71,7 @@ def choose_ports(settings: Settings, clock: Clock | None = None) -> Ports:
     _refuse_dead("EMBEDDINGS_URL", settings.embeddings_url, clock or SystemClock())
     _refuse_dead("INTENTS_URL", settings.intents_url, clock or SystemClock())
     _refuse_dead("VISION_URL", settings.vision_url, clock or SystemClock())
-    tracing = open_tracing(
-        settings.otlp_endpoint,
-        headers=settings.otlp_headers,
-        service=settings.service_name,
-        sampler=settings.sampler,
-        ratio=settings.sampler_ratio,
-    )
+    tracing = _tracing(settings)
     ports = Ports(
         tracing=tracing,
         database=_chosen("DATABASE_URL", partial(open_database, tracing=tracing), settings.database_url),
@@ -102,9 +96,24 @@ def choose_ports(settings: Settings, clock: Clock | None = None) -> Ports:
         intents=_chosen("INTENTS_URL", partial(open_intents, openai=openai), settings.intents_url),
         openai=openai,
     )
-    if tracing is not None:
+    return _watched(ports)
+
+
+def _tracing(settings: Settings) -> Tracing | None:
+    return open_tracing(
+        settings.otlp_endpoint,
+        headers=settings.otlp_headers,
+        service=settings.service_name,
+        sampler=settings.sampler,
+        ratio=settings.sampler_ratio,
+    )
+
+
+def _watched(ports: Ports) -> Ports:
+    """The same ports. Where anything is traced, their calls are."""
+    if ports.tracing is not None:
         for name in WATCHED:
-            watch(tracing, name, getattr(ports, name))
+            watch(ports.tracing, name, getattr(ports, name))
     return ports
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from functools import partial
 from typing import TYPE_CHECKING
@@ -29,7 +30,8 @@ async def exposition(app: App) -> bytes:
     if app.siblings is None:
         return own(app) + shared
     told = await app.siblings.ask_all()
-    return merged(told) + shared + _answering(len(told), app.settings.workers)
+    together = await asyncio.to_thread(merged, told)
+    return together + shared + _answering(len(told), app.settings.workers)
 
 
 def merged(texts: Mapping[str, bytes]) -> bytes:
