@@ -116,7 +116,7 @@ class Worker:
 
     async def _perform(self, job: Job) -> None:
         """Run one job and write down how it went, in a trace of its own where there is any."""
-        cause = job.payload.pop(jobs.CAUSE, None)
+        cause = job.payload.pop(jobs.CAUSE, None) if isinstance(job.payload, dict) else None
         with structlog.contextvars.bound_contextvars(job=job.kind, job_id=job.id):
             if (tracing := self._app.ports.tracing) is None:
                 await self._performed(job)

@@ -88,7 +88,7 @@ class OtlpTracing:
 
     @contextmanager
     def job(self, name: str, cause: str | None, **attributes: Value) -> Generator[OtlpSpan]:
-        told = self._w3c.extract({"traceparent": cause} if cause else {}, contexts.Context())
+        told = self._w3c.extract({"traceparent": str(cause)} if cause else {}, contexts.Context())
         caused_by = trace.get_current_span(told).get_span_context()
         links = [Link(caused_by)] if caused_by.is_valid else []
         with self._begun(name, SpanKind.CONSUMER, attributes, contexts.Context(), links) as span:
