@@ -70,7 +70,7 @@ class TracedRuntime(Runtime):
     ) -> Answer:
         with self._tracing.span("graphql.operation", network__protocol__name=transport) as span:
             answer = await super().execute(operation, context, allowed=allowed, transport=transport)
-            _tell(span, answer)
+            tell(span, answer)
             return answer
 
     async def stream(self, operation: Operation, context: Context, *, transport: str) -> AsyncGenerator[Answer, None]:
@@ -80,7 +80,7 @@ class TracedRuntime(Runtime):
                 _bind(span)
                 first = await anext(answers, None)
                 if first is not None:
-                    _tell(span, first)
+                    tell(span, first)
             if first is not None:
                 yield first
                 async for answer in answers:
@@ -100,7 +100,8 @@ def _bind(span: Span) -> None:
         structlog.contextvars.bind_contextvars(trace_id=trace_id)
 
 
-def _tell(span: Span, answer: Answer) -> None:
+def tell(span: Span, answer: Answer) -> None:
+    """Tell how an operation was answered."""
     span.set(porchlight__executed=answer.executed)
     if answer.codes:
         span.set(porchlight__codes=sorted(set(answer.codes)))

@@ -13,6 +13,8 @@ from tests.conftest import Start
 from tests.porchlight import PASSWORD, REGISTER, Porchlight
 from tests.services.collector import Collector, collecting
 from tests.services.valkey import until
+from web.runtime import Answer
+from web.tracing import TracedRequests, tell
 
 TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 ME = "query Secretly($x: Boolean = true) { me @include(if: $x) { email } }"
@@ -146,6 +148,37 @@ async def test_collector_that_is_away_keeps_nobody_waiting(monkeypatch: pytest.M
         pass
     async with asyncio.timeout(3):
         await tracing.close()
+
+
+async def test_faults_fail_their_spans_and_untold_traces_bind_nothing(collector: Collector) -> None:
+    """A status of 5xx, a code that is a fault of ours; no log line names a trace that nobody is told."""
+    on, off = (
+        open_tracing(collector.url, headers="", service="x", sampler=sampler, ratio=1.0)
+        for sampler in ("always_on", "always_off")
+    )
+    assert on is not None
+    assert off is not None
+
+    async def broken(_: Any, __: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 503, "headers": []})
+
+    scope = {"type": "http", "method": "EVIL", "path": "/x", "headers": []}
+
+    async def sent(_: Any) -> None:
+        pass
+
+    for tracing in (on, off):
+        structlog.contextvars.clear_contextvars()
+        await TracedRequests(broken, tracing, [])(scope, None, sent)  # type: ignore[arg-type]
+        assert ("trace_id" in structlog.contextvars.get_contextvars()) is (tracing is on)
+        with tracing.span("operation") as span:
+            tell(span, Answer({}, codes=["UNAVAILABLE", "INTERNAL", "FORBIDDEN"]))
+        await tracing.close()
+    structlog.contextvars.clear_contextvars()
+    request, operation = collector.only("_OTHER /…"), collector.only("operation")
+    assert (request.failed, request.attributes["http.response.status_code"]) == ("503", 503)
+    assert operation.failed == "INTERNAL"
+    assert operation.attributes["porchlight.codes"] == ["FORBIDDEN", "INTERNAL", "UNAVAILABLE"]
 
 
 def test_statements_are_told_without_texts() -> None:
