@@ -5,7 +5,7 @@
 .NOTPARALLEL:
 .PHONY: help serve test worker migrate admin rotate-keys audit-verify fraud-replay lint types check schema lock bench
 .PHONY: bench-fraud eval clock schedule runtime plans-sync translations letters-pictures
-.PHONY: explain development test-browser test-clients test-stripe-cli drill browser chromium graphiql
+.PHONY: monitoring explain development test-browser test-clients test-stripe-cli drill browser chromium graphiql
 
 PY := .venv/bin/python
 ARGS =
@@ -135,6 +135,10 @@ translations: development ## Bring the catalogues of translations up to date wit
 
 letters-pictures: chromium development browser ## Draw letters in headless Chromium, into docs/images/letters.
 	@$(PY) -m tests.browser.letter_pictures
+
+monitoring: development ## Write the rules of the objectives and the dashboard, as docs/monitoring.md says.
+	@$(PY) -m deploy.prometheus.objectives
+	@$(PY) -m deploy.grafana.dashboard
 
 bench: development ## Measure the speed in both profiles and write docs/performance.md; ARGS=--quick tries it out.
 	@$(PY) -m benchmarks $(ARGS)

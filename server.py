@@ -1,12 +1,15 @@
 """The program: settings from the environment, the application around them, and a server that runs it."""
 
 import asyncio
-import errno
 import gc
+import os
 import socket
 import sys
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any
 
@@ -17,12 +20,14 @@ from uvicorn.supervisors import Multiprocess
 from core import program
 from core.clock import Clock
 from core.environment import VAR, kept_secret, load_settings
+from core.listening import bound_socket, having
 from core.logging import configure_logging
 from core.setting_values import shown
-from core.settings import Settings, SettingsError
+from core.settings import Settings
 from resolvers.root import Schema, build_schema
 from services import demo, recommendations
 from services.app import App, assemble, open_app, opened
+from services.monitoring import Siblings, own
 from services.ports import Ports
 from web.http_protocol import HTTPProtocol
 from web.routes import build_site
@@ -40,6 +45,10 @@ LARGEST_MESSAGE = 262_144
 """Bytes of a WebSocket message."""
 COLLECTED_AFTER = (20_000, 20, 50)
 """When Python looks for cycles. With its own thresholds that is more than half the work of 10,000 open countdowns."""
+
+
+SIBLINGS = "PORCHLIGHT_SIBLINGS"
+"""What tells the processes of a server the folder in which they find each other. The server sets it for them."""
 
 
 def build_app(settings: Settings, ports: Ports | None = None, clock: Clock | None = None) -> ASGIApp:
@@ -87,7 +96,7 @@ class Server(uvicorn.Server):
         self._screen = screen
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        with having(self._app.settings):
+        with having(self._app.settings.host, self._app.settings.port):
             for listener in sockets or []:
                 listener.listen()
         await super().startup(sockets)
@@ -135,7 +144,10 @@ def create() -> ASGIApp:
     settings = load_settings()
     configure_logging(settings.log_level, settings.log_format)
     gc.set_threshold(*COLLECTED_AFTER)
-    return build_app(settings)
+    app = assemble(settings)
+    if folder := os.environ.get(SIBLINGS):
+        app.siblings = Siblings(Path(folder), partial(own, app))
+    return site_of(app)
 
 
 def options(settings: Settings) -> dict[str, Any]:
@@ -189,36 +201,9 @@ def has_demo(settings: Settings) -> bool:
     return embedded and settings.loopback and not settings.production
 
 
-@contextmanager
-def having(settings: Settings) -> Generator[None]:
-    """Tell which setting it was when the address cannot be had. Raises SettingsError."""
-    try:
-        yield
-    except OSError as error:
-        address = f"{settings.host}:{settings.port} cannot be had ({error.strerror})"
-        if error.errno in {errno.EADDRINUSE, errno.EACCES}:
-            raise SettingsError([f"PORT: {address}; a free port above 1023 would be right"]) from error
-        raise SettingsError(
-            [f"HOST: {address}; 127.0.0.1, or another address of this machine, would be right"]
-        ) from error
-
-
-@contextmanager
-def bound_socket(settings: Settings) -> Generator[socket.socket]:
-    """The socket to serve on. Raises SettingsError when the address cannot be had.
-
-    It does not listen yet: whoever connected would wait for the end of the start, in place of asking another server.
-    """
-    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as listener:
-        with having(settings):
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((settings.host, settings.port))
-        yield listener
-
-
 def serve(settings: Settings) -> int:
     """Serve until told to stop; the exit status. Raises SettingsError, Unavailable, SchemaOutdatedError."""
-    with bound_socket(settings) as listener:
+    with bound_socket(settings.host, settings.port) as listener:
         if settings.workers == 1:
             config = uvicorn.Config("", **options(settings))
             with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
@@ -250,8 +235,10 @@ async def prepare(settings: Settings) -> None:
 def serve_in_several(settings: Settings, listener: socket.socket) -> int:
     """Serve in several processes, and replace those that die."""
     config = uvicorn.Config("server:create", factory=True, workers=settings.workers, **options(settings))
-    supervisor = Multiprocess(config, sockets=[listener])
-    supervisor.run()
+    with TemporaryDirectory(prefix="porchlight-") as folder:
+        os.environ[SIBLINGS] = folder
+        supervisor = Multiprocess(config, sockets=[listener])
+        supervisor.run()
     failed = any(process.exitcode == program.CANNOT_RUN for process in supervisor.processes)
     return program.CANNOT_RUN if failed else 0
 

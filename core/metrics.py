@@ -1,8 +1,21 @@
-"""Prometheus metrics of one application: its own registry, so that two in one process do not share counts."""
+"""Prometheus metrics of one application: its own registry, so that two in one process do not share counts.
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+What is counted as it happens stands here. What is looked at when somebody asks is in `services/monitoring`.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, Histogram, ProcessCollector
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+FIELD_SECONDS = (0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+"""Fewer bounds: there is a series for each of them and each root field."""
+JOB_SECONDS = (0.01, 0.05, 0.25, 1.0, 5.0, 15.0, 30.0, 48.0)
+"""Up to the worker's deadline."""
+DRIFTS = (
+    "event", "missing", "status", "plan_key", "cancel_at_period_end", "period_end", "vanished", "vanished_refused",
+    "unreadable", "stuck",
+)  # fmt: skip
+ASKED_FOR_LONG = ("billing.forget_customer", "billing.leave", "billing.stay")
+LAG_SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
 class Metrics:
@@ -10,7 +23,10 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
         self._ended: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
+        self._resolved: dict[tuple[str, str], Histogram] = {}
         self.operations = self._counter(
             "porchlight_operations_total", "GraphQL operations by transport and outcome.", "transport", "outcome"
         )
@@ -23,13 +39,6 @@ class Metrics:
         )
         self.errors = self._counter("porchlight_errors_total", "Top-level errors by code.", "code")
         self.sockets = Gauge("porchlight_sockets", "Open WebSocket connections.", registry=self.registry)
-        self.countdowns = Gauge("porchlight_countdowns", "Open trial countdowns.", registry=self.registry)
-        self.tasks = Gauge("porchlight_tasks", "What runs or waits in the server's loop.", registry=self.registry)
-        self.blocks = Gauge(
-            "porchlight_memory_blocks",
-            "Pieces of memory that Python's objects take. The process may hold on to more for later ones.",
-            registry=self.registry,
-        )
         self.jobs = self._counter("porchlight_jobs_total", "Jobs by kind and outcome.", "kind", "outcome")
         self.fraud_decisions = self._counter(
             "porchlight_fraud_decisions_total", "Sign-ups that were checked, by decision.", "decision"
@@ -40,14 +49,9 @@ class Metrics:
             "outcome",
         )
         self._count_mail_and_billing()
+        self._measure_fields()
         self._measure_work()
         self._count_models()
-        self.degraded = Gauge(
-            "porchlight_degraded",
-            "1 while a port serves with less than it should.",
-            ["port"],
-            registry=self.registry,
-        )
 
     def ended(self, transport: str, outcome: str, seconds: float | None) -> None:
         """Count an operation, and the time that it took where that says something. Labels are looked up once."""
@@ -59,6 +63,29 @@ class Metrics:
         counted.inc()
         if seconds is not None:
             took.observe(seconds)
+
+    def resolved(self, root: str, field: str, seconds: float) -> None:
+        """Measure a root field's resolver, with its guards. What its object's own fields cost is not in it."""
+        known = self._resolved.get((root, field))
+        if known is None:
+            known = self._resolved[root, field] = self.field_seconds.labels(root, field)
+        known.observe(seconds)
+
+    def _measure_fields(self) -> None:
+        self.field_seconds = Histogram(
+            "porchlight_field_seconds",
+            "Time of a root field's resolver and its guards: its service, without the fields of what it gives.",
+            ["root", "field"],
+            buckets=FIELD_SECONDS,
+            registry=self.registry,
+        )
+        self.field_failures = self._counter(
+            "porchlight_field_failures_total",
+            "Calls of root fields that did not give what was asked for, by refusal or code.",
+            "root",
+            "field",
+            "reason",
+        )
 
     def _count_mail_and_billing(self) -> None:
         self.mail = self._counter("porchlight_mail_total", "Letters by kind and how they ended.", "letter", "outcome")
@@ -73,17 +100,19 @@ class Metrics:
             "Webhooks by outcome: received, repeated, parked, refused.",
             "outcome",
         )
+        self.webhooks.labels("refused")
         self.drift = self._counter(
-            "porchlight_billing_drift_total",
-            "What reconciliation has mended: event, missing, status, plan_key, cancel_at_period_end, period_end, "
-            "vanished, vanished_refused, unreadable, stuck.",
-            "what",
+            "porchlight_billing_drift_total", f"What reconciliation has mended: {', '.join(DRIFTS)}.", "what"
         )
+        for what in DRIFTS:  # a counter that begins with its first event hides it from who looks for a rise
+            self.drift.labels(what)
         self.given_up = self._counter(
             "porchlight_billing_given_up_total",
             "What the provider was asked for in vain for 30 days, by kind of job: somebody has to look.",
             "kind",
         )
+        for kind in ASKED_FOR_LONG:
+            self.given_up.labels(kind)
 
     def _measure_work(self) -> None:
         self.event_streams = Gauge("porchlight_event_streams", "Open event streams.", registry=self.registry)
@@ -98,28 +127,24 @@ class Metrics:
             "intent",
             "resolver",
         )
-        self.items_age = Gauge(
-            "porchlight_items_age_seconds",
-            "How long ago this process last knew all changes of the catalogue and its vectors.",
-            registry=self.registry,
-        )
-        self.oldest_job = Gauge(
-            "porchlight_oldest_job_seconds", "How long the longest-waiting due job has waited.", registry=self.registry
-        )
-        self.schedule_age = Gauge(
-            "porchlight_schedule_last_success_age_seconds",
-            "How long ago recurring work was last done, by kind.",
+        self.job_seconds = Histogram(
+            "porchlight_job_seconds",
+            "Time that an attempt at a job took, by kind.",
             ["kind"],
+            buckets=JOB_SECONDS,
             registry=self.registry,
+        )
+        self.loop_lag = Histogram(
+            "porchlight_loop_lag_seconds",
+            "How late the loop comes to what is due: the time that everybody waits for somebody's long step.",
+            buckets=LAG_SECONDS,
+            registry=self.registry,
+        )
+        self.streams = Gauge(
+            "porchlight_streams", "Operations that run over sockets: subscriptions, above all.", registry=self.registry
         )
 
     def _count_models(self) -> None:
-        self.breaker = Gauge(
-            "porchlight_breaker",
-            "Whether a vendor is left alone because it keeps failing: 0 no, 1 yes, 0.5 while one call tries again.",
-            ["vendor"],
-            registry=self.registry,
-        )
         self.model_tokens = self._counter(
             "porchlight_model_tokens_total", "Tokens that vendors' models took for people, by priced model.", "model"
         )

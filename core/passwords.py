@@ -153,6 +153,11 @@ class Passwords:
         """
         return await self._thinking.run(work, *arguments)
 
+    @property
+    def pending(self) -> int:
+        """Hashes that run or wait for a thread."""
+        return self._hashing.pending
+
     def unusable(self) -> str:
         """A hash of today's parameters that no password has: as dear to verify as any, and never the right one."""
 

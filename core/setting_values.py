@@ -14,6 +14,12 @@ FOLDERS = frozenset({"sqlite", "outbox", "simulated"})
 """Schemes whose URLs name a place on the disk: it may hold an @."""
 NAMES = frozenset({"openai"})
 """Schemes whose URLs name a model where others have a host: it may hold colons, as `ft:gpt-4.1-mini:us::id` does."""
+SAMPLERS = (
+    "always_on", "always_off", "traceidratio", "parentbased_always_on", "parentbased_always_off",
+    "parentbased_traceidratio",
+)  # fmt: skip
+"""Which traces are told: the standard's names."""
+_RATIO = re.compile(r"\d?(?:\.\d{1,18})?", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?", re.ASCII)
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*", re.ASCII)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -51,6 +57,13 @@ def whole_number(low: int, high: int) -> Callable[[str], int]:
         return int(raw)
 
     return read
+
+
+def ratio(raw: str) -> float:
+    """A share, from 0 to 1."""
+    if not (_RATIO.fullmatch(raw) and float(raw) <= 1):
+        raise ValueError(f"is {raw[:40]!r}; a number from 0 to 1 such as 0.05 would be right")
+    return float(raw)
 
 
 def words(raw: str) -> tuple[str, ...]:

@@ -39,6 +39,7 @@ class Settings:
     workers: int = _variable("WORKERS", 1, read.whole_number(1, 64))
     drain_notice: int = _variable("DRAIN_NOTICE", 0, read.whole_number(0, 60))
     jobs: str = _variable("JOBS", "embedded", read.one_of("embedded", "external"))
+    worker_port: int = _variable("WORKER_PORT", 0, read.whole_number(0, 65535))
     database_url: str = _variable(
         "DATABASE_URL", "sqlite://var/porchlight.sqlite3", read.url("sqlite", "postgres"), secret=True
     )
@@ -72,6 +73,11 @@ class Settings:
     fraud_shadow_rules: str = _variable("FRAUD_SHADOW_RULES", "", read.text)
     log_level: str = _variable("LOG_LEVEL", "info", read.one_of("debug", "info", "warning", "error"))
     log_format: str = _variable("LOG_FORMAT", "", read.one_of("console", "json"))
+    otlp_endpoint: str = _variable("OTEL_EXPORTER_OTLP_ENDPOINT", "", read.web_address)
+    otlp_headers: str = _variable("OTEL_EXPORTER_OTLP_HEADERS", "", read.text, secret=True)
+    service_name: str = _variable("OTEL_SERVICE_NAME", "porchlight", read.text)
+    sampler: str = _variable("OTEL_TRACES_SAMPLER", "parentbased_always_on", read.one_of(*read.SAMPLERS))
+    sampler_ratio: float = _variable("OTEL_TRACES_SAMPLER_ARG", 1.0, read.ratio)
     trusted_proxies: tuple[read.Network, ...] = _variable("TRUSTED_PROXIES", (), read.networks)
     allowed_origins: tuple[str, ...] = _variable("ALLOWED_ORIGINS", (), read.origins)
     clock: str = _variable("CLOCK", "system", read.one_of("system", "adjustable"))

@@ -5,17 +5,13 @@ Strawberry runs the extension that is listed last first, hence the reversal; a t
 """
 
 import asyncio
-import inspect
-from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
 from enum import StrEnum
-from functools import cached_property
 from typing import Any
 
 import strawberry
 from strawberry.extensions.field_extension import AsyncExtensionResolver, FieldExtension
 from strawberry.schema_directive import Location
-from strawberry.types.field import StrawberryField
 
 from core.emails import email_key
 from core.errors import Forbidden, NotEntitled, NotFound, RateLimited, Unauthenticated
@@ -23,6 +19,7 @@ from core.networks import network_of
 from models.accounts import Role
 from schema.context import Context
 from schema.enums import described
+from schema.guarding import Door, Guard
 from services import access, entitlements, flags
 
 STAFF_READS = 3600
@@ -104,36 +101,7 @@ class FlagDirective:
     key: str
 
 
-class Guard(FieldExtension, ABC):
-    """Appends its directive to the field, and lets a call pass or raises a Rejection."""
-
-    @abstractmethod
-    def directive(self) -> object:
-        """What the schema prints."""
-
-    @abstractmethod
-    async def check(self, context: Context, field: str, arguments: dict[str, Any]) -> None:
-        """Return to let the call pass. Raises Rejection."""
-
-    def apply(self, field: StrawberryField) -> None:
-        """Called by each schema that is built: a second one in the process finds the directive there."""
-        if not any(directive is self.printed for directive in field.directives):
-            field.directives = [self.printed, *field.directives]
-
-    @cached_property
-    def printed(self) -> object:
-        """The one directive of this guard."""
-        return self.directive()
-
-    async def resolve_async(
-        self, next_: AsyncExtensionResolver, source: Any, info: strawberry.Info, **kwargs: Any
-    ) -> Any:
-        await self.check(info.context, info.field_name, kwargs)
-        result: Any = next_(source, info, **kwargs)
-        return await result if inspect.isawaitable(result) else result
-
-
-class Public(Guard):
+class Public(Door):
     """Anybody may call."""
 
     def directive(self) -> object:
@@ -143,7 +111,7 @@ class Public(Guard):
         pass
 
 
-class Auth(Guard):
+class Auth(Door):
     """Only a viewer who has the role may call, and has shown recently who they are where that is asked.
 
     `assurance` 2 is the strongest factor that the account has, used within `max_age` seconds; staff need a real second

@@ -81,6 +81,16 @@ def failure(error: BaseException) -> tuple[str, dict[str, Any]]:
     return "Something went wrong on our side.", {"code": "INTERNAL", "errorId": error_id}
 
 
+def reason_of(error: BaseException) -> str:
+    """Why a field did not give what it was asked for, of a closed set: a refusal by its name, all else by its code."""
+    match error:
+        case Refusal():
+            return type(error).__name__
+        case Rejection():
+            return error.code
+    return "UNAVAILABLE" if unavailable(error) else "INTERNAL"
+
+
 def _described(error: GraphQLError, *, before_execution: bool, suggestions: bool) -> GraphQLFormattedError:
     message, extensions = _message_of(error, before_execution=before_execution)
     formatted = error.formatted

@@ -36,6 +36,7 @@ from services.fraud.rules import Rules, RulesError, read_rules
 from services.intents import IntentKeeper, read_intents
 from services.keys import KeyKeeper
 from services.measuring import Measuring
+from services.monitoring import Present, Siblings, Stored, watching_loop
 from services.ports import Ports, choose_ports
 from services.recommendations.collaborative import Collaborative
 from services.recommendations.index import ItemIndex
@@ -101,9 +102,15 @@ class App:
     """Sockets that sign in, operations that find their viewer, and subscriptions that open."""
     images: ImageDecoder = field(default_factory=ImageDecoder)
     metrics: Metrics = field(default_factory=Metrics)
+    stored: Stored = field(default_factory=Stored)
+    siblings: Siblings | None = None
+    """The processes of this server, where there are several."""
     draining: bool = False
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when what is open for long has to end, because the process does."""
+
+    def __post_init__(self) -> None:
+        self.metrics.registry.register(Present(self))
 
     @property
     def database(self) -> Database:
@@ -220,6 +227,8 @@ async def opened(app: App) -> AsyncGenerator[None, None]:
     Raises SchemaOutdatedError, Unavailable, SettingsError.
     """
     async with AsyncExitStack() as stack:
+        if app.ports.tracing:
+            stack.push_async_callback(app.ports.tracing.close)
         stack.callback(app.passwords.close)
         for close in (app.limits.close, app.breaches.close, app.payments.close, app.images.close):
             stack.push_async_callback(close)
@@ -242,6 +251,9 @@ async def opened(app: App) -> AsyncGenerator[None, None]:
         stack.enter_context(app.database.bound())
         await stack.enter_async_context(clocks.following(app))
         await _follow(app, stack)
+        stack.enter_context(watching_loop(app.metrics.loop_lag))
+        if app.siblings:
+            await stack.enter_async_context(app.siblings.telling())
         yield
 
 

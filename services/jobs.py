@@ -21,6 +21,8 @@ LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 10
 FIRST_BACKOFF = timedelta(seconds=5)
 LONGEST_BACKOFF = timedelta(hours=8)
+CAUSE = "traceparent"
+"""Where a payload says what caused its job, if that is traced. No task is shown it."""
 BATCH = 1000
 """Jobs that one statement writes."""
 LONGEST_REASON = 1000
@@ -55,6 +57,8 @@ async def enqueue(
 def job(app: App, kind: str, payload: dict[str, Any], *, dedup_key: str, due_at: datetime | None = None) -> Job:
     """A job that is not stored yet, for `enqueue_all`."""
     now = app.clock.now()
+    if app.ports.tracing is not None and (cause := app.ports.tracing.here()):
+        payload = {**payload, CAUSE: cause}
     return Job(kind=kind, payload=payload, dedup_key=dedup_key, due_at=due_at or now, created_at=now, attempts=0)
 
 

@@ -54,6 +54,8 @@ _TAKE = """
 DELETE FROM request_minutes WHERE minute < $1 AND minute % 60 <> 0
 RETURNING minute, transport, outcome, within_ms, count
 """
+TIMED = (AnswerOutcome.OK, AnswerOutcome.INTERNAL)
+"""Whose time counts: being told quickly that nothing can be had is no speed."""
 HOUR = 60
 """Minutes."""
 ROWS_AT_ONCE = 1_000
@@ -87,12 +89,19 @@ class Measuring:
         self._clock = clock
         self._database = database
         self._counts: Counter[_Kind] = Counter()
+        self.totals: dict[tuple[Transport, AnswerOutcome], Counter[int]] = {}
+        """All that this process has given, by way in and outcome, and by the bound within which it was given."""
+        self.seconds: Counter[Transport] = Counter()
+        """What `OK` and `INTERNAL` took together."""
         self._flushing = asyncio.Lock()
 
     def count(self, transport: Transport, outcome: AnswerOutcome, seconds: float | None = None) -> None:
         """Count one answer, given now, `seconds` after it was asked for where that is measured."""
-        kind = _Kind(minute_of(self._clock.now()), transport, outcome, bucket_of(seconds))
-        self._counts[kind] += 1
+        within = bucket_of(seconds)
+        self._counts[_Kind(minute_of(self._clock.now()), transport, outcome, within)] += 1
+        self.totals.setdefault((transport, outcome), Counter())[within] += 1
+        if seconds is not None and outcome in TIMED:
+            self.seconds[transport] += seconds  # type: ignore[assignment]
 
     @asynccontextmanager
     async def writing(self) -> AsyncGenerator[None]:

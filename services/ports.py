@@ -15,6 +15,7 @@ from adapters.limits import Limits, open_limits
 from adapters.mail import Mail, open_mail
 from adapters.openai import DeadModel, OpenAI, refuse_dead
 from adapters.payments import Payments, open_payments
+from adapters.tracing import Tracing, open_tracing, watch
 from adapters.vectors import Vectors, open_vectors
 from adapters.vision import Vision, open_vision
 from core.clock import Clock, SystemClock
@@ -36,6 +37,10 @@ FORMS = {
 """What each port's URL may look like. A wrong one is answered with this alone: any part of it may be a password."""
 
 
+WATCHED = ("limits", "bus", "mail", "embeddings", "vectors", "vision", "breaches", "payments", "intents")
+"""Ports whose calls are traced, where anything is. The database tells its statements."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ports:
     """What we need from outside, each behind its Protocol."""
@@ -52,6 +57,8 @@ class Ports:
     intents: Intents
     openai: OpenAI | None = None
     """Shared by whatever asks it; None without a key."""
+    tracing: Tracing | None = None
+    """Who is told what is done; None where nobody is."""
 
 
 def choose_ports(settings: Settings, clock: Clock | None = None) -> Ports:
@@ -64,8 +71,10 @@ def choose_ports(settings: Settings, clock: Clock | None = None) -> Ports:
     _refuse_dead("EMBEDDINGS_URL", settings.embeddings_url, clock or SystemClock())
     _refuse_dead("INTENTS_URL", settings.intents_url, clock or SystemClock())
     _refuse_dead("VISION_URL", settings.vision_url, clock or SystemClock())
-    return Ports(
-        database=_chosen("DATABASE_URL", open_database, settings.database_url),
+    tracing = _tracing(settings)
+    ports = Ports(
+        tracing=tracing,
+        database=_chosen("DATABASE_URL", partial(open_database, tracing=tracing), settings.database_url),
         limits=_chosen("REDIS_URL", open_limits, shared),
         bus=_chosen("REDIS_URL", open_bus, shared),
         mail=_chosen("MAIL_URL", open_mail, settings.mail_url),
@@ -87,6 +96,25 @@ def choose_ports(settings: Settings, clock: Clock | None = None) -> Ports:
         intents=_chosen("INTENTS_URL", partial(open_intents, openai=openai), settings.intents_url),
         openai=openai,
     )
+    return _watched(ports)
+
+
+def _tracing(settings: Settings) -> Tracing | None:
+    return open_tracing(
+        settings.otlp_endpoint,
+        headers=settings.otlp_headers,
+        service=settings.service_name,
+        sampler=settings.sampler,
+        ratio=settings.sampler_ratio,
+    )
+
+
+def _watched(ports: Ports) -> Ports:
+    """The same ports. Where anything is traced, their calls are."""
+    if ports.tracing is not None:
+        for name in WATCHED:
+            watch(ports.tracing, name, getattr(ports, name))
+    return ports
 
 
 def _refuse_dead(variable: str, url: str, clock: Clock) -> None:

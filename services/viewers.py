@@ -66,6 +66,7 @@ class Viewers:
     def __init__(self, lifetime: float, bus: Bus) -> None:
         self._lifetime = lifetime
         self._bus = bus
+        self.hits = self.reads = 0
         self._kept: dict[str, _Kept] = {}
         """The oldest first."""
         self._sessions: dict[int, set[str]] = {}
@@ -93,6 +94,7 @@ class Viewers:
         if monotonic() - kept.read_at >= self._lifetime:
             self._drop(session_key)
             return None
+        self.hits += 1
         return kept.record
 
     def reading(self, user_id: int) -> Reading:
@@ -113,6 +115,7 @@ class Viewers:
 
     def begun(self, reading: Reading) -> None:
         """Remember a reading for as long as it lasts."""
+        self.reads += 1
         self._readings.setdefault(reading.user_id, set()).add(reading)
 
     def done(self, reading: Reading) -> None:

@@ -169,7 +169,11 @@ async def test_breaker_is_told_to_those_who_look(start: Start) -> None:
         ready = await porchlight.http.get("/readyz")
         assert ready.status_code == 200
         figures = (await porchlight.http.get("/metrics")).text.splitlines()
-        seen += [(ready.json()["parts"]["openai"], line) for line in figures if line.startswith("porchlight_breaker")]
+        seen += [
+            (ready.json()["parts"]["openai"], line)
+            for line in figures
+            if line.startswith('porchlight_breaker{vendor="openai"')
+        ]
     assert seen == [
         ("ok", 'porchlight_breaker{vendor="openai"} 0.0'),
         ("degraded", 'porchlight_breaker{vendor="openai"} 1.0'),

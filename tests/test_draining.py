@@ -15,7 +15,7 @@ import websockets
 from websockets.typing import Subprotocol
 
 from core.settings import Settings, SettingsError, read_settings
-from server import bound_socket
+from core.listening import bound_socket
 from tests.porchlight import NO_TLS, PASSWORD, REGISTER
 from tests.program import Program, Programs, free_port
 
@@ -93,11 +93,11 @@ def test_several_processes_of_one_server_give_no_notice() -> None:
 def test_nobody_waits_for_a_start() -> None:
     """The port is had from the beginning, and refuses until all is open: a proxy asks the next server meanwhile."""
     port = free_port()
-    with bound_socket(Settings(port=port)) as listener, closing(socket.socket()) as client:
+    with bound_socket("127.0.0.1", port) as listener, closing(socket.socket()) as client:
         assert client.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED
         listener.listen()
         with (
             pytest.raises(SettingsError, match=f"PORT: 127.0.0.1:{port} cannot be had"),
-            bound_socket(Settings(port=port)),
+            bound_socket("127.0.0.1", port),
         ):
             raise AssertionError

@@ -18,7 +18,8 @@ from models.accounts import Role
 from resolvers.root import Mutation, Query, Subscription, UnguardedFieldError, require_guards
 from resolvers.schema_file import printed_schema
 from schema.context import Context
-from schema.directives import Auth, Entitled, Flag, Guard, Public, PublicDirective, RateLimit, RateLimitKey, guards
+from schema.directives import Auth, Entitled, Flag, Public, PublicDirective, RateLimit, RateLimitKey, guards
+from schema.guarding import Guard
 from tests.conftest import Start
 from tests.porchlight import LOGIN, PASSWORD, REGISTER, Person, Porchlight
 from tests.services.valkey import RestartableValkey

@@ -1,6 +1,7 @@
 """Recurring work among many workers: one run a slot, no two at once, and what is seen of it."""
 
 import asyncio
+import math
 import os
 import signal
 import sys
@@ -244,6 +245,7 @@ async def test_only_administrators_see_it(porchlight: Porchlight) -> None:
         assert 'porchlight_schedule_last_success_age_seconds{kind="test"} 0.0' in exposed
         with app.database.bound():
             await ScheduleRun.all().update(succeeded_at=None)
+        app.stored.told_at = -math.inf
         exposed = (await client.get("/metrics")).text
         assert 'porchlight_schedule_last_success_age_seconds{kind="test"} +Inf' in exposed
         with app.database.bound():

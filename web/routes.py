@@ -32,6 +32,7 @@ from web.runtime import Runtime
 from web.simulated_stripe import WEBHOOKS, delivering, page_routes
 from web.sockets import Sockets
 from web.streams import Streams
+from web.tracing import TracedRequests, TracedRuntime
 from web.trusted import trusted_documents
 from web.unsubscribing import Unsubscribing
 from web.watch import Watch
@@ -44,7 +45,8 @@ METHODS = ["GET", "OPTIONS", "POST"]
 
 def build_site(app: App, schema: Schema, opened: Callable[[], AbstractAsyncContextManager[None]]) -> ASGIApp:
     """The ASGI application. `opened` opens the app for as long as the server runs. Raises SettingsError."""
-    runtime = Runtime(app, schema, trusted_documents(app.settings, schema))
+    tracing = app.ports.tracing
+    runtime = (TracedRuntime if tracing else Runtime)(app, schema, trusted_documents(app.settings, schema))
     watch, graphql = Watch(app), GraphQLEndpoint(runtime)
 
     @asynccontextmanager
@@ -70,7 +72,8 @@ def build_site(app: App, schema: Schema, opened: Callable[[], AbstractAsyncConte
             expose_headers=["X-Request-Id", "Retry-After"],
             max_age=600,
         )
-    return Draining(Envelope(first, app), app)
+    traced = TracedRequests(first, tracing, site.routes) if tracing else first
+    return Draining(Envelope(traced, app), app)
 
 
 def _routes(app: App, runtime: Runtime, watch: Watch, graphql: GraphQLEndpoint) -> list[BaseRoute]:

@@ -104,13 +104,17 @@ class Runtime:
         """Each answer of an operation of any kind. Rows are read anew for each event. Only the first one is logged."""
         first = True
         _name_operation()
-        async for answer in self._answers(operation, context):
-            if first or answer.codes:
-                self._count(answer, operation, LABELS[transport])
-                self.measure(transport, answer.codes, executed=answer.executed)
-            first = False
-            yield answer
-            context.renew()
+        self.app.metrics.streams.inc()
+        try:
+            async for answer in self._answers(operation, context):
+                if first or answer.codes:
+                    self._count(answer, operation, LABELS[transport])
+                    self.measure(transport, answer.codes, executed=answer.executed)
+                first = False
+                yield answer
+                context.renew()
+        finally:
+            self.app.metrics.streams.dec()
 
     async def _answers(self, operation: Operation, context: Context) -> AsyncGenerator[Answer, None]:
         try:

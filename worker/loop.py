@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol, runtime_checkable
@@ -64,6 +65,8 @@ class Worker:
         self._wake = asyncio.Event()
         self._stopping = False
         self._running: set[asyncio.Task[None]] = set()
+        for kind in tasks:  # a counter that begins with its first dead letter would hide it from who looks for a rise
+            app.metrics.jobs.labels(kind, Outcome.DEAD)
 
     async def run(self) -> None:
         """Work until `stop`; what has begun is brought to its end."""
@@ -112,15 +115,36 @@ class Worker:
         self._wake.set()
 
     async def _perform(self, job: Job) -> None:
-        """Run one job and write down how it went. When even that fails, the lease hands the job over."""
+        """Run one job and write down how it went, in a trace of its own where there is any."""
+        cause = job.payload.pop(jobs.CAUSE, None) if isinstance(job.payload, dict) else None
         with structlog.contextvars.bound_contextvars(job=job.kind, job_id=job.id):
-            try:
-                outcome = await self._attempt(job)
-            except Exception as error:  # ruff: ignore[blind-except] -- one job's fault is not that of its neighbours
-                self._report("job.outcome_unknown", error)
-            else:
-                kind = job.kind if job.kind in self._tasks else "unknown"
-                self._app.metrics.jobs.labels(kind, outcome).inc()
+            if (tracing := self._app.ports.tracing) is None:
+                await self._performed(job)
+                return
+            kind = self._known(job)
+            with tracing.job(f"job {kind}", cause, porchlight__job__attempt=job.attempts) as span:
+                structlog.contextvars.bind_contextvars(trace_id=span.trace_id)
+                outcome = await self._performed(job)
+                span.set(porchlight__job__outcome=str(outcome))
+                if outcome is not Outcome.DONE:
+                    span.fail(str(outcome))
+
+    async def _performed(self, job: Job) -> Outcome | None:
+        """How it went, if that could be written down: when even that fails, the lease hands the job over."""
+        begun = time.perf_counter()
+        try:
+            outcome = await self._attempt(job)
+        except Exception as error:  # ruff: ignore[blind-except] -- one job's fault is not that of its neighbours
+            self._report("job.outcome_unknown", error)
+            return None
+        kind = self._known(job)
+        self._app.metrics.jobs.labels(kind, outcome).inc()
+        self._app.metrics.job_seconds.labels(kind).observe(time.perf_counter() - begun)
+        return outcome
+
+    def _known(self, job: Job) -> str:
+        """The kind of a job, of a closed set."""
+        return job.kind if job.kind in self._tasks else "unknown"
 
     async def _attempt(self, job: Job) -> Outcome:
         started_at, fault = self._app.clock.now(), None

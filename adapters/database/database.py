@@ -13,8 +13,9 @@ from tortoise.context import TortoiseContext
 from tortoise.context import _current_context as current_context  # ruff: ignore[import-private-name] -- see active()
 
 from adapters.database.addresses import Dialect, SqliteFile, parse
-from adapters.database.failures import Record, Reporting
+from adapters.database.failures import PoolState, Record, Reporting
 from adapters.database.together import Question, Together, for_one
+from adapters.tracing import Tracing
 from core.errors import Unavailable
 
 POOL_SIZE = 10
@@ -29,12 +30,20 @@ class Database:
     `models` are the modules whose models it stores.
     """
 
-    def __init__(self, url: str, *, pool_size: int = POOL_SIZE, models: Sequence[str] = ("models",)) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = POOL_SIZE,
+        models: Sequence[str] = ("models",),
+        tracing: Tracing | None = None,
+    ) -> None:
         self.url = url
         self._address = parse(url)
         self.dialect: Dialect = self._address.dialect
         self._pool_size = pool_size
         self._models = tuple(models)
+        self._tracing = tracing
         self._context = TortoiseContext()
         self._client: Reporting | None = None
         self._together = Together(self)
@@ -54,6 +63,7 @@ class Database:
         with active(self._context):
             await self._context.init({"connections": {"default": connection}, "apps": apps})
         client = cast("Reporting", self._context.connections.get("default"))
+        client.tracing = self._tracing
         try:
             await client.create_connection(with_db=True)
         except BaseException:
@@ -126,6 +136,11 @@ class Database:
         """How many rows a raw INSERT, UPDATE or DELETE changed, cascades not counted. Placeholders as in `rows`."""
         return await self._current().affected(sql, values)
 
+    @property
+    def pool(self) -> PoolState:
+        """How busy this process's connections are; nothing at all while it is not open."""
+        return self._client.pool_state if self._client is not None else PoolState(0, 0, 0)
+
     def _current(self) -> Reporting:
         """The connection of the current transaction if there is one, else any."""
         if self._client is None:
@@ -133,9 +148,9 @@ class Database:
         return cast("Reporting", self._context.connections.get("default"))
 
 
-def open_database(url: str, *, pool_size: int = POOL_SIZE) -> Database:
+def open_database(url: str, *, pool_size: int = POOL_SIZE, tracing: Tracing | None = None) -> Database:
     """The database of a URL (see `addresses.parse`), still to be opened. A wrong URL is a ValueError."""
-    return Database(url, pool_size=pool_size)
+    return Database(url, pool_size=pool_size, tracing=tracing)
 
 
 def dialect() -> Dialect:

@@ -5,11 +5,12 @@ import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Iterator, Sequence
 from types import TracebackType
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClient
 from tortoise.exceptions import BaseORMException, DBConnectionError, TransactionManagementError
 
+from adapters.tracing import Tracing
 from core.errors import Unavailable
 
 Result = TypeVar("Result")
@@ -90,8 +91,24 @@ class Record(Protocol):
         """The names of the columns, in order."""
 
 
+class PoolState(NamedTuple):
+    """Connections of one process: how many there may be, how many are in use, and how many tasks wait for one."""
+
+    limit: int
+    used: int
+    waiting: int
+
+
 class Reporting(BaseDBAsyncClient, ABC):
     """Mixed into a Tortoise client, lets every statement of the ORM report `Unavailable`."""
+
+    tracing: Tracing | None = None
+    """Who is told of statements; set before it connects."""
+
+    @property
+    def pool_state(self) -> PoolState:
+        """How busy the connections are."""
+        return PoolState(0, 0, 0)
 
     async def create_connection(self, with_db: bool) -> None:  # ruff: ignore[boolean-type-hint-positional-argument] -- Tortoise's signature
         with reporting():

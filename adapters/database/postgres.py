@@ -22,7 +22,8 @@ from tortoise.backends.base.client import (
 from tortoise.connection import ConnectionToken, get_connections
 
 from adapters.database.addresses import CONNECT_SECONDS
-from adapters.database.failures import CLOSED, Record, Reporting, refuse_ended, reporting
+from adapters.database.failures import CLOSED, PoolState, Record, Reporting, refuse_ended, reporting
+from adapters.database.traced import traced_class
 from core.errors import Unavailable
 
 MAX_QUERIES = 50_000
@@ -57,6 +58,8 @@ class PostgresClient(_Counting):
         super().__init__(connection_class=PlainConnection, **settings)
 
     async def create_pool(self, **settings: Any) -> "asyncpg.Pool[Any]":
+        if self.tracing is not None:
+            settings["connection_class"] = traced_class(PlainConnection, self.tracing)
         return await Pool(
             None,
             max_queries=MAX_QUERIES,
@@ -64,6 +67,13 @@ class PostgresClient(_Counting):
             record_class=asyncpg.Record,
             **settings,
         )
+
+    @property
+    def pool_state(self) -> PoolState:
+        pool = cast("Pool | None", self._pool)
+        if pool is None:
+            return PoolState(0, 0, 0)
+        return PoolState(pool.get_max_size(), pool.get_size() - pool.get_idle_size(), pool.in_line)
 
     def acquire_connection(self) -> "PoolConnectionWrapper[Any] | ConnectionWrapper[Any]":
         return BorrowedConnection(self, self._pool_init_lock)
@@ -122,6 +132,11 @@ class Pool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg has no types
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._in_line = 0
+
+    @property
+    def in_line(self) -> int:
+        """How many wait for a connection."""
+        return self._in_line
 
     async def _acquire(self, timeout: float | None) -> Any:  # ruff: ignore[async-function-with-timeout] -- asyncpg's signature
         if self._initialized and not self.is_closing() and not self._in_line and not self._queue.empty():

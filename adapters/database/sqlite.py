@@ -22,7 +22,8 @@ from tortoise.backends.sqlite.client import SqliteClient as TortoiseSqliteClient
 from tortoise.backends.sqlite.client import SqliteTransactionWrapper
 from tortoise.connection import ConnectionToken, get_connections
 
-from adapters.database.failures import CLOSED, Record, Reporting, refuse_ended, reporting, settled
+from adapters.database.failures import CLOSED, PoolState, Record, Reporting, refuse_ended, reporting, settled
+from adapters.database.traced import trace_sqlite
 from core.errors import Unavailable
 
 LOCKED_SECONDS = 0.02
@@ -58,6 +59,13 @@ class SqliteClient(_Counting):
                 if not _locked(error) or asyncio.get_running_loop().time() >= patience:
                     raise
                 await asyncio.sleep(LOCKED_SECONDS)
+        if self.tracing is not None:
+            trace_sqlite(self._connection, self.tracing)
+
+    @property
+    def pool_state(self) -> PoolState:
+        waiting = len(getattr(self._lock, "_waiters", None) or ())
+        return PoolState(1, int(self._lock.locked()), waiting)
 
     def acquire_connection(self) -> ConnectionWrapper[aiosqlite.Connection]:
         if self._connection is None:

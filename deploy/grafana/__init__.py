@@ -1,0 +1,1 @@
+"""The dashboard that Grafana imports: `porchlight.json` is written from `dashboard.py`."""

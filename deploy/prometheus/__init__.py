@@ -1,0 +1,1 @@
+"""What Prometheus reads: targets, rules, objectives. `slo.yml` is written from `objectives.py`."""
