@@ -14,6 +14,7 @@ from schema.errors import failure
 from services.app import App
 from web.answers import problem
 from web.measuring import measure
+from web.protection import Protection
 
 MAX_TARGET = 32_768
 """Bytes of a path with its query."""
@@ -22,11 +23,6 @@ MAX_HEADERS = 65_536
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 SECRET_PATH = re.compile(r"^(/exports/).+", re.DOTALL)
 """Paths that end in a token, which no log may hold."""
-SECURITY_HEADERS = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-frame-options", b"DENY"),
-]
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +33,7 @@ class Envelope:
     def __init__(self, inner: ASGIApp, app: App) -> None:
         self._inner = inner
         self._app = app
+        self._protection = Protection(app.settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -60,9 +57,8 @@ class Envelope:
             nonlocal status, begun
             if message["type"] == "http.response.start":
                 status, begun = int(message["status"]), time.perf_counter()
-                message["headers"] = [
-                    *message["headers"], *SECURITY_HEADERS, (b"x-request-id", request_id.encode())
-                ]  # fmt: skip
+                headers = message["headers"]
+                message["headers"] = [*headers, *self._protection.of(headers), (b"x-request-id", request_id.encode())]
             await send(message)
 
         try:
