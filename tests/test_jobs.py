@@ -96,7 +96,7 @@ async def test_job_is_rolled_back_with_its_cause(app: App) -> None:
     assert await Job.all().count() == 1
 
 
-NESTED_LOOP = "hashjoin mergejoin hashagg material sort".split()
+NESTED_LOOP = ["hashjoin", "mergejoin", "hashagg", "material", "sort"]
 """What PostgreSQL's planner may do instead of looking at each row of one table for each of another."""
 
 

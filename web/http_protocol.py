@@ -19,6 +19,7 @@ JOINED = 65_536
 """Bytes that wait for the end of a step of the event loop. What is larger is not worth joining."""
 
 
+VERSIONS = frozenset({"1.0", "1.1"})
 SENDING_TIMEOUT = 10.0
 """Seconds in which a client that is owed nothing completes the head of its next request: its line and headers, and
 whatever it still sends of a body that is answered already."""
@@ -152,14 +153,15 @@ class HTTPProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Raise ValueError, which the parser makes a 400, for what names no host or several: RFC 9112, section 3.2.
 
-        And for CONNECT, which nobody serves: the parser takes it for a wish that no header takes back.
+        And for CONNECT, which nobody serves: the parser takes it for a wish that no header takes back. And for another
+        version: the parser takes an address that a line feed ends for HTTP/0.9, where a proxy may read on.
         """
         self._completed, self._in_head = True, False
         self._heard()
         if self.parser.get_method() == b"CONNECT":
             raise ValueError("CONNECT")
-        hosts = sum(name == b"host" for name, _ in self.headers)
-        if hosts > 1 or (not hosts and self.parser.get_http_version() != "1.0"):
+        hosts, version = sum(name == b"host" for name, _ in self.headers), self.parser.get_http_version()
+        if hosts > 1 or version not in VERSIONS or (not hosts and version != "1.0"):
             raise ValueError(hosts)
         if not self._unheard():
             super().on_headers_complete()

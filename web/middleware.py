@@ -20,6 +20,8 @@ MAX_TARGET = 32_768
 """Bytes of a path with its query."""
 MAX_HEADERS = 65_536
 """Bytes of all headers."""
+MAX_FIELDS = 100
+"""Headers. A browser behind two proxies sends some forty."""
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 SECRET_PATH = re.compile(r"^(/exports/).+", re.DOTALL)
 """Paths that end in a token, which no log may hold."""
@@ -89,8 +91,10 @@ def _oversized(scope: Scope) -> Response | None:
         return problem(
             HTTPStatus.REQUEST_URI_TOO_LONG, "BAD_USER_INPUT", f"An address has at most {MAX_TARGET:,} bytes."
         )
+    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    if len(scope["headers"]) > MAX_FIELDS:
+        return problem(status, "BAD_USER_INPUT", f"A request has at most {MAX_FIELDS} headers.")
     if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS:
-        status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
         return problem(status, "BAD_USER_INPUT", f"Headers have at most {MAX_HEADERS:,} bytes.")
     return None
 
