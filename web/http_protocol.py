@@ -35,6 +35,8 @@ class HTTPProtocol(HttpToolsProtocol):
     _waiting = 0
     _completed = False
     _in_head = False
+    _handed_on = False
+    """Whether it is a socket's by now."""
     _sending: asyncio.TimerHandle | None = None
     """When what the client sends is late. Nothing that arrives puts it off but a complete head."""
     _taking: asyncio.TimerHandle | None = None
@@ -51,7 +53,8 @@ class HTTPProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take what has arrived. Who is not being answered has only so long for their next request."""
         self._take(data)
-        if self._sending is None and (self.cycle is None or self.cycle.response_complete):
+        answering = self.cycle is not None and not self.cycle.response_complete
+        if self._sending is None and not answering and not self._handed_on:
             self._sending = self.loop.call_later(SENDING_TIMEOUT, self._late)
 
     def _take(self, data: bytes) -> None:
@@ -180,7 +183,7 @@ class HTTPProtocol(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         """Leave the connection to the WebSocket protocol, which writes each message by itself."""
-        self._heard()
+        self._handed_on = True
         self.transport = cast("JoinedWrites", self.transport).alone()
         super().handle_websocket_upgrade()
 

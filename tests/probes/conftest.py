@@ -1,6 +1,6 @@
 """The server that is attacked, and who attacks it."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,22 @@ PRODUCTION: dict[str, Any] = {
 
 
 @pytest.fixture
-async def site(sqlite_url: str, tmp_path: Path, clock: ManualClock) -> AsyncGenerator[Porchlight]:
-    """A server of the production profile: nothing here depends on where rows live."""
-    settings = settings_for(sqlite_url, "", f"outbox://{tmp_path / 'outbox'}", **PRODUCTION)
+def events() -> Generator[list[MutableMapping[str, Any]]]:
+    """What is logged meanwhile. Whatever is sent, nothing is a fault of ours."""
     with capture_logs() as events:
-        async with running(settings, clock) as porchlight:
-            yield porchlight
+        yield events
     assert [event for event in events if event["log_level"] in {"error", "critical"}] == []
+
+
+@pytest.fixture
+async def site(
+    sqlite_url: str, tmp_path: Path, clock: ManualClock, events: list[MutableMapping[str, Any]]
+) -> AsyncGenerator[Porchlight]:
+    """A server of the production profile: nothing here depends on where rows live."""
+    assert events == []
+    settings = settings_for(sqlite_url, "", f"outbox://{tmp_path / 'outbox'}", **PRODUCTION)
+    async with running(settings, clock) as porchlight:
+        yield porchlight
 
 
 @pytest.fixture
