@@ -11,6 +11,7 @@ import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from core.errors import Unauthenticated
+from core.networks import network_of
 from schema.context import Context
 from schema.errors import failure
 from services import access
@@ -70,7 +71,7 @@ class Socket:
         self._changes = True
         """Whether mutations run: a cookie's session could not be told of new tokens."""
         self._peer = Peer(websocket)
-        self._openings = Share()
+        self._openings = Share(network_of(client.ip))
         self._serving: asyncio.Task[None] | None = None
         self._cut_off = False
         self._operations: dict[str, _Running] = {}
