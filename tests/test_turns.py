@@ -146,6 +146,11 @@ async def test_one_client_keeps_no_other_out_of_the_line() -> None:
     assert turns.waiting == 0
 
 
+async def _come(turns: Turns, client: str) -> None:
+    async with turns.turn(client):
+        await asyncio.sleep(0)
+
+
 async def _sent_away(coming: Coroutine[Any, Any, None]) -> bool:
     """Whether there was no place, or it was taken away again."""
     try:
@@ -182,9 +187,9 @@ async def test_a_full_line_of_equals_keeps_its_places() -> None:
     """Nobody is sent away for somebody who would then have as many."""
     turns = Turns(at_once=1, waiting=3)
     async with turns.turn():
-        several = [asyncio.create_task(turns.turn(client).__aenter__()) for client in ("a", "a", "b")]
+        several = [asyncio.create_task(_come(turns, client)) for client in ("a", "a", "b")]
         await settle()
-        assert await _sent_away(turns.turn("b").__aenter__())
+        assert await _sent_away(_come(turns, "b"))
         for task in several:
             task.cancel()
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import httptools
 import structlog
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from web.answers import problem
 from web.protection import BARE
@@ -53,7 +53,8 @@ class HTTPProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take what has arrived. Who is not being answered has only so long for their next request."""
         self._take(data)
-        answering = self.cycle is not None and not self.cycle.response_complete
+        cycle: RequestResponseCycle | None = self.cycle
+        answering = cycle is not None and not cycle.response_complete
         if self._sending is None and not answering and not self._handed_on:
             self._sending = self.loop.call_later(SENDING_TIMEOUT, self._late)
 

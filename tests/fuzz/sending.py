@@ -24,7 +24,11 @@ from tests.probes.attacker import INTERNAL
 
 SCHEMA = Path(__file__).parents[2] / "schema" / "schema.graphql"
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
-ROOTS = {"Query", "Mutation"}
+ROOTS = ("Query.", "Mutation.")
+ENDING = {
+    f"Mutation.{name}"
+    for name in ("logout", "revokeOtherSessions", "deleteAccount", "revokeSession", "changePassword", "assignRole")
+}
 ONE_ANSWER = 20.0
 """Seconds after which an answer is missing."""
 
@@ -72,16 +76,20 @@ class Fuzzer:
         self._each = each
         self._session = requests.Session()
 
-    def run(self, seconds: float) -> Report:
-        """Send to operations in a mixed order until all have had theirs, or the time is over."""
-        end = time.monotonic() + seconds
-        operations = [*_operations()]
-        random.Random(self._number).shuffle(operations)  # ruff: ignore[suspicious-non-cryptographic-random-usage] -- an order that can be had again
-        for number, operation in enumerate(operations):
-            if time.monotonic() > end:
-                break
-            for mode in MODES:
-                self._send_some(operation, mode, self._number + number)
+    def run(self, seconds: float, *, rounds: int = 1_000_000) -> Report:
+        """Send to operations in a mixed order, again and again, until the time or the rounds are over.
+
+        What ends the session of whoever asks comes last.
+        """
+        end, operations = time.monotonic() + seconds, [*_operations()]
+        mixed = random.Random(self._number)  # ruff: ignore[suspicious-non-cryptographic-random-usage] -- an order that can be had again
+        for _ in range(rounds):
+            mixed.shuffle(operations)
+            for operation in sorted(operations, key=lambda operation: operation.label in ENDING):
+                if time.monotonic() > end:
+                    return self.report
+                for mode in MODES:
+                    self._send_some(operation, mode, mixed.randrange(2**32))
         return self.report
 
     def _send_some(self, operation: Any, mode: GenerationMode, number: int) -> None:
@@ -102,10 +110,8 @@ class Fuzzer:
 
     def _send(self, case: Any, token: str | None) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        address = self._served.url + (
-            "/graphql" if isinstance(case.body, str) and case.operation.label.split(".")[0] in ROOTS else ""
-        )
-        asked = case.as_transport_kwargs(base_url=address)
+        graphql = "/graphql" if case.operation.label.startswith(ROOTS) else ""
+        asked = case.as_transport_kwargs(base_url=self._served.url + graphql)
         headers = {**asked.pop("headers", {}), **headers}
         answer = self._session.request(headers=headers, timeout=ONE_ANSWER, **asked)
         self.report.sent += 1

@@ -1,15 +1,17 @@
 """Cases without number against the running server: nothing of ours breaks, and nothing of ours is told."""
 
-from collections import Counter
 from pathlib import Path
+
+import pytest
 
 from tests.fuzz.sending import Fuzzer
 from tests.fuzz.serving import served
 from tests.porchlight import settings_for
 
-SECONDS = 50.0
+SECONDS = 40.0
 
 
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module")  # schemathesis does, in strategies of its own
 def test_no_case_breaks_anything(stocked_sqlite_url: str, tmp_path: Path) -> None:
     """Of each operation some that its schema allows and some that it does not, by nobody, a user and an administrator.
 
@@ -20,7 +22,6 @@ def test_no_case_breaks_anything(stocked_sqlite_url: str, tmp_path: Path) -> Non
         payments_url=f"simulated://{tmp_path / 'stripe.sqlite3'}", rate_limits=False, graphiql="off",
     )  # fmt: skip
     with served(settings) as site:
-        report = Fuzzer(site, 1, each=3).run(SECONDS)
-    print(report.sent, report.told)
+        report = Fuzzer(site, 1, each=3).run(SECONDS, rounds=1)
     assert report.faults == []
-    assert isinstance(report.told, Counter)
+    assert report.told["ok"]
