@@ -62,8 +62,8 @@ class Context:
 
     def turn(self) -> AbstractAsyncContextManager[None]:
         """A turn to open a subscription. Raises Unavailable when too many wait for theirs."""
-        line = self.app.openings
-        return line.turn(network_of(self.client.ip)) if self.openings is None else self.openings.turn(line)
+        line, client = self.app.openings, network_of(self.client.ip)
+        return line.turn(client) if self.openings is None else self.openings.turn(line, client)
 
     def enter(self, signed_in: accounts.SignedIn) -> str | None:
         """Make who has signed in the viewer of the rest; the device token, unless a cookie keeps it."""

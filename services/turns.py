@@ -109,14 +109,13 @@ class Turns:
 class Share:
     """The part of a client's line that one socket may have."""
 
-    __slots__ = ("_client", "_own")
+    __slots__ = ("_own",)
 
-    def __init__(self, client: str = "", at_once: int = OF_ONE) -> None:
-        self._client = client
+    def __init__(self, at_once: int = OF_ONE) -> None:
         self._own = asyncio.Semaphore(at_once)
 
     @asynccontextmanager
-    async def turn(self, line: Turns) -> AsyncGenerator[None, None]:
-        """Wait for a turn among its own, and then in its client's line. Raises Unavailable as that does."""
-        async with self._own, line.turn(self._client):
+    async def turn(self, line: Turns, client: str = "") -> AsyncGenerator[None, None]:
+        """Wait for a turn among its own, and then in the client's line. Raises Unavailable as that does."""
+        async with self._own, line.turn(client):
             yield

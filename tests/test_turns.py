@@ -107,7 +107,7 @@ async def test_who_waits_keeps_nobody_else(porchlight: Porchlight) -> None:
 
 async def test_one_socket_does_not_fill_the_line() -> None:
     """Who comes behind one with many operations has their turn after four of them."""
-    line, many, other, served = Turns(at_once=1), Share("a"), Share("a"), list[str]()
+    line, many, other, served = Turns(at_once=1), Share(), Share(), list[str]()
 
     async def open_(share: Share, name: str) -> None:
         async with share.turn(line):
@@ -172,13 +172,13 @@ async def test_a_turn_that_comes_too_late_goes_to_the_next() -> None:
         leaving, served, last = (asyncio.create_task(come("a")) for _ in range(3))
         await settle()
         other = asyncio.create_task(come("b"))
-        await asyncio.sleep(0)
         last.cancel()
+        await asyncio.sleep(0)
         leaving.cancel()
-    served.cancel()
+    other.cancel()
     await asyncio.wait([leaving, served, last, other])
-    assert [task.cancelled() for task in (leaving, served, last, other)] == [True, True, True, False]
-    assert (other.exception(), turns.waiting) == (None, 0)
+    assert [task.cancelled() for task in (leaving, served, last, other)] == [True, False, True, True]
+    assert (served.exception(), turns.waiting) == (None, 0)
     async with turns.turn():
         assert turns.waiting == 0
 

@@ -132,6 +132,7 @@ def _operations() -> Iterator[Any]:
     texts = st.text(max_size=20).map(lambda text: StringValueNode(value=text))
     for name in ("DateTime", "JSON", "Upload"):
         schemathesis.graphql.scalar(name, texts)
-    for schema in (schemathesis.graphql.from_path(SCHEMA), schemathesis.openapi.from_dict(REST)):
+    schemas: list[Any] = [schemathesis.graphql.from_path(SCHEMA), schemathesis.openapi.from_dict(REST)]
+    for schema in schemas:
         for found in schema.get_all_operations():
             yield found.ok()

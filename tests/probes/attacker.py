@@ -125,5 +125,5 @@ class Attacker:
         line, *lines = head.decode("latin-1").split("\r\n")
         if not line:
             return Answer(0, "", httpx.Headers({name.decode(): "" for name, _ in BARE}))
-        headers = httpx.Headers([tuple(field.split(": ", 1)) for field in lines])  # type: ignore[misc]
+        headers = httpx.Headers([(name, value) for name, _, value in (field.partition(": ") for field in lines)])
         return Answer(int(line.split(" ")[1]), body.decode("latin-1"), headers)
