@@ -68,6 +68,14 @@ DOCUMENTS: dict[str, tuple[str, str]] = {
     "unknown fields near to known ones": ("{" + repeated("recommendation#", 300) + "}", INVALID),
     "600 unused variables": ("query(" + repeated("$v#: Int", 450) + ") { __typename }", INVALID),
     "300 unused fragments": ("{ __typename } " + repeated("fragment f# on Query { me { id } }", 150), INVALID),
+    "unknown members of an input": (
+        "query($a: RegisterInput = {" + repeated("m#: 1", 90) + " device: {" + repeated("m#: {a: 1}", 90) + "}})"
+        "{ __typename }",
+        INVALID,
+    ),
+    "600 members of an input": (
+        "query($a: RegisterInput = {" + repeated("m#: 1", 600) + "}) { __typename }", TOO_MUCH
+    ),
     # Depth: levels, inline fragments, fragments, values, types.
     "17 levels": (nested(16), TOO_MUCH),
     "levels through inline fragments": ("{ ... " * 300 + "{ __typename }" + "}" * 300, TOO_MUCH),

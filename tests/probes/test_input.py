@@ -25,6 +25,10 @@ BODIES: dict[str, tuple[str | bytes, dict[str, str], str]] = {
     "1,000 levels among the variables": (VARIABLE % ("[" * 1_000 + "]" * 1_000), {}, "400 QUERY_TOO_COMPLEX"),
     "100,000 levels beside the query": ('{"query": "{ __typename }", "x": ' + DEEP + "}", {}, WRONG),
     "a list of 10,000": (VARIABLE % ("[" + "0," * 10_000 + "0]"), {}, "400 QUERY_TOO_COMPLEX"),
+    "an object of 10,000": (
+        VARIABLE % json.dumps({f"m{number}": 1 for number in range(10_000)}), {}, "400 QUERY_TOO_COMPLEX"
+    ),
+    "a name of 900 kB": (VARIABLE % json.dumps({"x" * 900_000: 1}), {}, WRONG),
     "a number of 5,000 digits": (VARIABLE % ("9" * 5_000), {}, "400 BAD_USER_INPUT"),
     "a number beyond numbers": (VARIABLE % "1e999999", {}, WRONG),
     "a number beyond 64 bits": (VARIABLE % 2**64, {}, "200"),

@@ -1,13 +1,14 @@
 """docs/conformance.md says how many probes there are; this counts them."""
 
 import re
+from collections.abc import Sized
 from pathlib import Path
 
 from tests.probes import test_forgery, test_input, test_leaks, test_slow, test_sockets
 from tests.probes.documents import DOCUMENTS
 
 PAPER = (Path(__file__).parents[2] / "docs" / "conformance.md").read_text(encoding="utf-8")
-TABLES = [
+TABLES: list[Sized] = [
     DOCUMENTS,
     test_input.BODIES,
     test_input.REST,
