@@ -185,8 +185,27 @@ class HTTPProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """Leave the connection to the WebSocket protocol, which writes each message by itself."""
         self._handed_on = True
-        self.transport = cast("JoinedWrites", self.transport).alone()
+        alone = ClosedInTime(cast("JoinedWrites", self.transport).alone(), self.loop)
+        self.transport = cast("asyncio.Transport", alone)
         super().handle_websocket_upgrade()
+
+
+class ClosedInTime:
+    """A transport that, once closed, waits only so long for its peer to take what was written."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self.write = transport.write
+        self._transport = transport
+        self._loop = loop
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def close(self) -> None:
+        """Close the connection. Who takes nothing is cut off."""
+        self._transport.close()
+        if self._transport.get_write_buffer_size():
+            self._loop.call_later(TAKING_TIMEOUT, self._transport.abort)
 
 
 class JoinedWrites:
@@ -197,6 +216,7 @@ class JoinedWrites:
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
+        self._closing = ClosedInTime(transport, loop)
         self._loop = loop
         self._parts: list[bytes] = []
         self._size = 0
@@ -216,9 +236,7 @@ class JoinedWrites:
     def close(self) -> None:
         """Close the connection after what was written, which a client has to take in time."""
         self._flush()
-        self._transport.close()
-        if self._transport.get_write_buffer_size():
-            self._loop.call_later(TAKING_TIMEOUT, self._transport.abort)
+        self._closing.close()
 
     def alone(self) -> asyncio.Transport:
         """The transport itself, when nothing waits any more."""

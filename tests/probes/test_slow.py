@@ -1,15 +1,19 @@
 """Clients that take their time: each holds a connection for as long as is said here, and nobody else up."""
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncGenerator, MutableMapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+import psutil
 import pytest
 import websockets
 
 from tests.porchlight import Porchlight
+from tests.probes.attacker import Attacker
+from tests.probes.test_sockets import OPENS, frame
 from tests.services.valkey import until
 
 HEAD = b"POST %s HTTP/1.1\r\nhost: x\r\ncontent-type: %s\r\n"
@@ -50,6 +54,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
         "web.requests.BODY_TIMEOUT",
         "web.uploads.UPLOAD_TIMEOUT",
         "web.sockets.connection.INIT_TIMEOUT",
+        "web.sockets.connection.CLOSE_TIMEOUT",
     ):
         monkeypatch.setattr(name, 0.5)
 
@@ -117,6 +122,34 @@ async def test_nobody_is_waited_for_who_does_not_read(site: Porchlight, events: 
         await loop.sock_sendall(connection, b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n" * 300)
         await until(lambda: any(event["event"] == "http.cut_off" for event in events), within=20)
     assert (await site.http.get("/healthz")).status_code == 200
+
+
+async def test_a_socket_that_does_not_read_is_let_go(attacker: Attacker) -> None:
+    """When its session ends, its connection does too, though its last bytes are taken by nobody."""
+    loop, site = asyncio.get_running_loop(), attacker.porchlight
+    answer = " ".join(f"{'a' * 600}{number}: __typename" for number in range(30))
+    said = [
+        {"type": "connection_init", "payload": {"Authorization": f"Bearer {attacker.person.access_token}"}},
+        *({"id": str(number), "type": "subscribe", "payload": {"query": f"{{ {answer} }}"}} for number in range(20)),
+    ]
+    async with _deaf(site.port) as connection:
+        await loop.sock_sendall(connection, OPENS)
+        assert (await loop.sock_recv(connection, 1_000)).startswith(b"HTTP/1.1 101")
+        for message in said:
+            content = json.dumps(message).encode()
+            length = b"\xfe" + len(content).to_bytes(2, "big")
+            await loop.sock_sendall(connection, frame(0x81, content, length=length))
+        await until(lambda: site.app.metrics.registry.get_sample_value("porchlight_sockets") == 1)
+        await asyncio.sleep(0.5)
+        await site.ask("mutation { logout }", token=attacker.person.access_token)
+        await until(lambda: not _connected(site.port, connection.getsockname()[1]), within=10)
+    await until(lambda: site.app.metrics.registry.get_sample_value("porchlight_sockets") == 0)
+
+
+def _connected(port: int, peer: int) -> bool:
+    """Whether the server holds this connection: what the system alone still wants to send is nobody's."""
+    held = psutil.Process().net_connections("tcp4")
+    return any(one.raddr and (one.laddr.port, one.raddr.port) == (port, peer) for one in held)
 
 
 async def test_a_socket_says_who_it_is_in_time(site: Porchlight) -> None:
