@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help serve test worker migrate admin rotate-keys audit-verify fraud-replay lint types check schema lock bench
-.PHONY: bench-fraud eval clock schedule runtime plans-sync translations letters-pictures
+.PHONY: fuzz bench-fraud eval clock schedule runtime plans-sync translations letters-pictures
 .PHONY: monitoring explain development test-browser test-clients test-stripe-cli drill browser chromium graphiql
 
 PY := .venv/bin/python
@@ -71,6 +71,9 @@ serve: runtime ## Start Porchlight on http://localhost:8000, with everything emb
 
 test: development ## Run all tests and the coverage gate; ARGS="-k trials" goes to pytest, without the gate.
 	$(PY) -m pytest -n 3 $(if $(strip $(ARGS)),$(ARGS),--cov --cov-report=term)
+
+fuzz: development ## Send cases of schemathesis to a running server for five minutes; ARGS="--seconds 60 --seed 7".
+	@$(PY) -m tests.fuzz $(ARGS)
 
 test-browser: chromium development browser graphiql ## Drive GraphiQL in headless Chromium; ARGS goes to pytest.
 	$(PY) -m pytest tests/browser $(ARGS)

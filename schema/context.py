@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import strawberry
 
 from core.errors import BadUserInput, NotFound, StepUpRequired, Unauthenticated
+from core.networks import network_of
 from loaders import Loaders
 from schema.cookies import Cookies
 from services import access, accounts, entitlements, mfa
@@ -66,8 +67,8 @@ class Context:
 
     def turn(self) -> AbstractAsyncContextManager[None]:
         """A turn to open a subscription. Raises Unavailable when too many wait for theirs."""
-        line = self.app.openings
-        return line.turn() if self.openings is None else self.openings.turn(line)
+        line, client = self.app.openings, network_of(self.client.ip)
+        return line.turn(client) if self.openings is None else self.openings.turn(line, client)
 
     def enter(self, signed_in: accounts.SignedIn) -> str | None:
         """Make who has signed in the viewer of the rest; the device token, unless a cookie keeps it."""

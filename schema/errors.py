@@ -22,6 +22,8 @@ _QUOTED = re.compile(
 )
 _SUGGESTION = re.compile(r" Did you mean .*$", re.DOTALL)
 _TOO_LARGE = re.compile(r"Document contains more than|nested too deeply")
+LONGEST = 1_000
+"""Characters of a message: names that were sent stand in it, and may be long."""
 _ARGUMENT = re.compile(r"^(Argument|Variable) ['\"]?\$?\w")
 
 
@@ -94,7 +96,8 @@ def reason_of(error: BaseException) -> str:
 def _described(error: GraphQLError, *, before_execution: bool, suggestions: bool) -> GraphQLFormattedError:
     message, extensions = _message_of(error, before_execution=before_execution)
     formatted = error.formatted
-    formatted["message"] = message if suggestions else _SUGGESTION.sub("", message)
+    message = message if suggestions else _SUGGESTION.sub("", message)
+    formatted["message"] = message if len(message) <= LONGEST else f"{message[:LONGEST]}…"
     formatted["extensions"] = extensions
     return formatted
 

@@ -27,6 +27,14 @@ BATCH = 1000
 """Jobs that one statement writes."""
 LONGEST_REASON = 1000
 """Characters of an error that a job keeps."""
+_CLAIM = """
+WITH due AS MATERIALIZED (
+  SELECT id FROM jobs WHERE due_at <= $1 ORDER BY due_at, id LIMIT $2 FOR UPDATE SKIP LOCKED
+)
+UPDATE jobs SET due_at = $3, lease = $4, attempts = attempts + 1 FROM due WHERE jobs.id = due.id
+"""
+"""Rows are chosen once. As a subselect of the UPDATE they are chosen anew for each row that a nested loop looks at, and
+those that it has just taken are passed over as locked: more are taken than `$2`."""
 _NAMED = {
     "sqlite": "(CAST(json_extract(payload, '$.user_id') AS TEXT) = $1 OR json_extract(payload, '$.address') = $2)",
     "postgres": "(payload->>'user_id' = $1 OR payload->>'address' = $2)",
@@ -81,10 +89,13 @@ async def claim(app: App, limit: int) -> list[Job]:
     """
     now = app.clock.now()
     lease, until = secrets.token_hex(16), now + LEASE
-    due = Job.filter(due_at__lte=now).order_by("due_at", "id").limit(limit).select_for_update(skip_locked=True)
-    claimed = await Job.filter(id__in=Subquery(due.only("id")), due_at__lte=now).update(
-        due_at=until, lease=lease, attempts=F("attempts") + 1
-    )
+    if app.database.dialect == "postgres":
+        claimed = await app.database.execute(_CLAIM, [now, limit, until, lease])
+    else:
+        due = Job.filter(due_at__lte=now).order_by("due_at", "id").limit(limit)
+        claimed = await Job.filter(id__in=Subquery(due.only("id"))).update(
+            due_at=until, lease=lease, attempts=F("attempts") + 1
+        )
     # `due_at` has an index, `lease` has none.
     return await Job.filter(due_at=until, lease=lease).order_by("id") if claimed else []
 

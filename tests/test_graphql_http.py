@@ -438,9 +438,15 @@ async def test_every_answer_has_its_headers(porchlight: Porchlight) -> None:
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["x-frame-options"] == "DENY"
         assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+        assert answer.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
         assert answer.headers["cache-control"] == "no-store"
         assert len(answer.headers["x-request-id"]) == 16
-        assert "server" not in answer.headers
+        assert not {"server", "strict-transport-security", "permissions-policy"} & set(answer.headers)
+    page = await get("/links/verify-email?token=x")
+    assert page.headers["content-security-policy"].startswith("default-src 'none'; style-src 'nonce-")
+    assert page.headers["cross-origin-opener-policy"] == "same-origin"
+    assert page.headers["permissions-policy"].startswith("camera=(), ")
 
 
 async def test_request_ids_are_taken_when_harmless(porchlight: Porchlight) -> None:

@@ -204,6 +204,9 @@ class Wire:
     def is_closing(self) -> bool:
         return self.closed
 
+    def get_write_buffer_size(self) -> int:
+        return 0
+
 
 async def test_what_is_written_in_one_step_is_sent_at_once() -> None:
     """In order, and before the connection is closed or handed on; what is large does not wait."""

@@ -96,6 +96,21 @@ async def test_job_is_rolled_back_with_its_cause(app: App) -> None:
     assert await Job.all().count() == 1
 
 
+NESTED_LOOP = ["hashjoin", "mergejoin", "hashagg", "material", "sort"]
+"""What PostgreSQL's planner may do instead of looking at each row of one table for each of another."""
+
+
+async def test_no_plan_takes_more_jobs_than_were_asked_for(app: App) -> None:
+    """However the database goes about it: the rows to take are chosen once, and not for each row that is looked at."""
+    await enqueued(app, *"abcdefgh")
+    async with app.database.transaction():
+        if app.database.dialect == "postgres":
+            for way in NESTED_LOOP:
+                await app.database.execute(f"SET LOCAL enable_{way} = off")
+        assert len(await jobs.claim(app, 3)) == 3
+    assert len(await jobs.claim(app, 9)) == 5
+
+
 async def test_longest_waiting_are_taken_first_and_none_before_it_is_due(app: App, clock: ManualClock) -> None:
     """At most as many as asked for; a job for later stays where it is."""
     for key, minutes in (("c", -1), ("a", -3), ("b", -2), ("later", 1)):

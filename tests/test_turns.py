@@ -1,6 +1,7 @@
 """The line in which sockets wait to open: who is served in which order, who is sent away, and who never waits."""
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
@@ -118,6 +119,81 @@ async def test_one_socket_does_not_fill_the_line() -> None:
         group.create_task(open_(other, "other"))
         await until(lambda: line.waiting == OF_ONE + 1)
     assert served == ["many"] * OF_ONE + ["other"] + ["many"] * (10 - OF_ONE)
+
+
+async def test_one_client_keeps_no_other_out_of_the_line() -> None:
+    """A client with thousands waits for itself: another one is next but one, and has a place when all are taken."""
+    turns, served = Turns(at_once=1, waiting=6), list[str]()
+
+    async def come(client: str, name: str) -> None:
+        async with turns.turn(client):
+            served.append(name)
+
+    async with asyncio.TaskGroup() as group, turns.turn("first"):
+        many = [group.create_task(_sent_away(come("many", f"many {number}"))) for number in range(6)]
+        await until(lambda: turns.waiting == 6)
+        assert await _sent_away(come("many", "one more"))
+        others = [group.create_task(_sent_away(come("other", f"other {number}"))) for number in range(4)]
+        await until(lambda: all(task.done() for task in (*many[3:], others[3])))
+        many[1].cancel()
+        await until(lambda: turns.waiting == 5)
+        third = group.create_task(_sent_away(come("third", "third")))
+        await until(lambda: turns.waiting == 6)
+    assert [await task for task in (many[0], *many[2:], *others, third)] == [
+        False, False, True, True, True, False, False, False, True, False
+    ]  # fmt: skip
+    assert served == ["many 0", "other 0", "third", "many 2", "other 1", "other 2"]
+    assert turns.waiting == 0
+
+
+async def _come(turns: Turns, client: str) -> None:
+    async with turns.turn(client):
+        await asyncio.sleep(0)
+
+
+async def _sent_away(coming: Coroutine[Any, Any, None]) -> bool:
+    """Whether there was no place, or it was taken away again."""
+    try:
+        await coming
+    except Unavailable as refused:
+        return refused.retry_after == RETRY_AFTER
+    return False
+
+
+async def test_a_turn_that_comes_too_late_goes_to_the_next() -> None:
+    """Who is cancelled in the step in which their turn comes, or their place goes, leaves nothing behind."""
+    turns = Turns(at_once=1, waiting=3)
+
+    async def come(client: str) -> None:
+        async with turns.turn(client):
+            await asyncio.sleep(0)
+
+    async with turns.turn():
+        leaving, served, last = (asyncio.create_task(come("a")) for _ in range(3))
+        await settle()
+        other = asyncio.create_task(come("b"))
+        last.cancel()
+        await asyncio.sleep(0)
+        leaving.cancel()
+    other.cancel()
+    await asyncio.wait([leaving, served, last, other])
+    assert [task.cancelled() for task in (leaving, served, last, other)] == [True, False, True, True]
+    assert (served.exception(), turns.waiting) == (None, 0)
+    async with turns.turn():
+        assert turns.waiting == 0
+
+
+async def test_a_full_line_of_equals_keeps_its_places() -> None:
+    """Nobody is sent away for somebody who would then have as many."""
+    turns = Turns(at_once=1, waiting=3)
+    async with turns.turn():
+        several = [asyncio.create_task(_come(turns, client)) for client in ("a", "a", "b")]
+        await settle()
+        assert await _sent_away(_come(turns, "b"))
+        several.append(asyncio.create_task(_come(turns, "c")))
+        await asyncio.sleep(0)
+        for task in several:  # the second one hears in the same step that its place is gone
+            task.cancel()
 
 
 async def test_a_full_line_is_told(porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,19 +14,17 @@ from schema.errors import failure
 from services.app import App
 from web.answers import problem
 from web.measuring import measure
+from web.protection import Protection
 
 MAX_TARGET = 32_768
 """Bytes of a path with its query."""
 MAX_HEADERS = 65_536
 """Bytes of all headers."""
+MAX_FIELDS = 100
+"""Headers. A browser behind two proxies sends some forty."""
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 SECRET_PATH = re.compile(r"^(/exports/).+", re.DOTALL)
 """Paths that end in a token, which no log may hold."""
-SECURITY_HEADERS = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-frame-options", b"DENY"),
-]
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +35,7 @@ class Envelope:
     def __init__(self, inner: ASGIApp, app: App) -> None:
         self._inner = inner
         self._app = app
+        self._protection = Protection(app.settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -60,9 +59,8 @@ class Envelope:
             nonlocal status, begun
             if message["type"] == "http.response.start":
                 status, begun = int(message["status"]), time.perf_counter()
-                message["headers"] = [
-                    *message["headers"], *SECURITY_HEADERS, (b"x-request-id", request_id.encode())
-                ]  # fmt: skip
+                headers = message["headers"]
+                message["headers"] = [*headers, *self._protection.of(headers), (b"x-request-id", request_id.encode())]
             await send(message)
 
         try:
@@ -93,8 +91,10 @@ def _oversized(scope: Scope) -> Response | None:
         return problem(
             HTTPStatus.REQUEST_URI_TOO_LONG, "BAD_USER_INPUT", f"An address has at most {MAX_TARGET:,} bytes."
         )
+    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    if len(scope["headers"]) > MAX_FIELDS:
+        return problem(status, "BAD_USER_INPUT", f"A request has at most {MAX_FIELDS} headers.")
     if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS:
-        status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
         return problem(status, "BAD_USER_INPUT", f"Headers have at most {MAX_HEADERS:,} bytes.")
     return None
 

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from core.errors import RateLimited, Unauthenticated, Unavailable
+from core.networks import network_of
 from schema.context import Context
 from schema.errors import failure
 from services.measuring import Transport
@@ -87,7 +88,7 @@ class Streams:
             changes=request.method == "POST" and kept is None,
         )
         if given or kept:
-            async with runtime.app.openings.turn():
+            async with runtime.app.openings.turn(network_of(context.client.ip)):
                 context.viewer = await runtime.viewer(given or f"Bearer {kept}")
         return context
 

@@ -93,4 +93,6 @@ def _hold_variables(variables: dict[str, Any]) -> None:
         members = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
         if isinstance(value, list) and len(value) > MAX_LIST:
             raise TooComplex(f"A list among the variables has more than {MAX_LIST:,} elements.")
+        if len(members) > MAX_LIST:
+            raise TooComplex(f"An object among the variables has more than {MAX_LIST:,} members.")
         waiting.extend((member, depth + 1) for member in members)

@@ -6,6 +6,7 @@ from typing import Any
 from graphql import (
     DocumentNode,
     FieldNode,
+    FloatValueNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
     IntValueNode,
@@ -29,6 +30,10 @@ MAX_COST = 5_000
 """Fields resolved; a page of 100 with 20 fields costs 2,100."""
 MAX_LIST = 1_000
 """Elements of a list that stands in the document or among the variables."""
+MAX_MEMBERS = 100
+"""Members of an object that stands in the document."""
+MAX_DIGITS = 1_000
+"""Characters of a number that stands in the document: Python refuses to read 4,301 digits."""
 DEFAULT_PAGE = 20
 
 
@@ -186,6 +191,10 @@ def _hold_value(value: ValueNode, *, depth: int) -> None:
             raise TooComplex(f"A list in the document has more than {MAX_LIST:,} elements.")
         for element in value.values:
             _hold_value(element, depth=depth + 1)
+    elif isinstance(value, (IntValueNode, FloatValueNode)) and len(value.value) > MAX_DIGITS:
+        raise TooComplex(f"A number in the document has more than {MAX_DIGITS:,} digits.")
     elif isinstance(value, ObjectValueNode):
+        if len(value.fields) > MAX_MEMBERS:
+            raise TooComplex(f"An object in the document has more than {MAX_MEMBERS} members.")
         for member in value.fields:
             _hold_value(member.value, depth=depth + 1)

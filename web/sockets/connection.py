@@ -10,6 +10,7 @@ import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from core.errors import Unauthenticated
+from core.networks import network_of
 from schema.context import Context
 from schema.errors import failure
 from services import access
@@ -74,6 +75,7 @@ class Socket:
         """Whether mutations run: a cookie's session could not be told of new tokens."""
         self._peer = Peer(websocket)
         self._openings = Share()
+        self._network = network_of(client.ip)
         self._serving: asyncio.Task[None] | None = None
         self._cut_off = False
         self._operations: dict[str, _Running] = {}
@@ -163,7 +165,7 @@ class Socket:
 
     async def _authenticate(self, given: object) -> None:
         try:
-            async with self._openings.turn(self._runtime.app.openings):
+            async with self._openings.turn(self._runtime.app.openings, self._network):
                 self.viewer = await self._runtime.viewer(str(given))
         except Unauthenticated as error:
             raise CloseError(4403, "Forbidden") from error
@@ -238,7 +240,7 @@ class Socket:
         if self.viewer is None:
             return None
         try:
-            async with self._openings.turn(self._runtime.app.openings):
+            async with self._openings.turn(self._runtime.app.openings, self._network):
                 fresh = await access.renewed(self._runtime.app, self.viewer)
         except access.Suspended:
             await self.close(*SUSPENDED)
