@@ -1,6 +1,5 @@
 import subprocess
 import sys
-from itertools import chain
 
 import pytest
 import yaml
@@ -134,7 +133,4 @@ def test_never_all_away_and_never_too_many_connections() -> None:
     processes = scaler["maxReplicas"] + 1 + workers + 1
     assert processes * POOL_SIZE + migrating + backing_up < LARGEST_DATABASE
     database = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["services"]["postgres"]
-    given = chain.from_iterable(
-        option.split("=") for option in yaml.safe_load(COMPOSE.read_text())["services"]["postgres"]["command"]
-    )
-    assert str(LARGEST_DATABASE) in list(given)
+    assert f"max_connections={LARGEST_DATABASE}" in database["command"]
