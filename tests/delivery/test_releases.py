@@ -1,0 +1,123 @@
+from collections import Counter
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from tortoise.migrations import operations as ops
+from tortoise.migrations.operations import Operation
+
+from adapters.database.history import on_disk
+from tests.delivery.releases import THIS, Drill, Fleet, next_release
+from tests.mailbox import outbox
+from tests.services.schemas import opened, shapes_of
+from tests.services.valkey import until
+
+FIRST = "0030"
+"""What came before was never run beside other code: there was no release yet."""
+NARROWING: dict[str, str] = {}
+"""Migrations that the code of the release before does not bear, and how they are rolled out."""
+ASKED = "SELECT count(*) AS n FROM users WHERE nickname IS NOT NULL"
+
+
+@pytest.mark.timeout(240)
+async def test_one_release_forward_and_back(empty_postgres_url: str, redis_url: str, tmp_path: Path) -> None:
+    """Schema, servers and worker go forward and back while people register, and nobody notices.
+
+    No request fails; who was told that they are registered is, with one welcome letter each; the new column is filled
+    by its migration and by the new code; and the schema ends as it began.
+    """
+    home, url = tmp_path / "home", empty_postgres_url
+    home.mkdir()
+    THIS.schema(url, "migrate")
+    began, newest = await shapes_of(url), on_disk("migrations")[-1]
+    after = next_release(tmp_path / "next", url)
+    fleet = Fleet(home, environment_of(url, redis_url, home))
+    drill = Drill(url, fleet)
+    try:
+        await drill.begin(THIS)
+        async with fleet.traffic():
+            applied = await drill.forward(THIS, after)
+            assert applied == [f"{int(newest[:4]) + 1:04}_nickname"]
+            async with opened(url) as database:
+                before = (await database.rows(ASKED))[0]["n"]
+                await fleet.visited(3)
+                assert (await database.rows(ASKED))[0]["n"] >= before + 3 > 3
+            assert await drill.back(THIS, after, newest) == applied
+        assert fleet.ledger.failures == []
+        await check_the_ledger(fleet, url, home)
+    finally:
+        fleet.end()
+    assert await shapes_of(url) == began
+    assert [step.failures for step in drill.steps] == [0] * 5
+    assert min(step.requests for step in drill.steps) > 0
+
+
+def environment_of(url: str, redis_url: str, home: Path) -> dict[str, str]:
+    """Settings of all processes: limits are off, for visitors come faster than people do."""
+    return {
+        "DATABASE_URL": url,
+        "REDIS_URL": redis_url,
+        "JOBS": "external",
+        "MAIL_URL": f"outbox://{home / 'outbox'}",
+        "SECRET_KEY": "a-secret-of-this-test-run-and-of-no-other-place",
+        "PUBLIC_URL": "https://localhost",
+        "TRUSTED_PROXIES": "127.0.0.0/8",
+        "RATE_LIMITS": "off",
+        "ARGON2_MEMORY_KIB": "8",
+        "LOG_LEVEL": "warning",
+    }
+
+
+async def check_the_ledger(fleet: Fleet, url: str, home: Path) -> None:
+    """Who was told that they are registered is there, once, known by the first token, and welcomed once."""
+    people = fleet.ledger.people
+    for email, token in people.items():
+        assert await fleet.ask("{ me { email } }", {}, token) == {"me": {"email": email}}
+    async with opened(url) as database:
+        rows = await database.rows("SELECT email FROM users")
+        assert sorted(row["email"] for row in rows) == sorted(people)
+
+        async def done() -> bool:
+            waiting = "SELECT count(*) AS n FROM jobs WHERE kind LIKE 'mail.%' AND due_at <= now()"
+            return (await database.rows(waiting))[0]["n"] == 0
+
+        await until(done, 30)
+    welcomed = Counter(letter["To"] for letter in outbox(home / "outbox") if "elcome" in letter["Subject"])
+    assert welcomed == Counter(list(people))
+
+
+def bears(operation: Operation) -> bool:
+    """Whether code that knows nothing of an operation goes on as before, with rows that it writes without it."""
+    match operation:
+        case ops.CreateModel() | ops.AddIndex() | ops.RemoveIndex() | ops.RunSQL() | ops.RunPython():
+            return True
+        case ops.AddField():
+            return bool(operation.field.null or operation.field.has_db_default())
+        case _:
+            return False
+
+
+def test_migrations_are_borne_by_the_release_before() -> None:
+    """New ones add tables, indexes and columns that may be left out; what takes away is listed with its way."""
+    narrowing = {
+        name
+        for name in on_disk("migrations")
+        if name >= FIRST and not all(map(bears, import_module(f"migrations.{name}").Migration.operations))
+    }
+    assert narrowing == set(NARROWING)
+    assert all(NARROWING.values())
+
+
+def test_what_takes_away_is_seen() -> None:
+    """The history has some of these, from before the first release."""
+    found = {
+        name: [
+            type(each).__name__ for each in import_module(f"migrations.{name}").Migration.operations if not bears(each)
+        ]
+        for name in ("0007_email_code", "0024_profile", "0029_taste")
+    }
+    assert found == {
+        "0007_email_code": ["AlterField"],
+        "0024_profile": ["AlterField"] * 3 + ["RemoveField"] * 3,
+        "0029_taste": [],
+    }
