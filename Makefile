@@ -131,6 +131,9 @@ rotate-keys: runtime ## Make new keys for tokens and secrets, while everything r
 explain: runtime ## Print the Python that an operation is compiled to: make explain QUERY='{ me { id } }', or QUERY=@file.
 	@$(PY) -m resolvers.explain "$$QUERY" "$$VARIABLES"
 
+sbom: development ## List what the server and GraphiQL consist of, as CycloneDX, in build/.
+	@$(PY) -m deploy.sbom
+
 lint: development ## Check style, formatting and the direction of imports.
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .

@@ -19,7 +19,7 @@ NARROWING: dict[str, str] = {}
 ASKED = "SELECT count(*) AS n FROM users WHERE nickname IS NOT NULL"
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 async def test_one_release_forward_and_back(empty_postgres_url: str, redis_url: str, tmp_path: Path) -> None:
     """Schema, servers and worker go forward and back while people register, and nobody notices.
 
