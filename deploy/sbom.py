@@ -54,7 +54,7 @@ def scripts() -> Bill:
             read = json.loads((FRONTEND / name).read_text(encoding="utf-8"))
             read["version"] = version()  # npm makes no bill of what has none
             Path(folder, name).write_text(json.dumps(read), encoding="utf-8")
-        command = [*npm, "sbom", "--package-lock-only", "--sbom-format=cyclonedx"]
+        command = [*npm, "sbom", "--package-lock-only", "--sbom-format=cyclonedx", "--legacy-peer-deps"]
         listed: Bill = json.loads(_output(command, Path(folder)))
     return listed
 

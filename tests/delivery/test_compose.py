@@ -37,7 +37,7 @@ def settings_of(service: Service) -> Settings:
 
 def test_file_is_of_the_compose_specification() -> None:
     """The schema that the specification publishes, as check-jsonschema carries it."""
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", COMPOSE]
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(COMPOSE)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "ok -- validation done\n"), done.stdout
 
@@ -51,8 +51,8 @@ def test_programs_accept_their_settings(profile: str) -> None:
         assert set(service["environment"]) <= set(VARIABLES)
         settings = settings_of(service)
         assert (settings.profile, settings.jobs) == (profile, "external")
-        assert open_mail(settings.mail_url)
-        assert open_vectors(settings.vectors_url)
+        open_mail(settings.mail_url)
+        open_vectors(settings.vectors_url)
 
 
 def test_what_is_named_is_there() -> None:

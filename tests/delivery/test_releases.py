@@ -3,6 +3,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from tortoise.fields.base import Field
 from tortoise.migrations import operations as ops
 from tortoise.migrations.operations import Operation
 
@@ -79,7 +80,7 @@ async def check_the_ledger(fleet: Fleet, url: str, home: Path) -> None:
 
         async def done() -> bool:
             waiting = "SELECT count(*) AS n FROM jobs WHERE kind LIKE 'mail.%' AND due_at <= now()"
-            return (await database.rows(waiting))[0]["n"] == 0
+            return bool((await database.rows(waiting))[0]["n"] == 0)
 
         await until(done, 30)
     welcomed = Counter(letter["To"] for letter in outbox(home / "outbox") if "elcome" in letter["Subject"])
@@ -91,8 +92,8 @@ def bears(operation: Operation) -> bool:
     match operation:
         case ops.CreateModel() | ops.AddIndex() | ops.RemoveIndex() | ops.RunSQL() | ops.RunPython():
             return True
-        case ops.AddField():
-            return bool(operation.field.null or operation.field.has_db_default())
+        case ops.AddField(field=Field() as added):
+            return bool(added.null or added.has_db_default())
         case _:
             return False
 

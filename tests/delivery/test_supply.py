@@ -96,7 +96,7 @@ def looks_secret(content: str) -> set[str]:
 @cache
 def detectors() -> dict[str, list[re.Pattern[str]]]:
     """The patterns of detect-secrets, which knows what the keys of many vendors look like."""
-    known = get_mapping_from_secret_type_to_class()
+    known: dict[str, Any] = get_mapping_from_secret_type_to_class()
     return {
         kind: list(detector.denylist)
         for kind, detector in known.items()

@@ -1,0 +1,1 @@
+"""What others run Porchlight with: the image, compose, Kubernetes, nginx, monitoring; and bills of material."""
