@@ -1,3 +1,7 @@
+import asyncio
+import os
+import subprocess
+import sys
 from collections import Counter
 from importlib import import_module
 from pathlib import Path
@@ -7,7 +11,11 @@ from tortoise.fields.base import Field
 from tortoise.migrations import operations as ops
 from tortoise.migrations.operations import Operation
 
-from adapters.database.history import on_disk
+from adapters.database import migrating
+from adapters.database.history import on_disk, pending
+from adapters.database.migrating import downgrade
+from core.errors import Unavailable
+from core.settings import VARIABLES
 from tests.delivery.releases import THIS, Drill, Fleet, next_release
 from tests.mailbox import outbox
 from tests.services.schemas import opened, shapes_of
@@ -122,3 +130,27 @@ def test_what_takes_away_is_seen() -> None:
         "0024_profile": ["AlterField"] * 3 + ["RemoveField"] * 3,
         "0029_taste": [],
     }
+
+
+async def test_a_migration_does_not_keep_everybody_waiting(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It gives up when a table is not to be had, for others queue behind it; nothing was changed, and it tries again."""
+    monkeypatch.setattr(migrating, "TABLE_SECONDS", 0.1)
+    newest = on_disk("migrations")[-1]
+    async with opened(postgres_url) as database:
+        async with database.transaction():
+            tables = await database.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+            await database.execute(f"LOCK TABLE {', '.join(row['tablename'] for row in tables)} IN ROW EXCLUSIVE MODE")
+            with pytest.raises(Unavailable):
+                await downgrade(postgres_url, on_disk("migrations")[-2])
+        assert await pending(postgres_url) == []
+    assert await downgrade(postgres_url, on_disk("migrations")[-2]) == [newest]
+    outer = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    command = [sys.executable, "-m", "adapters.database", "migrate"]
+    gone = {**outer, "DATABASE_URL": f"{postgres_url}_of_nobody"}
+    done = await asyncio.to_thread(subprocess.run, command, env=gone, cwd=THIS.tree, check=False)
+    assert (done.returncode, capfd.readouterr().err) == (
+        1,
+        "The database is busy or out of reach. Try again shortly.\n",
+    )
