@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,8 +21,10 @@ import httpx
 
 from core.settings import VARIABLES
 from tests.delivery.image import in_context
+from tests.mailbox import outbox
 from tests.porchlight import LOGIN, NO_TLS, PASSWORD, REFRESH, REGISTER
 from tests.program import ROOT, Program, free_port
+from tests.services.schemas import opened
 from tests.services.valkey import until
 from tests.test_house import tracked
 
@@ -270,3 +273,37 @@ class Drill:
             await self.fleet.roll(before)
         async with self.step(f"schema back, {before.name} serves"):
             return await self.schema(after, "downgrade", target)
+
+
+def environment_of(url: str, redis_url: str, home: Path) -> dict[str, str]:
+    """Settings of all processes: limits are off, for visitors come faster than people do."""
+    return {
+        "DATABASE_URL": url,
+        "REDIS_URL": redis_url,
+        "JOBS": "external",
+        "MAIL_URL": f"outbox://{home / 'outbox'}",
+        "SECRET_KEY": "a-secret-of-this-test-run-and-of-no-other-place",
+        "PUBLIC_URL": "https://localhost",
+        "TRUSTED_PROXIES": "127.0.0.0/8",
+        "RATE_LIMITS": "off",
+        "ARGON2_MEMORY_KIB": "8",
+        "LOG_LEVEL": "warning",
+    }
+
+
+async def check_the_ledger(fleet: Fleet, url: str, home: Path) -> None:
+    """Who was told that they are registered is there, once, known by the first token, and welcomed once."""
+    people = fleet.ledger.people
+    for email, token in people.items():
+        assert await fleet.ask("{ me { email } }", {}, token) == {"me": {"email": email}}
+    async with opened(url) as database:
+        rows = await database.rows("SELECT email FROM users")
+        assert sorted(row["email"] for row in rows) == sorted(people)
+
+        async def done() -> bool:
+            waiting = "SELECT count(*) AS n FROM jobs WHERE kind LIKE 'mail.%' AND due_at <= now()"
+            return bool((await database.rows(waiting))[0]["n"] == 0)
+
+        await until(done, 30)
+    welcomed = Counter(letter["To"] for letter in outbox(home / "outbox") if "elcome" in letter["Subject"])
+    assert welcomed == Counter(list(people))

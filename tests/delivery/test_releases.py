@@ -2,7 +2,6 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections import Counter
 from importlib import import_module
 from pathlib import Path
 
@@ -16,10 +15,8 @@ from adapters.database.history import on_disk, pending
 from adapters.database.migrating import downgrade
 from core.errors import Unavailable
 from core.settings import VARIABLES
-from tests.delivery.releases import THIS, Drill, Fleet, next_release
-from tests.mailbox import outbox
+from tests.delivery.releases import THIS, Drill, Fleet, check_the_ledger, environment_of, next_release
 from tests.services.schemas import opened, shapes_of
-from tests.services.valkey import until
 
 FIRST = "0030"
 """What came before was never run beside other code: there was no release yet."""
@@ -40,8 +37,8 @@ async def test_one_release_forward_and_back(empty_postgres_url: str, redis_url: 
     THIS.schema(url, "migrate")
     began, newest = await shapes_of(url), on_disk("migrations")[-1]
     after = next_release(tmp_path / "next", url)
-    fleet = Fleet(home, environment_of(url, redis_url, home))
-    drill = Drill(url, fleet)
+    drill = Drill(url, Fleet(home, environment_of(url, redis_url, home)))
+    fleet = drill.fleet
     try:
         await drill.begin(THIS)
         async with fleet.traffic():
@@ -59,40 +56,6 @@ async def test_one_release_forward_and_back(empty_postgres_url: str, redis_url: 
     assert await shapes_of(url) == began
     assert [step.failures for step in drill.steps] == [0] * 5
     assert min(step.requests for step in drill.steps) > 0
-
-
-def environment_of(url: str, redis_url: str, home: Path) -> dict[str, str]:
-    """Settings of all processes: limits are off, for visitors come faster than people do."""
-    return {
-        "DATABASE_URL": url,
-        "REDIS_URL": redis_url,
-        "JOBS": "external",
-        "MAIL_URL": f"outbox://{home / 'outbox'}",
-        "SECRET_KEY": "a-secret-of-this-test-run-and-of-no-other-place",
-        "PUBLIC_URL": "https://localhost",
-        "TRUSTED_PROXIES": "127.0.0.0/8",
-        "RATE_LIMITS": "off",
-        "ARGON2_MEMORY_KIB": "8",
-        "LOG_LEVEL": "warning",
-    }
-
-
-async def check_the_ledger(fleet: Fleet, url: str, home: Path) -> None:
-    """Who was told that they are registered is there, once, known by the first token, and welcomed once."""
-    people = fleet.ledger.people
-    for email, token in people.items():
-        assert await fleet.ask("{ me { email } }", {}, token) == {"me": {"email": email}}
-    async with opened(url) as database:
-        rows = await database.rows("SELECT email FROM users")
-        assert sorted(row["email"] for row in rows) == sorted(people)
-
-        async def done() -> bool:
-            waiting = "SELECT count(*) AS n FROM jobs WHERE kind LIKE 'mail.%' AND due_at <= now()"
-            return bool((await database.rows(waiting))[0]["n"] == 0)
-
-        await until(done, 30)
-    welcomed = Counter(letter["To"] for letter in outbox(home / "outbox") if "elcome" in letter["Subject"])
-    assert welcomed == Counter(list(people))
 
 
 def bears(operation: Operation) -> bool:
@@ -135,7 +98,7 @@ def test_what_takes_away_is_seen() -> None:
 async def test_a_migration_does_not_keep_everybody_waiting(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """It gives up when a table is not to be had, for others queue behind it; nothing was changed, and it tries again."""
+    """It gives up when a table is not to be had, for others queue behind it. Nothing was changed; it may try again."""
     monkeypatch.setattr(migrating, "TABLE_SECONDS", 0.1)
     newest = on_disk("migrations")[-1]
     async with opened(postgres_url) as database:
