@@ -1,1 +1,1 @@
-"""What others run Porchlight with: the image, compose, Kubernetes, nginx, monitoring; and bills of material."""
+"""How Porchlight is run elsewhere: files for other programs, and the Python that writes some of them."""

@@ -17,7 +17,7 @@ from tests.delivery.manifests import COMPOSE, ROOT
 from tests.test_server import PRODUCTION
 from worker.loop import DEADLINE
 
-OURS = ("migrate", "server-1", "server-2", "worker")
+OURS = ("migrate", "server1", "server2", "worker")
 VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
 Service = dict[str, Any]
 
@@ -58,7 +58,7 @@ def test_programs_accept_their_settings(profile: str) -> None:
 def test_what_is_named_is_there() -> None:
     """Hosts in addresses are services, files that are mounted lie in the tree, and what is waited for can be well."""
     all_of = services()
-    settings = settings_of(all_of["server-1"])
+    settings = settings_of(all_of["server1"])
     urls = (settings.database_url, settings.redis_url, settings.mail_url, settings.vectors_url)
     assert [urlsplit(url).hostname for url in urls] == ["postgres", "valkey", "mail", "weaviate"]
     assert {"postgres", "valkey", "mail", "weaviate"} <= all_of.keys()
@@ -81,7 +81,7 @@ def test_our_containers_may_do_nothing_but_serve() -> None:
         assert (service["cap_drop"], service["security_opt"]) == (["ALL"], ["no-new-privileges:true"])
         assert service["deploy"]["resources"]["limits"].keys() == {"cpus", "memory"}
     grace = {name: int(services()[name]["stop_grace_period"].removesuffix("s")) for name in OURS}
-    assert min(grace["server-1"], grace["server-2"]) > DRAIN_SECONDS
+    assert min(grace["server1"], grace["server2"]) > DRAIN_SECONDS
     assert grace["worker"] > DEADLINE
 
 
@@ -95,7 +95,7 @@ def test_nothing_is_seen_from_outside_but_this_machine() -> None:
 def test_only_nginx_is_believed() -> None:
     """The network that forwarding headers are believed from is that of these containers."""
     (network,) = yaml.safe_load(COMPOSE.read_text())["networks"]["porchlight"]["ipam"]["config"]
-    assert [str(each) for each in settings_of(services()["server-1"]).trusted_proxies] == [network["subnet"]]
+    assert [str(each) for each in settings_of(services()["server1"]).trusted_proxies] == [network["subnet"]]
 
 
 def test_connections_fit() -> None:
@@ -117,5 +117,5 @@ def test_nginx_has_both_servers() -> None:
     command = ["sh", "-euc", script.replace("/porchlight.conf", str(conf))]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     servers = re.findall(r"^ *server ([\w.:-]+)", done.stdout, re.MULTILINE)
-    assert set(servers) == {"server-1:8000", "server-2:8000"}
+    assert set(servers) == {"server1:8000", "server2:8000"}
     assert done.stdout.count("127.0.0.1:800") == 0
