@@ -168,7 +168,7 @@ async def test_commands(tmp_path: Path) -> None:
     made = machine / said.partition(" ")[0]
     assert {file.name for file in made.iterdir()} == {"database.sqlite3", MANIFEST}
     status, said = await ran(there, "worker.restore", str(made))
-    assert (status, "0 events of the audit log are as they were written." in said) == (0, True)
+    assert (status, "0 events of the audit log are as they were written." in said) == (0, True), said
     assert (await ran(there, "worker.restore", str(made)))[0] == 3
 
 
