@@ -2,11 +2,10 @@
 
 import asyncio
 import json
-import shutil
 import sys
 from pathlib import Path
 
-from adapters.database.dumps import copy_sqlite, load
+from adapters.database.dumps import load, put_back
 from adapters.database.history import on_disk
 from adapters.database.migrating import migrate
 from core import program
@@ -56,11 +55,10 @@ def checked(folder: Path) -> Manifest:
 def _beside(settings: Settings, folder: Path) -> None:
     """Put back what lay beside the database, where nothing lies yet."""
     for name, place in kept_beside(settings).items():
-        if (folder / name).is_dir():
-            shutil.copytree(folder / name, place, dirs_exist_ok=True)
-        elif (folder / name).is_file() and not place.exists():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            copy_sqlite(folder / name, place)
+        for file in files_of(folder / name) if (folder / name).is_dir() else [folder / name]:
+            there = place / file.relative_to(folder / name)
+            if file.is_file() and not there.exists():
+                put_back(file, there)
 
 
 def main(settings: Settings) -> int:

@@ -39,8 +39,7 @@ async def load(url: str, file: Path) -> None:
     if isinstance(address, SqliteFile):
         if address.path.exists():
             raise DumpError(f"{address.path} is there already: move it and what begins with its name away first.")
-        address.path.parent.mkdir(parents=True, exist_ok=True)
-        await asyncio.to_thread(copy_sqlite, file, address.path)
+        await asyncio.to_thread(put_back, file, address.path)
         return
     if await _has_tables(address):
         raise DumpError(f"The database {address.database} holds tables already: name one that has been created anew.")
@@ -55,6 +54,17 @@ def copy_sqlite(source: Path, destination: Path) -> None:
     os.close(os.open(destination, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     with closing(sqlite3.connect(source)) as before, closing(sqlite3.connect(destination)) as after:
         before.backup(after)
+        after.execute("PRAGMA journal_mode = DELETE")  # so that reading it writes nothing beside it
+
+
+def put_back(copy: Path, place: Path) -> None:
+    """Put a copy in its place, for its owner alone to read."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        copy.open("rb") as source,
+        os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file,
+    ):
+        shutil.copyfileobj(source, file)
 
 
 async def _has_tables(address: PostgresServer) -> bool:

@@ -70,7 +70,11 @@ async def test_restored_elsewhere_it_goes_on(
     assert (folder.stat().st_mode & 0o777, folder.name[:11]) == (0o700, "porchlight-")
     assert {file.stat().st_mode & 0o077 for file in folder.glob("database.*")} == {0}
     late = await porchlight.register("late@example.com")
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o500 if path.is_dir() else 0o400)
     said = await restore(elsewhere, folder)
+    checked(folder)
+    folder.chmod(0o700)
     async with opened(elsewhere.database_url) as database:
         (chained,) = await database.rows(EVENTS)
     assert chained["n"] > 0
