@@ -9,13 +9,15 @@ import pytest
 from adapters.database.dumps import DumpError
 from core.settings import Settings, SettingsError
 from services.audit import BrokenChainError, chain
+from tests.clock import ManualClock
 from tests.conftest import Start
 from tests.mailbox import outbox, settled
 from tests.porchlight import LOGIN, PASSWORD, Porchlight
 from tests.program import Program
 from tests.services.postgres import PostgresServer
 from tests.services.schemas import opened
-from worker.backup import MANIFEST, BackupError, back_up
+from worker import backup
+from worker.backup import MANIFEST, BackupError, back_up, kept_beside
 from worker.restore import checked, restore
 
 ME = "{ me { email } }"
@@ -174,6 +176,26 @@ async def test_commands(tmp_path: Path) -> None:
     status, said = await ran(there, "worker.restore", str(made))
     assert (status, "0 events of the audit log are as they were written." in said) == (0, True), said
     assert (await ran(there, "worker.restore", str(made)))[0] == 3
+
+
+@pytest.mark.parametrize("settings", ["embedded"], indirect=True)
+async def test_a_backup_is_never_overwritten(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second one of the same second is refused. In production nothing lies beside the database."""
+    monkeypatch.setattr(backup, "SystemClock", ManualClock)
+    folder = await back_up(settings, tmp_path / "backups")
+    with pytest.raises(BackupError) as refused:
+        await back_up(settings, tmp_path / "backups")
+    assert refused.value.message == f"{folder} is there already."
+    production = replace(
+        settings,
+        mail_url="smtp://mail.example.com",
+        payments_url="stripe://",
+        stripe_api_key="k",
+        stripe_webhook_secret=("s",),
+    )
+    assert kept_beside(production) == {}
 
 
 @pytest.mark.parametrize("settings", ["production"], indirect=True)
