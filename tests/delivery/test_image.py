@@ -82,6 +82,8 @@ def run(tmp_path: Path, empty_postgres_url: str, redis_url: str) -> Iterator[Run
         **PRODUCTION,
         "HOST": "127.0.0.1",
         "PORT": str(PORT),
+        "DRAIN_NOTICE": "0",
+        "WORKER_PORT": "0",
         "DATABASE_URL": empty_postgres_url,
         "REDIS_URL": redis_url,
         "MAIL_URL": f"outbox://{outside / 'outbox'}",

@@ -104,6 +104,7 @@ def test_selectors_find_what_they_are_for() -> None:
         ("PodDisruptionBudget", "porchlight-worker"): 1,
         ("NetworkPolicy", "porchlight-nothing"): len(labels),
         ("NetworkPolicy", "porchlight-server"): 1,
+        ("NetworkPolicy", "porchlight-worker"): 1,
         ("NetworkPolicy", "porchlight-outward"): len(labels),
     }
 
@@ -115,11 +116,14 @@ def test_a_server_starts_serves_and_leaves_in_order() -> None:
     (container,) = pod["containers"]
     paths = {name: container[f"{name}Probe"]["httpGet"]["path"] for name in ("startup", "liveness", "readiness")}
     assert paths == {"startup": "/healthz", "liveness": "/healthz", "readiness": "/readyz"}
-    notice = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+    notice = int(documents()["ConfigMap", "porchlight"]["data"]["DRAIN_NOTICE"])
+    assert notice >= 5
     assert pod["terminationGracePeriodSeconds"] > notice + DRAIN_SECONDS + 10
     assert spec["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
     worker = documents()["Deployment", "porchlight-worker"]["spec"]["template"]["spec"]
     assert worker["terminationGracePeriodSeconds"] > DEADLINE
+    port = documents()["ConfigMap", "porchlight"]["data"]["WORKER_PORT"]
+    assert [str(each["containerPort"]) for each in worker["containers"][0]["ports"]] == [port]
 
 
 def test_never_all_away_and_never_too_many_connections() -> None:
