@@ -5,7 +5,8 @@
 .NOTPARALLEL:
 .PHONY: help serve test worker migrate admin rotate-keys audit-verify fraud-replay lint types check schema lock bench
 .PHONY: fuzz bench-fraud eval clock schedule runtime plans-sync translations letters-pictures
-.PHONY: monitoring explain development test-browser test-clients test-stripe-cli drill browser chromium graphiql
+.PHONY: backup restore sbom monitoring explain development test-browser test-clients test-stripe-cli drill browser chromium
+.PHONY: graphiql
 
 PY := .venv/bin/python
 ARGS =
@@ -62,6 +63,19 @@ else
 override VARIABLES :=
 endif
 
+ifeq ($(origin TO),command line)
+override TO := $(value TO)
+export TO
+else
+override TO :=
+endif
+ifeq ($(origin FROM),command line)
+override FROM := $(value FROM)
+export FROM
+else
+override FROM :=
+endif
+
 help: ## Print this help.
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
@@ -104,6 +118,14 @@ schedule: runtime ## Show what happens again and again, and how it last went.
 audit-verify: runtime ## See that nobody has changed the audit log; HEAD=… compares with the head of an earlier run.
 	@$(PY) -m worker.audit "$$HEAD"
 
+backup: runtime ## Write down the database and what lies beside it, while all runs: make backup TO=folder. docs/operations.md.
+	@test -n "$$TO" || { echo 'Say where to: make backup TO=/backups' >&2; exit 2; }
+	@$(PY) -m worker.backup "$$TO"
+
+restore: runtime ## Bring a backup into an empty database, and check all of it: make restore FROM=folder.
+	@test -n "$$FROM" || { echo 'Say which: make restore FROM=/backups/porchlight-20261129T021700Z' >&2; exit 2; }
+	@$(PY) -m worker.restore "$$FROM"
+
 fraud-replay: runtime ## Judge the sign-ups of 90 days by other rules, RULES=file; SINCE=2026-11-01 goes back to that day.
 	@$(PY) -m worker.replay "$$RULES" "$$SINCE"
 
@@ -118,6 +140,9 @@ rotate-keys: runtime ## Make new keys for tokens and secrets, while everything r
 
 explain: runtime ## Print the Python that an operation is compiled to: make explain QUERY='{ me { id } }', or QUERY=@file.
 	@$(PY) -m resolvers.explain "$$QUERY" "$$VARIABLES"
+
+sbom: development ## List what the server and GraphiQL consist of, as CycloneDX, in build/.
+	@$(PY) -m deploy.sbom
 
 lint: development ## Check style, formatting and the direction of imports.
 	$(PY) -m ruff check .

@@ -7,6 +7,7 @@ import sys
 from adapters.database.history import pending
 from adapters.database.migrating import downgrade, make, make_empty, migrate
 from core.environment import load_settings
+from core.errors import PorchlightError
 from core.settings import SettingsError
 
 
@@ -53,3 +54,5 @@ if __name__ == "__main__":
         sys.exit(main(sys.argv[1:], load_settings().database_url))
     except SettingsError as error:
         sys.exit("\n".join(error.problems))
+    except PorchlightError as error:
+        sys.exit(error.message)

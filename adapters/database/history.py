@@ -19,13 +19,17 @@ _NAMES = f"SELECT name FROM {TABLE} WHERE app = 'models'"  # ruff: ignore[hardco
 
 async def pending(url: str, *, history: str = "migrations") -> list[str]:
     """The names of the migrations that a database still needs, in their order. A missing SQLite file needs all."""
+    had = await applied(url)
+    return [name for name in on_disk(history) if name not in had]
+
+
+async def applied(url: str) -> set[str]:
+    """The names of the migrations that a database has had, known to us or not. A missing SQLite file has had none."""
     address = parse(url)
     with reporting():
         if isinstance(address, SqliteFile):
-            applied = await asyncio.to_thread(_applied_to_sqlite, address)
-        else:
-            applied = await _applied_to_postgres(address)
-    return [name for name in on_disk(history) if name not in applied]
+            return await asyncio.to_thread(_applied_to_sqlite, address)
+        return await _applied_to_postgres(address)
 
 
 def on_disk(history: str) -> list[str]:

