@@ -14,8 +14,8 @@ import pytest
 import websockets
 from websockets.typing import Subprotocol
 
-from core.settings import Settings, SettingsError, read_settings
 from core.listening import bound_socket
+from core.settings import SettingsError, read_settings
 from tests.porchlight import NO_TLS, PASSWORD, REGISTER
 from tests.program import Program, Programs, free_port
 
