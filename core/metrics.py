@@ -141,7 +141,9 @@ class Metrics:
             registry=self.registry,
         )
         self.streams = Gauge(
-            "porchlight_streams", "Operations that run over sockets: subscriptions, above all.", registry=self.registry
+            "porchlight_streams",
+            "Operations that run over sockets and event streams: subscriptions, above all.",
+            registry=self.registry,
         )
 
     def _count_models(self) -> None:

@@ -263,14 +263,8 @@ async def _follow(app: App, stack: AsyncExitStack) -> None:
         stack.push_async_callback(kept.close)
         await kept.open()
     await stack.enter_async_context(app.measuring.writing())
-    for signals in (
-        app.recommendations_changed,
-        app.viewers,
-        app.sessions_changed,
-        app.trials_changed,
-        app.usage_changed,
-        app.plans_changed,
-    ):
+    changed = (app.recommendations_changed, app.sessions_changed, app.trials_changed, app.usage_changed)
+    for signals in (*changed, app.plans_changed, app.viewers):
         signals.open()
         stack.callback(signals.close)
     app.spaces.prepare = app.items.prepare

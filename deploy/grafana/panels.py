@@ -110,6 +110,7 @@ ROWS: dict[str, tuple[Shown, ...]] = {
             PLAIN,
             {
                 "sockets": f"sum(porchlight_sockets{{{HERE}}})",
+                "event streams": f"sum(porchlight_event_streams{{{HERE}}})",
                 "operations over them": f"sum(porchlight_streams{{{HERE}}})",
                 "countdowns": f"sum(porchlight_countdowns{{{HERE}}})",
                 "waiting to open": f"sum(porchlight_openings_waiting{{{HERE}}})",

@@ -216,7 +216,7 @@ async def test_answers_and_fields_are_told_as_they_were_given(porchlight: Porchl
     answered = {dict(labels)["outcome"]: value for (name, labels), value in found.items()
                 if name == "porchlight_answers_total" and ("transport", "http") in labels}  # fmt: skip
     assert answered == {"OK": 3.0, "INTERNAL": 0.0, "UNAVAILABLE": 0.0, "FAILED": 0.0}
-    assert values(found, "porchlight_answer_seconds_count", "transport") == {"http": 3.0, "rest": 0.0}
+    assert values(found, "porchlight_answer_seconds_count", "transport") == {"http": 3.0, "rest": 0.0, "sse": 0.0}
     assert values(found, "porchlight_field_seconds_count", "field") == {"me": 2.0, "register": 2.0, "users": 1.0}
     assert values(found, "porchlight_field_failures_total", "reason") == {"UNAUTHENTICATED": 1.0, "EmailTaken": 1.0}
     assert values(found, "porchlight_viewers_total", "found") == {"kept": 0.0, "read": 0.0}
