@@ -5,8 +5,8 @@ import gc
 import os
 import socket
 import sys
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,6 +29,7 @@ from services import demo, recommendations
 from services.app import App, assemble, open_app, opened
 from services.monitoring import Siblings, own
 from services.ports import Ports
+from web.draining import heeding_signals
 from web.http_protocol import HTTPProtocol
 from web.routes import build_site
 from web.sockets.protocol import WebSocketProtocol
@@ -56,12 +57,14 @@ def build_app(settings: Settings, ports: Ports | None = None, clock: Clock | Non
     return site_of(assemble(settings, ports, clock))
 
 
-def site_of(app: App) -> ASGIApp:
-    """The ASGI application over an app, which is open for as long as the application's lifespan."""
+def site_of(app: App, *around: Callable[[App], AbstractAsyncContextManager[None]]) -> ASGIApp:
+    """The ASGI application over an app, which is open for as long as the application's lifespan, as is `around`."""
 
     @asynccontextmanager
     async def running() -> AsyncGenerator[None, None]:
-        async with opened(app), working(app):
+        async with AsyncExitStack() as stack:
+            for part in (opened, working, *around):
+                await stack.enter_async_context(part(app))
             yield
 
     return build_site(app, schema_of(app.settings), running)
@@ -147,7 +150,7 @@ def create() -> ASGIApp:
     app = assemble(settings)
     if folder := os.environ.get(SIBLINGS):
         app.siblings = Siblings(Path(folder), partial(own, app))
-    return site_of(app)
+    return site_of(app, heeding_signals)
 
 
 def options(settings: Settings) -> dict[str, Any]:

@@ -3,7 +3,7 @@ import json
 import signal
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import AsyncExitStack, closing, suppress
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
@@ -317,9 +317,28 @@ async def test_two_processes_serve_and_stop_together(programs: Programs, shared:
     found = await asyncio.gather(*(program.ask(ME, token=token) for _ in range(20)))
     assert {answer["me"]["databaseId"] for answer in found} == {1}
     await until(lambda: letters(programs) == ["ada@example.com"])
-    assert await program.stop() == 0
+    assert await ends_of_what_is_open(program, token) == [(1012, "The server restarts")] * 4
+    assert await program.ended() == 0
     assert psutil.wait_procs(everyone, timeout=5)[1] == []
     assert "Traceback" not in program.err
+
+
+async def ends_of_what_is_open(program: Program, token: str) -> list[tuple[int | None, str | None]]:
+    """Stop a program on which sockets are open: how each of them ended."""
+    address, protocol = program.url.replace("http", "ws", 1) + "/graphql", [Subprotocol("graphql-transport-ws")]
+    async with AsyncExitStack() as stack:
+        opened = [
+            await stack.enter_async_context(websockets.connect(address, subprotocols=protocol, proxy=None))
+            for _ in range(4)
+        ]
+        for each in opened:
+            await each.send(json.dumps({"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}}))
+            assert json.loads(await each.recv()) == {"type": "connection_ack"}
+        program.process.send_signal(signal.SIGTERM)
+        for each in opened:
+            with pytest.raises(websockets.ConnectionClosed):
+                await each.recv()
+        return [(each.close_code, each.close_reason) for each in opened]
 
 
 async def test_any_asgi_server_can_run_it(programs: Programs) -> None:

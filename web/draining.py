@@ -1,12 +1,45 @@
 """What a process answers once it has been told to stop, so that clients go elsewhere and lose nothing (ADR 0062)."""
 
+import asyncio
+import signal
+import threading
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from http import HTTPStatus
+from types import FrameType
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.app import App
 
 RETRY_AFTER = [(b"retry-after", b"1"), (b"content-length", b"0")]
+
+
+STOPPED_BY = (signal.SIGTERM, signal.SIGINT)
+
+
+@asynccontextmanager
+async def heeding_signals(app: App) -> AsyncGenerator[None, None]:
+    """Let the app know when its process is told to stop, under a server that tells only when nothing is open any more.
+
+    The server's own handlers, which stand before the application opens, do what they did besides.
+    """
+    loop = asyncio.get_running_loop()
+    known = STOPPED_BY if threading.current_thread() is threading.main_thread() else ()
+    theirs = {number: handler for number in known if callable(handler := signal.getsignal(number))}
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        app.draining = True
+        loop.call_soon_threadsafe(app.stopping.set)
+        theirs[signal.Signals(number)](number, frame)
+
+    for number in theirs:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in theirs.items():
+            signal.signal(number, handler)
 
 
 class Draining:
