@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -66,6 +67,13 @@ async def test_ready_tells_each_part(porchlight: Porchlight) -> None:
         "vectors": "ok",
     }
     assert await ready(porchlight) == (200, {"status": "ready", "parts": parts})
+
+
+@pytest.mark.parametrize("settings", ["embedded"], indirect=True)
+async def test_an_address_that_looks_like_another_is_nobodys(porchlight: Porchlight) -> None:
+    """A proxy that keeps an address from strangers keeps all of its spellings from them."""
+    answers = [await porchlight.http.get(path) for path in ("/metrics%0a", "/readyz%0A", "/healthz%00", "/graphql%0a")]
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(404, "NOT_FOUND")] * 4
 
 
 async def test_draining_takes_the_process_out_of_rotation(porchlight: Porchlight) -> None:

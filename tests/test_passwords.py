@@ -141,9 +141,13 @@ def test_words_of_one_person_are_nobody_elses() -> None:
 def test_judging_takes_bounded_time() -> None:
     """Digits and signs that stand for letters in hundreds of ways are no way to keep a processor busy: 1.7 s before."""
     dear = "".join(Random(4).choices("4@8({[<3691!|70$5+7%2", k=256))  # ruff: ignore[suspicious-non-cryptographic-random-usage] -- the same text each time
-    begun = time.process_time()
-    assert weaknesses(dear, ALONE, context_words(ADA, "Ada")) == []
-    assert time.process_time() - begun < 0.5
+
+    def taken() -> float:
+        begun = time.thread_time()
+        assert weaknesses(dear, ALONE, context_words(ADA, "Ada")) == []
+        return time.thread_time() - begun
+
+    assert min(taken() for _ in range(3)) < 0.5
     assert weaknesses("p@55w0rd1!|7" * 8, ALONE, ()) == weaknesses(("p@55w0rd1!|7" * 8)[:JUDGED_WHEN_DEAR], ALONE, ())
 
 

@@ -24,6 +24,7 @@ from tests.event_streams import EVENTS, streaming
 from tests.porchlight import LOGIN, PASSWORD, REGISTER, Person, Porchlight
 from tests.services.valkey import until
 from web import watch
+from web.watch import ENDED, RESTARTING
 
 COUNTDOWN = "subscription { trialCountdown { secondsLeft version } }"
 TYPENAME = {"data": {"__typename": "Query"}}
@@ -388,6 +389,29 @@ async def test_a_server_that_stops_lets_streams_go(porchlight: Porchlight) -> No
         assert [await each.closed() for each in (anonymous, connection)] == [(1012, "The server restarts")] * 2
     answer = await asked(porchlight, **OPERATION)
     assert (answer.status_code, code_of(answer)) == (503, "UNAVAILABLE")
+    await all_let_go(porchlight)
+
+
+@pytest.mark.parametrize("settings", ["embedded"], indirect=True)
+@pytest.mark.parametrize(("how", "told"), [(RESTARTING, []), (ENDED, ["UNAUTHENTICATED"])])
+async def test_a_stream_that_is_ended_before_it_runs_does_not_run(
+    porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch, how: tuple[int, str], told: list[str]
+) -> None:
+    """A client that takes its first bytes late is not answered after the end of its session."""
+    person = await porchlight.register()
+    writes = web.stream.Stream._write
+
+    async def ended_meanwhile(stream: web.stream.Stream, data: bytes) -> None:
+        await writes(stream, data)
+        await stream.end(*how)
+
+    monkeypatch.setattr(web.stream.Stream, "_write", ended_meanwhile)
+    async with streaming(porchlight, "{ me { email } }", token=person.access_token) as stream:
+        if told:
+            assert await stream.codes() == told
+            await stream.completes()
+        else:
+            assert await stream.event() is None
     await all_let_go(porchlight)
 
 

@@ -45,7 +45,8 @@ async def shop(settings: Settings, clock: ManualClock) -> AsyncGenerator[Shop]:
 def drift(shop: Shop) -> dict[str, float]:
     """What reconciliation has mended, by what it was."""
     [family] = shop.porchlight.app.metrics.drift.collect()
-    return {each.labels["what"]: each.value for each in family.samples if each.name.endswith("_total")}
+    mended = {each.labels["what"]: each.value for each in family.samples if each.name.endswith("_total")}
+    return {what: count for what, count in mended.items() if count}
 
 
 async def rows() -> list[tuple[str, State, int]]:

@@ -64,7 +64,7 @@ class Envelope:
             await send(message)
 
         try:
-            await (_oversized(scope) or self._inner)(scope, receive, sending)
+            await (_unwelcome(scope) or self._inner)(scope, receive, sending)
             broken = False
         finally:
             measure(self._app, scope, status, begun - started, broken=broken)
@@ -85,8 +85,13 @@ def _request_id(scope: Scope) -> str:
     return secrets.token_hex(8)
 
 
-def _oversized(scope: Scope) -> Response | None:
-    """The refusal of a request whose head is too large."""
+def _unwelcome(scope: Scope) -> Response | None:
+    """The refusal of a request whose head is too large, or whose address has letters that no eye can see.
+
+    `/metrics%0a` is `/metrics` for a pattern that ends with a `$`, and not for a proxy that keeps it from strangers.
+    """
+    if not scope["path"].isprintable():
+        return problem(HTTPStatus.NOT_FOUND, "NOT_FOUND", HTTPStatus.NOT_FOUND.phrase)
     if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_TARGET:
         return problem(
             HTTPStatus.REQUEST_URI_TOO_LONG, "BAD_USER_INPUT", f"An address has at most {MAX_TARGET:,} bytes."

@@ -59,6 +59,9 @@ class Stream(Following):
         del response.headers["content-length"]
         await self._send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": response.raw_headers})
         await self._write(BEAT)
+        if self._end is not None:  # it was ended while its client took its time
+            await self._finish(self._end)
+            return
         self.task = running = asyncio.create_task(self._run(runtime, operation))
         gone, silent = asyncio.create_task(self._gone()), asyncio.create_task(self._beat())
         try:

@@ -30,7 +30,7 @@ from web.stream import COMPLETE, HEADERS, Stream, failed
 from web.watch import Watch
 
 MOST = 100
-"""Streams that one person may have open, or one address without a person: as many as a socket has operations."""
+"""Streams that one person may have open, or one network without a person: as many as a socket has operations."""
 WITHOUT_BODY = {
     "HEAD": Response(None, HTTPStatus.OK, HEADERS, EVENTS),
     "OPTIONS": Response(None, HTTPStatus.NO_CONTENT, {**ALLOWED, **NO_STORE}),
@@ -140,4 +140,4 @@ def _refusal(error: BadRequestError | Unauthenticated | RateLimited, media_type:
 
 
 def _whose(context: Context) -> str:
-    return f"user {context.viewer.user.id}" if context.viewer else f"address {context.client.ip}"
+    return f"user {context.viewer.user.id}" if context.viewer else f"network {network_of(context.client.ip)}"

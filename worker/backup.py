@@ -50,14 +50,22 @@ async def back_up(settings: Settings, to: Path) -> Path:
         raise BackupError(f"{done} is there already.")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True, mode=0o700)
-    head = await _audit_head(settings)
-    await dump(settings.database_url, unfinished)
-    await asyncio.to_thread(_beside, settings, unfinished)
-    digests = {str(file.relative_to(unfinished)): digest(file) for file in files_of(unfinished)}
-    manifest = Manifest(now.isoformat(), max(migrations), head, digests)
-    (unfinished / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
+    try:
+        await _write(settings, unfinished, now.isoformat(), max(migrations))
+    except BaseException:  # half a dump holds as much about people as a whole one
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
     unfinished.rename(done)
     return done
+
+
+async def _write(settings: Settings, folder: Path, made_at: str, migration: str) -> None:
+    head = await _audit_head(settings)
+    await dump(settings.database_url, folder)
+    await asyncio.to_thread(_beside, settings, folder)
+    digests = {str(file.relative_to(folder)): digest(file) for file in files_of(folder)}
+    manifest = Manifest(made_at, migration, head, digests)
+    (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
 
 
 def kept_beside(settings: Settings) -> dict[str, Path]:

@@ -129,7 +129,7 @@ async def _run(url: str, goal: str, direction: Direction, history: str) -> list[
     async with _connected(url), in_transaction(CONNECTION) as transaction:
         if transaction.capabilities.dialect == "postgres":
             await transaction.execute_query("SELECT pg_advisory_xact_lock($1)", [_LOCK])
-            await transaction.execute_query("SELECT set_config('lock_timeout', $1, true)", [f"{TABLE_SECONDS}s"])
+            await transaction.execute_query(f"SET LOCAL lock_timeout = '{TABLE_SECONDS}s'")
         executor = _Executor(transaction, {"models": {"migrations": history, "default_connection": CONNECTION}})
         await executor.recorder.ensure_schema(executor.editor())
         targets = [MigrationTarget("models", goal)]

