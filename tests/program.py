@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil  # type: ignore[import-untyped]
 
 from core.settings import VARIABLES
 from tests.services.valkey import until
@@ -158,5 +159,8 @@ class Programs:
 
     def end(self) -> None:
         for program in self._started:
+            with suppress(psutil.NoSuchProcess):  # what a killed program has begun would go on
+                for each in psutil.Process(program.process.pid).children(recursive=True):
+                    each.kill()
             program.process.kill()
             program.process.wait()

@@ -172,6 +172,7 @@ async def test_scrape_reaches_every_process_of_a_server(programs: Programs, post
     assert (await worker.stop(), worker.err.count("Traceback")) == (0, 0)
     taken = programs.run("-m", "worker", **{**shared, "WORKER_PORT": server.port})
     assert (await taken.ended(), "WORKER_PORT: 127.0.0.1" in taken.err) == (2, True)
+    assert await server.stop() == 0
 
 
 async def test_work_that_waits_is_told_once_for_all(porchlight: Porchlight) -> None:
