@@ -17,64 +17,15 @@ unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH
 
 # An address is data: it is not expanded by make, reaches the program through the environment, and is never taken
 # from a variable that the shell had set before, because mail programs use EMAIL too.
-ifeq ($(origin EMAIL),command line)
-override EMAIL := $(value EMAIL)
-export EMAIL
+define from_the_command_line
+ifeq ($$(origin $(1)),command line)
+override $(1) := $$(value $(1))
+export $(1)
 else
-override EMAIL :=
+override $(1) :=
 endif
-ifeq ($(origin HEAD),command line)
-override HEAD := $(value HEAD)
-export HEAD
-else
-override HEAD :=
-endif
-
-ifeq ($(origin RULES),command line)
-override RULES := $(value RULES)
-export RULES
-else
-override RULES :=
-endif
-ifeq ($(origin SINCE),command line)
-override SINCE := $(value SINCE)
-export SINCE
-else
-override SINCE :=
-endif
-
-ifeq ($(origin ADVANCE),command line)
-override ADVANCE := $(value ADVANCE)
-export ADVANCE
-else
-override ADVANCE :=
-endif
-
-ifeq ($(origin QUERY),command line)
-override QUERY := $(value QUERY)
-export QUERY
-else
-override QUERY :=
-endif
-ifeq ($(origin VARIABLES),command line)
-override VARIABLES := $(value VARIABLES)
-export VARIABLES
-else
-override VARIABLES :=
-endif
-
-ifeq ($(origin TO),command line)
-override TO := $(value TO)
-export TO
-else
-override TO :=
-endif
-ifeq ($(origin FROM),command line)
-override FROM := $(value FROM)
-export FROM
-else
-override FROM :=
-endif
+endef
+$(foreach name,EMAIL HEAD RULES SINCE ADVANCE QUERY VARIABLES TO FROM,$(eval $(call from_the_command_line,$(name))))
 
 help: ## Print this help.
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

@@ -25,6 +25,7 @@ pytest_plugins = [
     "tests.services.smtp",
     "tests.services.stock",
     "tests.services.valkey",
+    "tests.program",
 ]
 
 Start = Callable[..., Awaitable[Porchlight]]

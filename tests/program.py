@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import psutil  # type: ignore[import-untyped]
+import pytest
 
 from core.settings import VARIABLES
 from tests.services.valkey import until
@@ -164,3 +165,13 @@ class Programs:
                     each.kill()
             program.process.kill()
             program.process.wait()
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Generator[Programs]:
+    """Start programs in an empty folder; whatever still runs ends with the test."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    programs = Programs(folder)
+    yield programs
+    programs.end()

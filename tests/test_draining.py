@@ -5,9 +5,7 @@ import errno
 import json
 import signal
 import socket
-from collections.abc import Iterator
 from contextlib import closing, suppress
-from pathlib import Path
 
 import httpx
 import pytest
@@ -21,14 +19,6 @@ from tests.program import Program, Programs, free_port
 
 PROTOCOL = [Subprotocol("graphql-transport-ws")]
 WHO = {"query": REGISTER, "variables": {"input": {"email": "ada@example.com", "password": PASSWORD}}}
-
-
-@pytest.fixture
-def programs(tmp_path: Path) -> Iterator[Programs]:
-    """Programs in an empty folder, all of which end with the test."""
-    programs = Programs(tmp_path)
-    yield programs
-    programs.end()
 
 
 async def asked_until_refused(program: Program) -> list[int]:

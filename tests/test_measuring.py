@@ -3,9 +3,7 @@
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from unittest.mock import AsyncMock, Mock
 
@@ -29,14 +27,6 @@ ME = "{ me { id } }"
 MINUTE = minute_of(START)
 OK, INTERNAL, UNAVAILABLE, FAILED = AnswerOutcome
 HTTP, WEBSOCKET, STREAM, REST = Transport
-
-
-@pytest.fixture
-def programs(tmp_path: Path) -> Iterator[Programs]:
-    """Start programs in a folder; whatever still runs ends with the test."""
-    programs = Programs(tmp_path)
-    yield programs
-    programs.end()
 
 
 async def stored(porchlight: Porchlight, *, timed: bool = False) -> Counter[tuple[Any, ...]]:

@@ -2,10 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from itertools import starmap
-from pathlib import Path
 from typing import Any
 
 import pyotp
@@ -534,14 +532,6 @@ async def test_known_numbers_of_queries(porchlight: Porchlight) -> None:
         "INSERT devices", "INSERT sessions", "INSERT audit_events", "INSERT events",
         "SELECT devices", "INSERT audit_events", "INSERT jobs",  # a device that is new to the account
     ]  # fmt: skip
-
-
-@pytest.fixture
-def programs(tmp_path: Path) -> Iterator[Programs]:
-    """Start programs in an empty folder; whatever still runs ends with the test."""
-    programs = Programs(tmp_path)
-    yield programs
-    programs.end()
 
 
 async def test_log_at_debug_holds_no_factor(programs: Programs) -> None:

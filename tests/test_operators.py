@@ -1,7 +1,7 @@
 """What operators run beside the server, as programs: the first administrator, the audit log."""
 
 import subprocess
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,15 +19,6 @@ from tests.porchlight import SECRET, Porchlight, settings_for
 from tests.program import ROOT, Programs
 from tests.services.valkey import until
 from worker.schedule import SCHEDULE
-
-
-@pytest.fixture
-def programs(tmp_path: Path) -> Iterator[Programs]:
-    """Start programs in an empty folder; whatever still runs ends with the test."""
-    (tmp_path / "home").mkdir()
-    programs = Programs(tmp_path / "home")
-    yield programs
-    programs.end()
 
 
 @pytest.fixture

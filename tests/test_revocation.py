@@ -1,7 +1,7 @@
 """The bound of revocation: five seconds, on every process, whatever becomes of the bus."""
 
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -26,15 +26,6 @@ REVOKE = "mutation { revokeOtherSessions }"
 SUSPEND = 'mutation($user: ID!) { suspendUser(userId: $user, reason: "farming") { __typename } }'
 LOWER = "mutation($user: ID!) { assignRole(userId: $user, role: USER) { __typename } }"
 WHO = {"email": "ada@example.com", "password": PASSWORD}
-
-
-@pytest.fixture
-def programs(tmp_path: Path) -> Iterator[Programs]:
-    folder = tmp_path / "elsewhere"
-    folder.mkdir()
-    programs = Programs(folder)
-    yield programs
-    programs.end()
 
 
 @asynccontextmanager

@@ -2,10 +2,8 @@ import asyncio
 import json
 import signal
 import sqlite3
-from collections.abc import Iterator
 from contextlib import AsyncExitStack, closing, suppress
 from email import message_from_bytes, policy
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -46,16 +44,6 @@ NEW_SECRET = "a-secret-that-follows-the-one-of-this-test-run"
 SEEN = {"HOST": "0.0.0.0"}  # ruff: ignore[hardcoded-bind-all-interfaces] -- what others can reach is the case here
 
 OF_WELCOME = "FROM jobs WHERE dedup_key LIKE 'mail.welcome:%'"
-
-
-@pytest.fixture
-def programs(tmp_path: Path) -> Iterator[Programs]:
-    """Start programs in an empty folder; whatever still runs ends with the test."""
-    folder = tmp_path / "home"
-    folder.mkdir()
-    programs = Programs(folder)
-    yield programs
-    programs.end()
 
 
 @pytest.fixture

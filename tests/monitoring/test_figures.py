@@ -2,7 +2,6 @@ import asyncio
 import math
 import time
 import tomllib
-from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -54,16 +53,6 @@ b{process="2"} 5.0
 # HELP c Of c.
 # TYPE c gauge
 """
-
-
-@pytest.fixture
-def programs(tmp_path: Path) -> Iterator[Programs]:
-    """Start programs in an empty folder; whatever still runs ends with the test."""
-    folder = tmp_path / "home"
-    folder.mkdir()
-    programs = Programs(folder)
-    yield programs
-    programs.end()
 
 
 def samples(text: str) -> Samples:
