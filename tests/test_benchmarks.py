@@ -4,6 +4,7 @@ import asyncio
 import math
 import re
 from dataclasses import replace
+from datetime import timedelta
 from itertools import chain
 from pathlib import Path
 
@@ -35,8 +36,8 @@ EMPTY = Countdown(2, 1, [1.0, 3.0], 0.5, None, None, 3, 0)
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """The machine's time, with which the client of the countdowns compares."""
-    return ManualClock(SystemClock().now())
+    """Well ahead of the machine's time, with which the client of the countdowns compares."""
+    return ManualClock(SystemClock().now() + timedelta(hours=1))
 
 
 @pytest.fixture
