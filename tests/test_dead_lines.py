@@ -49,9 +49,30 @@ async def test_a_silent_server_is_unavailable(postgres_url: str, monkeypatch: py
                     assert await User.all().update(name="Ada") == 0
 
 
+async def test_a_stalled_process_gives_up_its_locks(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL takes them back; its transaction is told to be lost, and has done nothing."""
+    monkeypatch.setitem(addresses.GIVEN_UP, "idle_in_transaction_session_timeout", "200ms")
+    async with opened(postgres_url) as stalled:
+        monkeypatch.undo()
+        async with opened(postgres_url) as other:
+            with other.bound():
+                await User.create(id=1, email="ada", email_key="ada", password_hash="-", created_at=NOW)
+            with pytest.raises(Unavailable):
+                async with stalled.transaction():
+                    await stalled.execute("UPDATE users SET name = 'stalled'")
+                    async with asyncio.timeout(2):
+                        assert await other.execute("UPDATE users SET name = 'other'") == 1
+            assert await stalled.rows("SELECT name FROM users") == [{"name": "other"}]
+            assert await other.rows("SHOW statement_timeout") == [{"statement_timeout": "30s"}]
+
+
 def test_migrations_may_take_as_long_as_they_do() -> None:
     """Only the pool of a server or a worker has the bound."""
     address = parse("postgres://ada@localhost/porchlight")
     assert isinstance(address, PostgresServer)
-    assert "command_timeout" not in address.connection()["credentials"]
+    assert not {"command_timeout", "server_settings"} & set(address.connection()["credentials"])
     assert address.connection(bounded=True)["credentials"]["command_timeout"] == 20.0
+    told = address.connection(bounded=True)["credentials"]["server_settings"]
+    assert {name: setting for name, setting in told.items() if name.startswith("tcp")} == {
+        "tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3",
+    }  # fmt: skip

@@ -16,6 +16,20 @@ STATEMENT_SECONDS = 20.0
 A machine that is cut off says nothing: without a bound the system would go on sending for a quarter of an hour.
 Migrations have none.
 """
+GIVEN_UP_SECONDS = 30.0
+"""When PostgreSQL gives up a transaction of a running server or worker that says nothing, or a statement of its.
+
+The other way round: a machine that is cut off or stalled would keep its locks and connections for two hours, the system's
+own patience. It is longer than a statement may take, so that who asks is the first to know.
+"""
+GIVEN_UP = {
+    "statement_timeout": f"{GIVEN_UP_SECONDS:g}s",
+    "idle_in_transaction_session_timeout": f"{GIVEN_UP_SECONDS:g}s",
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+}
+"""PostgreSQL's settings of such a connection, and when it looks whether an idle one still has another end: in seconds."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +80,7 @@ class PostgresServer:
         """Tortoise's form of this address, with a pool of one to `pool_size` connections."""
         credentials = {**self.parameters(), "minsize": 1, "maxsize": pool_size}
         if bounded:
-            credentials["command_timeout"] = STATEMENT_SECONDS
+            credentials |= {"command_timeout": STATEMENT_SECONDS, "server_settings": GIVEN_UP}
         return {"engine": "adapters.database.postgres", "credentials": credentials}
 
 
