@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tortoise.expressions import Q, Subquery
 
+from adapters.database import delete_in_parts
 from models.budgets import ModelSpend, PlanSpend
 from models.fraud import FraudAssessment, FraudCase, FraudKey, FraudListEntry
 from models.jobs import Job
@@ -56,28 +57,28 @@ async def prune_jobs(app: App, _: dict[str, Any]) -> None:
     """
     now = app.clock.now()
     farewell = Q(dedup_key__startswith=FAREWELL_KEYS, dead_at__isnull=False)
-    await Job.filter(Q(done_at__lt=now - JOBS_KEPT) | Q(dead_at__lt=now - DEAD_JOBS_KEPT) | farewell).delete()
+    await delete_in_parts(Job.filter(Q(done_at__lt=now - JOBS_KEPT) | Q(dead_at__lt=now - DEAD_JOBS_KEPT) | farewell))
 
 
 async def prune_one_time_tokens(app: App, _: dict[str, Any]) -> None:
     """Forget tokens that were spent, or had run out, a week ago."""
     before = app.clock.now() - TOKENS_KEPT
-    await OneTimeToken.filter(Q(used_at__lt=before) | Q(expires_at__lt=before)).delete()
+    await delete_in_parts(OneTimeToken.filter(Q(used_at__lt=before) | Q(expires_at__lt=before)))
 
 
 async def prune_sessions(app: App, _: dict[str, Any]) -> None:
     """Forget sessions that had ended, in whichever way, 90 days ago."""
     before = app.clock.now() - SESSIONS_KEPT
     ended = Q(revoked_at__lt=before) | Q(expires_at__lt=before) | Q(rotated_at__lt=before - IDLE_LIFETIME)
-    await Session.filter(ended).delete()
+    await delete_in_parts(Session.filter(ended))
 
 
 async def prune_usage(app: App, _: dict[str, Any]) -> None:
     """Forget reports and reservations that ended 35 days ago, and sums whose window ended 400 days ago."""
     now = app.clock.now()
-    await UsageRecord.filter(recorded_at__lt=now - USAGE_RECORDS_KEPT).delete()
-    await UsageReservation.filter(ended_at__lt=now - USAGE_RECORDS_KEPT).delete()
-    await UsageCounter.filter(ends_at__lt=now - USAGE_COUNTERS_KEPT).delete()
+    await delete_in_parts(UsageRecord.filter(recorded_at__lt=now - USAGE_RECORDS_KEPT))
+    await delete_in_parts(UsageReservation.filter(ended_at__lt=now - USAGE_RECORDS_KEPT))
+    await delete_in_parts(UsageCounter.filter(ends_at__lt=now - USAGE_COUNTERS_KEPT))
     before = (now - USAGE_COUNTERS_KEPT).date().isoformat()
     await ModelSpend.filter(day__lt=before).delete()
     await PlanSpend.filter(day__lt=before).delete()
@@ -90,7 +91,7 @@ async def prune_fraud(app: App, _: dict[str, Any]) -> None:
     """
     now = app.clock.now()
     old = FraudAssessment.filter(at__lt=now - FRAUD_KEPT)
-    await old.filter(Q(case__id__isnull=True) | ~Q(case__status="OPEN") | Q(decision="LIMIT")).delete()
+    await delete_in_parts(old.filter(Q(case__id__isnull=True) | ~Q(case__status="OPEN") | Q(decision="LIMIT")))
     refused = FraudAssessment.filter(user_id__isnull=True, email__isnull=False, at__lt=now - REFUSED_KEPT)
     waiting = FraudCase.filter(status="OPEN").only("assessment_id")
     await refused.exclude(id__in=Subquery(waiting)).update(email=None)
@@ -100,4 +101,4 @@ async def prune_fraud(app: App, _: dict[str, Any]) -> None:
 
 async def prune_mail(app: App, _: dict[str, Any]) -> None:
     """Forget what became of letters half a year ago."""
-    await MailDelivery.filter(at__lt=app.clock.now() - MAIL_KEPT).delete()
+    await delete_in_parts(MailDelivery.filter(at__lt=app.clock.now() - MAIL_KEPT))

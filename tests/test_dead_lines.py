@@ -57,11 +57,15 @@ async def test_a_stalled_process_gives_up_its_locks(postgres_url: str, monkeypat
         async with opened(postgres_url) as other:
             with other.bound():
                 await User.create(id=1, email="ada", email_key="ada", password_hash="-", created_at=NOW)
-            with pytest.raises(Unavailable):
+
+            async def stall() -> None:
                 async with stalled.transaction():
                     await stalled.execute("UPDATE users SET name = 'stalled'")
                     async with asyncio.timeout(2):
                         assert await other.execute("UPDATE users SET name = 'other'") == 1
+
+            with pytest.raises(Unavailable):
+                await stall()
             assert await stalled.rows("SELECT name FROM users") == [{"name": "other"}]
             assert await other.rows("SHOW statement_timeout") == [{"statement_timeout": "30s"}]
 

@@ -1,6 +1,7 @@
 """Recurring jobs: one for each slot of time, and what they throw away."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from adapters.database import deleting
 from core.errors import Unavailable
 from core.settings import Settings
 from models import Device, Job, OneTimeToken, Purpose, Role, Session, User
@@ -134,6 +136,21 @@ async def test_jobs_are_forgotten_a_week_after_they_were_done(app: App) -> None:
     await job("dead for long", dead_at=quarter - timedelta(seconds=1))
     await prune(app, pruning.JOBS)
     assert await slots() == ["recent", "due", "dead"]
+
+
+async def test_what_has_gathered_goes_in_parts(
+    app: App, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each is a statement of its own, which can succeed however much there is."""
+    monkeypatch.setattr(deleting, "PART", 2)
+    old = START - timedelta(days=8)
+    await Job.bulk_create(
+        [Job(kind="x", payload={}, dedup_key=str(each), created_at=old, done_at=old) for each in range(5)]
+    )
+    with caplog.at_level(logging.DEBUG, "tortoise.db_client"):
+        await pruning.prune_jobs(app, {})
+    assert sum(record.getMessage().startswith('DELETE FROM "jobs"') for record in caplog.records) == 3
+    assert await slots() == []
 
 
 async def test_tokens_are_forgotten_a_week_after_they_were_good(app: App) -> None:

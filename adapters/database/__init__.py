@@ -4,6 +4,7 @@
 """
 
 from adapters.database.database import Database, dialect, open_database, rows
+from adapters.database.deleting import delete_in_parts
 from adapters.database.failures import Record, unavailable
 from adapters.database.finding import found_by
 from adapters.database.history import pending
@@ -15,6 +16,7 @@ __all__ = [
     "Instances",
     "Question",
     "Record",
+    "delete_in_parts",
     "dialect",
     "found_by",
     "instances",

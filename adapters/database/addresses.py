@@ -19,8 +19,8 @@ Migrations have none.
 GIVEN_UP_SECONDS = 30.0
 """When PostgreSQL gives up a transaction of a running server or worker that says nothing, or a statement of its.
 
-The other way round: a machine that is cut off or stalled would keep its locks and connections for two hours, the system's
-own patience. It is longer than a statement may take, so that who asks is the first to know.
+The other way round: a machine that is cut off or stalled would keep its locks and connections for two hours, the
+system's own patience. It is longer than a statement may take, so that who asks is the first to know.
 """
 GIVEN_UP = {
     "statement_timeout": f"{GIVEN_UP_SECONDS:g}s",
@@ -29,7 +29,8 @@ GIVEN_UP = {
     "tcp_keepalives_interval": "10",
     "tcp_keepalives_count": "3",
 }
-"""PostgreSQL's settings of such a connection, and when it looks whether an idle one still has another end: in seconds."""
+"""What PostgreSQL is told of such a connection, also when to look whether a silent one still has another end: seconds.
+"""
 
 
 @dataclass(frozen=True)

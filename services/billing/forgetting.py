@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tortoise.expressions import Q
 
+from adapters.database import delete_in_parts
 from models.billing import BillingCustomer, Invoice, InvoiceStatus, WebhookEvent, WebhookState
 from services import jobs
 from services.billing import trying
@@ -61,4 +62,4 @@ async def prune(app: App, _: dict[str, Any]) -> None:
     now = app.clock.now()
     done = Q(state=WebhookState.DONE, received_at__lt=now - DONE_KEPT)
     undone = Q(state__in=[WebhookState.PARKED, WebhookState.DEAD], received_at__lt=now - UNDONE_KEPT)
-    await WebhookEvent.filter(done | undone).delete()
+    await delete_in_parts(WebhookEvent.filter(done | undone))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from adapters.database import delete_in_parts
 from core.errors import Unauthenticated
 from models.accounts import User
 from models.slates import RecommendationSlate
@@ -104,7 +105,7 @@ def unkept(made: Made) -> Frozen:
 
 async def prune(app: App, _: dict[str, Any]) -> None:
     """Delete the lists that are over."""
-    await RecommendationSlate.filter(expires_at__lte=app.clock.now()).delete()
+    await delete_in_parts(RecommendationSlate.filter(expires_at__lte=app.clock.now()))
 
 
 def _number(*parts: bytes) -> int:
