@@ -1,7 +1,7 @@
 """The drill's own judgement can fail: what is lost, doubled, untyped or late is told."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,10 +10,10 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from models import Interaction, Item, UsageCounter, UsageRecord, User
+from models import AuditEvent, Interaction, Item, Job, UsageCounter, UsageRecord, User, WebhookEvent
 from tests.drill import report
 from tests.drill.bounds import Bounds
-from tests.drill.checking import Verdict, compare, letters, unfinished
+from tests.drill.checking import Verdict, compare, letters, settled, unfinished
 from tests.drill.faults import FAULTS, Fault
 from tests.drill.report import Outcome, Row
 from tests.drill.visitors import ANSWERED, BROKEN, ME, REFUSED, UNTYPED, Ledger, Sample, Visitors
@@ -74,18 +74,52 @@ async def test_what_was_told_and_is_not_there_is_lost(postgres_url: str) -> None
                 user=user, idempotency_key="kept", meter="m", period="p", quantity=1, recorded_at=NOW
             )
             await UsageCounter.create(user=user, meter="m", period="p", used=2)
+            for number in range(2):
+                await AuditEvent.create(action="account.registered", user_id=1, at=NOW, data={})
+                letter = {"user_id": 1, "letter": "welcome"}
+                about: dict[str, Any] = {
+                    "payload": letter,
+                    "dedup_key": str(number),
+                    "created_at": NOW,
+                    "due_at": NOW - timedelta(1),
+                }
+                await Job.create(kind="mail.send", **about)
             await Interaction.create(
                 user=user, item=item, kind="CLICK", idempotency_key="kept", batch="b", occurred_at=NOW, created_at=NOW
             )
     found = await compare(world_of(postgres_url), ledger)
     assert sorted(found.lost) == [
-        "interaction click", "job of webhook evt_1", "sign-up grace@example.com", "trial ada@example.com",
-        "trial grace@example.com", "usage told", "webhook evt_1",
+        "audit of grace@example.com", "interaction click", "job of letter to grace@example.com",
+        "job of webhook evt_1", "sign-up grace@example.com", "trial ada@example.com", "trial grace@example.com",
+        "usage told", "webhook evt_1",
     ]  # fmt: skip
-    assert found.doubled == ["counter of (1, 'm'): 2 of 1"]
-    assert await unfinished(world_of(postgres_url)) == []
+    assert found.doubled == [
+        "counter of (1, 'm'): 2 of 1", "job of letter to ada@example.com: 2 times", "audit of ada@example.com: 2 times",
+    ]  # fmt: skip
+    assert [each.split()[0] for each in await unfinished(world_of(postgres_url))] == ["mail.send"] * 2
     posted = letters(world_of("", "ada@example.com", "ada@example.com"), ledger)
     assert posted == Verdict(["letter to grace@example.com"], ["letter to ada@example.com: 2 times"])
+
+
+async def test_nothing_lags_behind_in_the_end(postgres_url: str) -> None:
+    """A report that was not counted, one that was counted and not asked for, an event that nobody looked into."""
+    async with opened(postgres_url) as database:
+        with database.bound():
+            for number, used in ((1, 1), (2, 3)):
+                email = f"{number}@example.com"
+                user = await User.create(id=number, email=email, email_key=email, password_hash="-", created_at=NOW)
+                await UsageCounter.create(user=user, meter="m", period="p", used=used)
+                about = {"user": user, "meter": "m", "period": "p", "recorded_at": NOW}
+                await UsageRecord.bulk_create(
+                    [UsageRecord(**about, idempotency_key=key, quantity=1) for key in ("a", "b", "c")[: number + 1]]
+                )
+            for state in ("RECEIVED", "DONE", "PARKED"):
+                await WebhookEvent.create(event_id=state, type="t", created_at=NOW, received_at=NOW, state=state)
+    ledger = Ledger(usage={1: {"a", "b"}, 2: {"a", "b"}})
+    assert await settled(world_of(postgres_url), ledger) == Verdict(
+        ["counter of (1, 'm'): 1 of 2", "consequence of webhook RECEIVED: RECEIVED"],
+        ["counter of (2, 'm'): 3, of which 2 were asked for"],
+    )
 
 
 def test_what_did_not_hold_is_told() -> None:
@@ -102,8 +136,12 @@ def test_what_did_not_hold_is_told() -> None:
         a_row(silent, samples=[refused], recovered=61.0),
         a_row(silent, bounds=kept),
         a_row(silent, bounds=passed, verdict=Verdict(["a"], ["b"])),
+        a_row(silent, bounds=Bounds("Valkey", 4.9, 1, 9, 20)),
+        a_row(silent, codes=[1012, 1006]),
+        a_row(loud, codes=[1012, 1006, 1011]),
+        a_row(silent, ticks=[1.0, 17.0]),
     ]
-    assert len(report.wrong(an_outcome(*rows, verdict=Verdict(["c"], ["d"]), twice=11))) == 10
+    assert len(report.wrong(an_outcome(*rows, verdict=Verdict(["c"], ["d"]), twice=11))) == 14
     assert report.summary(an_outcome(*rows))[-1] == "Some of it is wrong."
 
 

@@ -4,8 +4,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from core.clock import SystemClock
-from models import Interaction, Job, Trial, UsageCounter, UsageRecord, User, WebhookEvent
+from models import AuditEvent, Interaction, Job, Trial, UsageCounter, UsageRecord, User, WebhookEvent, WebhookState
+from services.audit import Action
 from services.jobs import LEASE
+from services.notifications import SEND
+from services.notifications.welcome import WELCOME
 from tests.drill.visitors import Ledger
 from tests.drill.world import World
 from tests.services.schemas import opened
@@ -34,23 +37,46 @@ async def compare(world: World, ledger: Ledger) -> Verdict:
     return verdict
 
 
+async def settled(world: World, ledger: Ledger) -> Verdict:
+    """The same once nobody asks any more and no job is left: nothing may lag behind then."""
+    verdict = await compare(world, ledger)
+    async with opened(world.database_url) as database:
+        with database.bound():
+            for who, used, reported in await _counters():
+                if used < reported:
+                    verdict.lost.append(f"counter of {who}: {used} of {reported}")
+                told = len(ledger.usage.get(who[0], ()))
+                if used > told:
+                    verdict.doubled.append(f"counter of {who}: {used}, of which {told} were asked for")
+            waiting = await WebhookEvent.exclude(state__in=[WebhookState.DONE, WebhookState.PARKED])
+            verdict.lost += [f"consequence of webhook {row.event_id}: {row.state}" for row in waiting]
+    return verdict
+
+
 def _told(verdict: Verdict, what: str, wanted: Counter[str], there: Counter[str]) -> None:
     verdict.lost += [f"{what} {key}" for key in wanted if not there[key]]
     verdict.doubled += [f"{what} {key}: {count} times" for key, count in there.items() if count > 1]
 
 
 async def _usage(acknowledged: dict[int, set[str]], verdict: Verdict) -> None:
-    """Each report is a row, and the counter is the sum of the rows: one statement reads both."""
+    """Each report is a row, and no counter is ahead of its rows: it is read before them."""
     for user, keys in acknowledged.items():
         rows = Counter([row.idempotency_key for row in await UsageRecord.filter(user_id=user)])
         _told(verdict, "usage", Counter(keys), rows)
-    counters = {(row.user_id, row.meter): row.used for row in await UsageCounter.all()}
-    sums: Counter[tuple[int, str]] = Counter()
+    for who, used, reported in await _counters():
+        if used > reported:  # whoever reports meanwhile is only in the later of the two
+            verdict.doubled.append(f"counter of {who}: {used} of {reported}")
+
+
+async def _counters() -> list[tuple[tuple[int, str], int, int]]:
+    """Whose each counter is and of what, what it says, and the sum of its reports."""
+    used: Counter[tuple[int, str]] = Counter()
+    for row in await UsageCounter.all():
+        used[row.user_id, row.meter] += row.used
+    reported: Counter[tuple[int, str]] = Counter()
     for record in await UsageRecord.all():
-        sums[record.user_id, record.meter] += record.quantity
-    for who, used in counters.items():
-        if used > sums[who]:  # whoever reports meanwhile is only in the later of the two
-            verdict.doubled.append(f"counter of {who}: {used} of {sums[who]}")
+        reported[record.user_id, record.meter] += record.quantity
+    return [(who, used[who], reported[who]) for who in {**used, **reported}]
 
 
 async def _interactions(done: dict[int, set[str]], verdict: Verdict) -> None:
@@ -64,8 +90,11 @@ async def _sign_ups(sign_ups: dict[str, bool], verdict: Verdict) -> None:
     _told(verdict, "sign-up", Counter(sign_ups), Counter(people.values()))
     trials = Counter(people.get(trial.user_id, "?") for trial in await Trial.all())
     _told(verdict, "trial", Counter([address for address, begun in sign_ups.items() if begun]), trials)
-    letters = Counter(str(job.payload.get("address")) for job in await Job.filter(kind__contains="welcome"))
-    verdict.doubled += [f"welcome {address}" for address, count in letters.items() if count > 1 and address != "None"]
+    sent = await Job.filter(kind=SEND)
+    welcomes = Counter(people.get(job.payload["user_id"], "?") for job in sent if job.payload["letter"] == WELCOME)
+    _told(verdict, "job of letter to", Counter(sign_ups), welcomes)
+    audited = Counter(people.get(each.user_id or 0, "?") for each in await AuditEvent.filter(action=Action.REGISTERED))
+    _told(verdict, "audit of", Counter(sign_ups), audited)
 
 
 async def _webhooks(webhooks: set[str], verdict: Verdict) -> None:

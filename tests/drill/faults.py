@@ -67,7 +67,7 @@ async def worker_stalled(world: World, _: Visitors) -> None:
 async def valkey_killed(world: World, visitors: Visitors) -> Bounds:
     """It comes back with nothing in it."""
     await world.valkey.kill()
-    bounds = await measured(world, visitors, "Valkey", shared=False)
+    bounds = await measured(world, visitors, "Valkey")
     await world.valkey.start()
     return bounds
 
@@ -75,7 +75,7 @@ async def valkey_killed(world: World, visitors: Visitors) -> Bounds:
 async def valkey_stalled(world: World, visitors: Visitors) -> Bounds:
     """Connections stand, and nothing is answered."""
     world.valkey.pause()
-    bounds = await measured(world, visitors, "a stalled Valkey", shared=False)
+    bounds = await measured(world, visitors, "a stalled Valkey")
     world.valkey.resume()
     return bounds
 

@@ -17,8 +17,12 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
 BLOCK = re.compile(r"(<!-- drill: begin -->\n).*?(<!-- drill: end -->)", re.DOTALL)
 RECOVERED_WITHIN = 60.0
 """Seconds that a part may take to be well again once it is there: a server's start on a busy machine is most of it."""
+SILENT_FOR = 15.0
+"""Seconds that a subscription may say nothing: somebody whose socket is cut off opens another one."""
 LETTERS_TWICE = 10
 """Letters that a killed worker may have in hand: they are sent again, because nobody knows whether they left."""
+RESTARTING, CUT_OFF = 1012, 1006
+"""How a socket ends whose server is replaced, and one whose server is gone."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Row:
         """What clients saw."""
         kinds = Counter(sample.detail if sample.outcome == REFUSED else sample.outcome for sample in self.troubles)
         told = [f"{count} × {kind}" for kind, count in sorted(kinds.items())]
-        told += [f"socket closed {code}" for code in sorted(set(map(int, self.codes)))]
+        told += [f"socket closed {code}" for code in sorted(set(self.codes))]
         return ", ".join(told) or "nothing"
 
     @property
@@ -53,7 +57,7 @@ class Row:
 
     @property
     def silence(self) -> float:
-        """Seconds between two ticks of the countdown, at most: its cadence is one."""
+        """Seconds without a tick of the countdown, whose cadence is one: from the fault on, at most."""
         return max((later - earlier for earlier, later in itertools.pairwise(self.ticks)), default=0.0)
 
 
@@ -99,6 +103,10 @@ def wrong(outcome: Outcome) -> list[str]:
         found += [f"{name}: doubled {each}" for each in row.verdict.doubled]
         allowed = set() if row.fault.silent else {REFUSED, BROKEN} if row.fault.cuts else {REFUSED}
         found += [f"{name}: {each}" for each in row.troubles if each.outcome not in allowed]
+        ends = {RESTARTING} if row.fault.silent else {RESTARTING, CUT_OFF}
+        found += [f"{name}: socket closed {code}" for code in row.codes if code not in ends]
+        if row.silence > SILENT_FOR:
+            found.append(f"{name}: no tick for {row.silence:.1f} s")
         if row.recovered > RECOVERED_WITHIN:
             found.append(f"{name}: well after {row.recovered:.1f} s")
         if row.bounds and not row.bounds.kept:
@@ -150,7 +158,7 @@ def write(outcome: Outcome) -> None:
     told = (
         f"What `make drill ARGS='--long --write'` found on {day}: {len(outcome.samples)} questions in\n"
         f"{outcome.seconds:.0f} s, on {os.cpu_count()} cores that {os.getloadavg()[1]:.0f} processes wanted (its own "
-        f"are about two).\nLetters that came twice, out of the hands of the worker that was killed: "
+        f"are about two).\nLetters that came twice, because nobody could write down that they had left: "
         f"{len(outcome.letters.doubled)}.\n{outcome.audit.splitlines()[0]}\n\n{table(outcome)}\n"
     )
     page = PAGE.read_text(encoding="utf-8")

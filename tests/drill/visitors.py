@@ -204,13 +204,15 @@ class Visitors:
             items = [edge["node"]["id"] for edge in feed["me"]["recommendations"]["edges"]]
             while not self._leaving:
                 key = f"{user_id}-{next(self._numbers)}"
-                if (await self.until_answered("usage", http, USE, {"key": key})).get("recordUsage"):
-                    usage.add(key)
+                used = await self.until_answered("usage", http, USE, {"key": key})
+                assert used["recordUsage"]["__typename"] == "RecordUsageSuccess", used
+                usage.add(key)
                 await asyncio.sleep(BETWEEN)
                 await self.until_answered("question", http, ME, {})
                 await asyncio.sleep(BETWEEN)
-                if await self.until_answered("interaction", http, DO, {"key": key, "item": items[0]}):
-                    interactions.add(key)
+                done = await self.until_answered("interaction", http, DO, {"key": key, "item": items[0]})
+                assert sum(done["recordInteractions"].values()) == 1, done
+                interactions.add(key)
                 await asyncio.sleep(BETWEEN)
                 await self.until_answered("feed", http, FEED, {})
                 await asyncio.sleep(BETWEEN)
