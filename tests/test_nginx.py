@@ -140,6 +140,26 @@ async def test_what_was_never_sent_goes_to_the_next_server(nginx: Nginx, upstrea
     assert len(answers) > 200
 
 
+async def test_a_network_of_ipv6_is_one_client(nginx: Nginx, upstreams: list[Upstream]) -> None:
+    """Whoever has a network changes addresses at will; others are not counted with them, nor are those of IPv4."""
+    others = ("2001:db8:0:2::1", "2001:db8:0:1:1::", "198.51.100.7", "198.51.100.8")
+    async with upstreams[0].listening(), client(nginx) as http:
+
+        async def status(address: str) -> int:
+            return (await http.get("/healthz", headers={"X-Of-Another-Proxy": address})).status_code
+
+        def theirs(number: int) -> str:
+            return f"2001:db8::{number:x}" if number % 2 else f"2001:db8:0:0:{number:x}::1"
+
+        statuses = set[int]()
+        for start in range(1, 2000, 20):
+            statuses |= set(await asyncio.gather(*(status(theirs(start + each)) for each in range(20))))
+            if 429 in statuses:
+                break
+        assert statuses == {200, 429}
+        assert [await status(address) for address in others] == [200] * 4
+
+
 async def test_a_new_socket_goes_past_a_server_that_drains(nginx: Nginx, upstreams: list[Upstream]) -> None:
     """A 503 in place of the handshake is that server's alone, and no failure for anything else."""
     first, second = upstreams

@@ -31,6 +31,8 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
+    set_real_ip_from 127.0.0.1;
+    real_ip_header X-Of-Another-Proxy;
     include {folder}/porchlight.conf;
 }}
 """
