@@ -334,14 +334,41 @@ async def test_bus_outlives_a_restart(restartable_valkey: RestartableValkey, cha
             assert (here, one.dropped) == (["before", "lost", "lost too"], 2)
             await restartable_valkey.start()
             await until(lambda: not one.degraded and not two.degraded)
-            await until(lambda: heard == ["before", "resync"])
+            await until(lambda: heard[:2] == ["before", "resync"])
         await one.publish(channel, "after")
-        await until(lambda: heard == ["before", "resync", "after"])
+        await until(lambda: "after" in heard)
+        assert set(heard[1:]) == {"resync", "after"}  # once for what it did not hear, or twice: for what was not told
     assert here == ["before", "lost", "lost too", "after"]
     events = [entry["event"] for entry in logs]
     once = ("bus.cannot_tell", "bus.can_tell")
     twice = ("bus.cannot_hear", "bus.can_hear")
     assert [events.count(event) for event in (*once, *twice)] == [1, 1, 2, 2]
+
+
+async def test_who_hears_well_is_told_of_what_was_lost(restartable_valkey: RestartableValkey, channel: str) -> None:
+    """Redis says nothing for a moment, in which one process cannot tell and another one misses no sign of life."""
+    url = restartable_valkey.url
+    async with process(url, deadline=0.2, cool_down=0.3) as one, process(url, cool_down=0.05) as two:
+        heard: list[str] = []
+        two.subscribe(channel, heard.append, resync=lambda: heard.append("resync"))
+        await one.publish(channel, "before")
+        await until(lambda: heard == ["before"])
+        restartable_valkey.pause()
+        await one.publish(channel, "perhaps")
+        await one.publish(channel, "lost")
+        await asyncio.sleep(0.3)
+        await one.publish(channel, "perhaps")
+        restartable_valkey.resume()
+        assert one.dropped == 3
+        await until(lambda: heard[-1] == "resync")
+        assert "lost" not in heard
+        await until(lambda: not one.degraded and not two.degraded)
+        await asyncio.sleep(0.15)
+        assert heard.count("resync") == 1
+        for _ in range(2):  # as of two processes; what has not been read again when it closes is not read at all
+            await one._redis.publish("porchlight:bus:bus.lost", "0123456789abcdef:")
+        await until(lambda: two._resyncing is not None)
+    assert heard.count("resync") == 1
 
 
 async def test_silent_redis_is_noticed(restartable_valkey: RestartableValkey, channel: str) -> None:

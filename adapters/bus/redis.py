@@ -6,6 +6,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from redis.asyncio.client import PubSub
 
 PREFIX = "porchlight:bus:"
+LOST = "bus.lost"
+"""The channel on which a process says that the others may have missed something of it."""
 WIRE = re.compile(r"([0-9a-f]{16}):(.*)", re.DOTALL)  # who published, what
 
 log = structlog.get_logger(__name__)
@@ -29,7 +32,8 @@ class RedisBus:
     One connection hears every channel by a pattern, so that a listener hears from the moment it subscribes, without a
     round trip; the price is that each process reads all messages, which are ids. It reconnects for ever, and is asked
     for a sign of life after `idle` seconds of silence. A second connection publishes, in order: a message that takes
-    longer than `deadline` seconds is lost, and then Redis is left alone for `cool_down` seconds.
+    longer than `deadline` seconds is lost, and then Redis is left alone for `cool_down` seconds. The others are told as
+    soon as they can be that something was: who hears well does not know of it.
     """
 
     def __init__(
@@ -51,6 +55,8 @@ class RedisBus:
         self._me = secrets.token_hex(8)
         self._local = MemoryBus()
         self._reader: asyncio.Task[None] | None = None
+        self._confessing: asyncio.Task[None] | None = None
+        self._resyncing: asyncio.TimerHandle | None = None
         self._hears = asyncio.Event()
         self._missed = False
         self._tells = True
@@ -74,9 +80,12 @@ class RedisBus:
             self._missed = True  # what is published from here on until Redis is heard
 
     async def close(self) -> None:
-        if self._reader:
-            self._reader.cancel()
-            await asyncio.gather(self._reader, return_exceptions=True)
+        if self._resyncing:
+            self._resyncing.cancel()
+        tasks = [task for task in (self._reader, self._confessing) if task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._local.close()
         await self._redis.aclose()
 
@@ -103,11 +112,25 @@ class RedisBus:
         if self._tells:
             self._tells = False
             log.warning("bus.cannot_tell", fault=repr(fault))
+        if self._confessing is None or self._confessing.done():
+            self._confessing = asyncio.create_task(self._confess())
 
     def _can_tell(self) -> None:
         if not self._tells:
             self._tells = True
             log.info("bus.can_tell", dropped=self.dropped)
+
+    async def _confess(self) -> None:
+        """Tell the others that messages were lost, once all that were are before it."""
+        known = -1
+        while known != self._unpublished:
+            await asyncio.sleep(self._cool_down)
+            lost = self._unpublished
+            with suppress(*self._faults):
+                async with asyncio.timeout(self._deadline):
+                    await self._redis.publish(PREFIX + LOST, f"{self._me}:")
+                known = lost
+                self._can_tell()
 
     async def _read(self) -> None:
         pause = self._backoff
@@ -144,8 +167,17 @@ class RedisBus:
             log.warning("bus.malformed", channel=repr(name), size=len(data))
             return
         sender, message = told
-        if sender != self._me:  # what this process published, its listeners know already
-            self._local.tell(name.decode(errors="replace").removeprefix(PREFIX), message)
+        channel = name.decode(errors="replace").removeprefix(PREFIX)
+        if sender == self._me:  # what this process published, its listeners know already
+            return
+        if channel != LOST:
+            self._local.tell(channel, message)
+        elif self._resyncing is None:  # many say so after one loss
+            self._resyncing = asyncio.get_running_loop().call_later(self._cool_down, self._resync)
+
+    def _resync(self) -> None:
+        self._resyncing = None
+        self._local.resync()
 
     def _can_hear(self) -> None:
         self._can_tell()
