@@ -278,6 +278,34 @@ async def test_job_that_takes_too_long_is_stopped_and_tried_again(app: App) -> N
     assert (row["due_at"], row["last_error"]) == (START + timedelta(seconds=5), "TimeoutError: more than 0.01 s")
 
 
+async def test_stalled_worker_does_not_begin_what_it_has_lost(
+    app: App, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that stood still since it took a job leaves it to others, or has as much less time for it."""
+    [job] = await enqueued(app, "a")
+    claim, stalled, begun = jobs.claim, LEASE - timedelta(milliseconds=10), list[str]()
+
+    async def claimed(app: App, limit: int) -> list[Job]:
+        taken = await claim(app, limit)
+        await clock.advance(stalled if taken else timedelta(0))
+        return taken
+
+    async def endless(_: App, __: Any) -> None:
+        begun.append("here")
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(jobs, "claim", claimed)
+    async with asyncio.timeout(5):
+        await Worker(app, {"test": endless})._fill()
+        await until(lambda: counted(app, Outcome.RETRIED) == 1)
+    assert begun == ["here"]
+    await clock.advance(timedelta(minutes=1))
+    stalled = LEASE
+    [late] = await claimed(app, 1)
+    assert (await Worker(app, {"test": endless})._attempt(late), begun) == (Outcome.LOST, ["here"])
+    assert [each.id for each in await claim(app, 1)] == [job.id]
+
+
 @pytest.mark.parametrize("payload", [[], 7, {}, {"user_id": "x"}, {"user_id": {}}])
 async def test_malformed_payload_harms_no_neighbour(app: App, payload: Any) -> None:
     """It is put back with the reason, and the jobs of its batch are done."""

@@ -37,8 +37,10 @@ SLOTS = 10
 """Jobs that one worker does at a time."""
 LOOK_EVERY = 1.0
 """Seconds between looks at the table when nobody wakes the worker."""
-DEADLINE = jobs.LEASE.total_seconds() * 0.8
-"""Seconds that a job may take: it must end before its lease does."""
+PART = 0.8
+"""Of what is left of a lease, that a job may take: it must end before its lease does."""
+DEADLINE = jobs.LEASE.total_seconds() * PART
+"""Seconds that a job may take at most."""
 
 log = structlog.get_logger(__name__)
 
@@ -148,8 +150,11 @@ class Worker:
 
     async def _attempt(self, job: Job) -> Outcome:
         started_at, fault = self._app.clock.now(), None
+        left = (job.due_at - started_at).total_seconds() if job.due_at else 0.0
+        if left <= 0:  # this process, or the database, stood still since the job was taken: another worker may be at it
+            return Outcome.LOST
         try:
-            async with asyncio.timeout(self._deadline):
+            async with asyncio.timeout(min(self._deadline, left * PART)):
                 await self._task(job)(self._app, job.payload)
         except Exception as error:  # ruff: ignore[blind-except] -- a job may fail in any way
             fault, outcome = error, await self._failed(job, error)
