@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 CHANNEL = "jobs.enqueued"
 LEASE = timedelta(seconds=60)
 """How long a worker may hold a job before another one takes it over."""
-MAX_ATTEMPTS = 10
+MAX_ATTEMPTS = 16
+"""The last of them is 27 hours after the first: who is away for a night costs nothing but time."""
+UNFORESEEN_ATTEMPTS = 10
+"""Of what fails as nobody foresaw, in 42 minutes: waiting mends no fault of ours, and somebody has to know of it."""
 FIRST_BACKOFF = timedelta(seconds=5)
 LONGEST_BACKOFF = timedelta(hours=8)
 CAUSE = "traceparent"

@@ -407,7 +407,7 @@ async def test_registrations_of_one_person_at_once_give_one_trial(start: Start) 
 async def test_last_letter_forgets_its_address_also_when_it_fails(
     porchlight: Porchlight, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, error: PorchlightError
 ) -> None:
-    """What is refused is given up, what may succeed is tried ten times; then the address is gone all the same."""
+    """What is refused is given up, what may succeed is tried for a day; then the address is gone all the same."""
     person = await porchlight.register()
     await ask_for_deletion(porchlight, person.access_token)
     await drain(porchlight)
@@ -444,10 +444,10 @@ async def test_last_letter_that_fails_unforeseen_is_forgotten(
     await drain(porchlight)
     await clock.advance(GRACE)
     monkeypatch.setattr(porchlight.app.mail, "send", AsyncMock(side_effect=fault))
-    monkeypatch.setattr(jobs, "MAX_ATTEMPTS", 3)
+    monkeypatch.setattr(jobs, "UNFORESEEN_ATTEMPTS", 3)
     with porchlight.app.database.bound(), capture_logs():
         kept: list[Job] = []
-        for _ in range(jobs.MAX_ATTEMPTS):
+        for _ in range(jobs.UNFORESEEN_ATTEMPTS):
             await Worker(porchlight.app, TASKS).drain()
             await pruning.prune_jobs(porchlight.app, {})
             kept = await waiting("farewell")

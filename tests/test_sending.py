@@ -104,14 +104,14 @@ async def test_what_is_late_or_untrue_is_not_sent(app: App, clock: ManualClock, 
     [
         (MailRejected(550, "5.7.1 not here"), DeliveryStatus.REJECTED, 550, 1),
         (Unavailable(retry_after=1.0), DeliveryStatus.GIVEN_UP, None, jobs.MAX_ATTEMPTS),
-        (RuntimeError("unforeseen"), DeliveryStatus.GIVEN_UP, None, jobs.MAX_ATTEMPTS),
+        (RuntimeError("unforeseen"), DeliveryStatus.GIVEN_UP, None, jobs.UNFORESEEN_ATTEMPTS),
     ],
 )
 async def test_what_fails_has_an_end(
     app: App, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, fault: Exception, status: str, code: int | None,
     attempts: int,
 ) -> None:  # fmt: skip
-    """At once when no later attempt would help, after ten when each fails: a dead job, and one line of the log."""
+    """At once when no later attempt would help, after the last when each fails: a dead job, and one line of the log."""
     monkeypatch.setattr(app.mail, "send", AsyncMock(side_effect=fault))
     with capture_logs():  # a trace of what nobody foresaw takes seconds to print
         for _ in range(jobs.MAX_ATTEMPTS):

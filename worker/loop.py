@@ -175,12 +175,14 @@ class Worker:
     async def _failed(self, job: Job, error: Exception) -> Outcome:
         """Try again what may succeed later, and what nobody foresaw; give up what never will."""
         hopeless = isinstance(error, PorchlightError) and not isinstance(error, Unavailable)
+        expected = isinstance(error, Unavailable | UnknownKindError)
+        most = jobs.MAX_ATTEMPTS if expected else jobs.UNFORESEEN_ATTEMPTS
+        retry = not hopeless and job.attempts < most
         reason = f"{type(error).__name__}: {str(error) or f'more than {self._deadline:g} s'}"
         task = self._tasks.get(job.kind)
-        if isinstance(task, Careful) and (hopeless or job.attempts >= jobs.MAX_ATTEMPTS):
+        if isinstance(task, Careful) and not retry:
             await task.given_up(self._app, job.payload)  # before the job rests: who dies in between is asked again
-        outcome = await jobs.fail(self._app, job, reason, retry=not hopeless)
-        expected = isinstance(error, Unavailable | UnknownKindError)
+        outcome = await jobs.fail(self._app, job, reason, retry=retry)
         level = logging.WARNING if expected and outcome is not Outcome.DEAD else logging.ERROR
         trace = None if expected or hopeless else error
         log.log(level, "job.failed", outcome=outcome, attempts=job.attempts, reason=reason, exc_info=trace)
