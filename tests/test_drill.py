@@ -1,6 +1,8 @@
 """The drill's own judgement can fail: what is lost, doubled, untyped or late is told."""
 
 import asyncio
+import json
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
@@ -10,29 +12,29 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from models import AuditEvent, Interaction, Item, Job, UsageCounter, UsageRecord, User, WebhookEvent
+from models import AuditEvent, BillingCustomer, Interaction, Item, Job, UsageCounter, UsageRecord, User, WebhookEvent
 from tests.drill import report
 from tests.drill.bounds import Bounds
 from tests.drill.checking import Verdict, compare, letters, settled, unfinished
 from tests.drill.faults import FAULTS, Fault
 from tests.drill.report import Outcome, Row
 from tests.drill.visitors import ANSWERED, BROKEN, ME, REFUSED, UNTYPED, Ledger, Sample, Visitors
-from tests.drill.world import World
+from tests.drill.world import PROVIDER, World
 from tests.porchlight import NO_TLS
 from tests.services.schemas import opened
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
 
-def world_of(database_url: str = "", *arrived: str) -> World:
-    """As much of a world as is looked at: its database, and letters of welcome to these addresses."""
+def world_of(database_url: str = "", *arrived: str, folder: Path | None = None) -> World:
+    """As much of a world as is looked at: its database, letters of welcome to these addresses, the provider's book."""
     messages = []
     for address in arrived:
         message = EmailMessage()
         message["To"], message["Subject"] = address, "Welcome to Porchlight"
         messages.append(message)
     mail = SimpleNamespace(book=SimpleNamespace(messages=messages))
-    return cast("World", SimpleNamespace(database_url=database_url, mail=mail))
+    return cast("World", SimpleNamespace(database_url=database_url, mail=mail, folder=folder))
 
 
 def a_row(fault: Fault, **changes: Any) -> Row:
@@ -96,13 +98,13 @@ async def test_what_was_told_and_is_not_there_is_lost(postgres_url: str) -> None
     assert found.doubled == [
         "counter of (1, 'm'): 2 of 1", "job of letter to ada@example.com: 2 times", "audit of ada@example.com: 2 times",
     ]  # fmt: skip
-    assert [each.split()[0] for each in await unfinished(world_of(postgres_url))] == ["mail.send"] * 2
+    assert [each.split()[0] for each in await unfinished(world_of(postgres_url), ledger)] == ["mail.send"] * 2
     posted = letters(world_of("", "ada@example.com", "ada@example.com"), ledger)
     assert posted == Verdict(["letter to grace@example.com"], ["letter to ada@example.com: 2 times"])
 
 
-async def test_nothing_lags_behind_in_the_end(postgres_url: str) -> None:
-    """A report that was not counted, one that was counted and not asked for, an event that nobody looked into."""
+async def test_nothing_lags_behind_in_the_end(postgres_url: str, tmp_path: Path) -> None:
+    """Reports that were not counted, counts that were not asked for, events that nobody looked into, purchases."""
     async with opened(postgres_url) as database:
         with database.bound():
             for number, used in ((1, 1), (2, 3)):
@@ -115,11 +117,24 @@ async def test_nothing_lags_behind_in_the_end(postgres_url: str) -> None:
                 )
             for state in ("RECEIVED", "DONE", "PARKED"):
                 await WebhookEvent.create(event_id=state, type="t", created_at=NOW, received_at=NOW, state=state)
-    ledger = Ledger(usage={1: {"a", "b"}, 2: {"a", "b"}})
-    assert await settled(world_of(postgres_url), ledger) == Verdict(
-        ["counter of (1, 'm'): 1 of 2", "consequence of webhook RECEIVED: RECEIVED"],
-        ["counter of (2, 'm'): 3, of which 2 were asked for"],
-    )
+            await BillingCustomer.create(user_id=1, provider_id="cus_1", created_at=NOW)
+    with sqlite3.connect(tmp_path / PROVIDER) as book:
+        book.execute("CREATE TABLE documents (kind, content)")
+        for kind in ("subscription", "invoice"):
+            bought = [(kind, json.dumps({"customer": "cus_1", "total": total})) for total in (0, 1900, 1900)]
+            book.executemany("INSERT INTO documents VALUES (?, ?)", bought)
+    ledger = Ledger(usage={1: {"a", "b"}, 2: {"a", "b"}}, purchases={1, 2}, webhooks={"RECEIVED", "DONE", "PARKED"})
+    world = world_of(postgres_url, folder=tmp_path)
+    found = await settled(world, ledger)
+    assert [each for each in found.lost if not each.startswith("job of webhook")] == [
+        "counter of (1, 'm'): 1 of 2", "subscription of 1", "subscription of 2", "invoice of 1", "invoice of 2",
+        "provider's subscription of 2", "consequence of webhook RECEIVED: RECEIVED",
+    ]  # fmt: skip
+    assert found.doubled == [
+        "counter of (2, 'm'): 3, of which 2 were asked for", "provider's subscription of 1: 3 times",
+        "charge of 1: 2 times",
+    ]  # fmt: skip
+    assert await unfinished(world, ledger) == ["purchase of 1", "purchase of 2"]
 
 
 def test_what_did_not_hold_is_told() -> None:

@@ -67,7 +67,7 @@ async def drill(faults: list[Fault]) -> Outcome:
                     await asyncio.sleep(0.02)
 
         async def done() -> bool:
-            return not await unfinished(world)
+            return not await unfinished(world, visitors.ledger)
 
         await until(done, LEASES)
         verdict = await settled(world, visitors.ledger)

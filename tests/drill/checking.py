@@ -1,16 +1,34 @@
 """The ledger against the rows: what was acknowledged and is not there, and what is there more than once."""
 
+import json
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, field
+from typing import Any
 
 from core.clock import SystemClock
-from models import AuditEvent, Interaction, Job, Trial, UsageCounter, UsageRecord, User, WebhookEvent, WebhookState
+from models import (
+    AuditEvent,
+    BillingCustomer,
+    Interaction,
+    Invoice,
+    Job,
+    PlanSubscription,
+    Trial,
+    UsageCounter,
+    UsageRecord,
+    User,
+    WebhookEvent,
+    WebhookState,
+)
 from services.audit import Action
+from services.billing.inbox import APPLY
 from services.jobs import LEASE
 from services.notifications import SEND
 from services.notifications.welcome import WELCOME
 from tests.drill.visitors import Ledger
-from tests.drill.world import World
+from tests.drill.world import PROVIDER, World
 from tests.services.schemas import opened
 
 
@@ -45,10 +63,12 @@ async def settled(world: World, ledger: Ledger) -> Verdict:
             for who, used, reported in await _counters():
                 if used < reported:
                     verdict.lost.append(f"counter of {who}: {used} of {reported}")
-                told = len(ledger.usage.get(who[0], ()))
-                if used > told:
-                    verdict.doubled.append(f"counter of {who}: {used}, of which {told} were asked for")
-            waiting = await WebhookEvent.exclude(state__in=[WebhookState.DONE, WebhookState.PARKED])
+                asked = len(ledger.usage.get(who[0], ()))
+                if used > asked:
+                    verdict.doubled.append(f"counter of {who}: {used}, of which {asked} were asked for")
+            await _purchases(world, ledger, verdict)
+            told = WebhookEvent.filter(event_id__in=list(ledger.webhooks))
+            waiting = await told.exclude(state__in=[WebhookState.DONE, WebhookState.PARKED])
             verdict.lost += [f"consequence of webhook {row.event_id}: {row.state}" for row in waiting]
     return verdict
 
@@ -99,17 +119,40 @@ async def _sign_ups(sign_ups: dict[str, bool], verdict: Verdict) -> None:
 
 async def _webhooks(webhooks: set[str], verdict: Verdict) -> None:
     _told(verdict, "webhook", Counter(webhooks), Counter([row.event_id for row in await WebhookEvent.all()]))
-    jobs = Counter([job.payload["event"] for job in await Job.filter(kind="billing.apply")])
+    jobs = Counter({job.payload["event"] for job in await Job.filter(kind=APPLY)})  # one more for each time it waits
     _told(verdict, "job of webhook", Counter(webhooks), jobs)
 
 
-async def unfinished(world: World) -> list[str]:
-    """Jobs that are due, under a lease, or dead: a sentence each. Empty once all work is done."""
+async def _purchases(world: World, ledger: Ledger, verdict: Verdict) -> None:
+    """Who has subscribed has one subscription and an invoice, for the provider and for us, and was charged once.
+
+    All pay with one card, so that each but the first begins paid: a job ends the trial with the provider.
+    """
+    wanted = Counter(map(str, ledger.purchases))
+    _told(verdict, "subscription of", wanted, Counter(str(row.user_id) for row in await PlanSubscription.all()))
+    _told(verdict, "invoice of", wanted, Counter({str(row.user_id) for row in await Invoice.all()}))
+    whose = {row.provider_id: str(row.user_id) for row in await BillingCustomer.all()}
+    subscribed = Counter(whose.get(each["customer"], "?") for each in _booked(world, "subscription"))
+    _told(verdict, "provider's subscription of", wanted, subscribed)
+    charged = [whose.get(each["customer"], "?") for each in _booked(world, "invoice") if each["total"]]
+    _told(verdict, "charge of", Counter(), Counter(charged))
+
+
+def _booked(world: World, kind: str) -> list[dict[str, Any]]:
+    """What the simulated provider has of a kind."""
+    with closing(sqlite3.connect(world.folder / PROVIDER)) as book:
+        return [json.loads(row[0]) for row in book.execute("SELECT content FROM documents WHERE kind = ?", [kind])]
+
+
+async def unfinished(world: World, ledger: Ledger) -> list[str]:
+    """Jobs that are due, under a lease or dead, and purchases not heard of, a sentence each; empty once all is done."""
     soon = SystemClock().now() + LEASE * 2
     async with opened(world.database_url) as database:
         with database.bound():
             jobs = await Job.filter(done_at=None)
-    return [
+            heard = {row.user_id for row in await PlanSubscription.all()} & {row.user_id for row in await Invoice.all()}
+    unheard = [f"purchase of {user_id}" for user_id in ledger.purchases - heard]
+    return unheard + [
         f"{job.kind} after {job.attempts}: {job.last_error}"
         for job in jobs
         if job.dead_at or (job.due_at and job.due_at < soon)

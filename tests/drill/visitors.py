@@ -10,12 +10,14 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import websockets
 from websockets.typing import Subprotocol
 
 from core.clock import SystemClock
+from core.cursors import encode_id
 from tests.porchlight import PASSWORD
 from tests.services.book import event, signed
 
@@ -51,6 +53,12 @@ mutation ($key: String!, $item: ID!) {
 """
 ME = "{ me { email trial { status secondsLeft } } }"
 FEED = "{ me { recommendations(first: 3) { strategy edges { node { id } } } } }"
+BUY = """
+mutation ($input: StartCheckoutInput!) {
+  startCheckout(input: $input) { __typename ... on StartCheckoutSuccess { url } }
+}
+"""
+CARD = {"number": "4242 4242 4242 4242", "expiry": "12 / 34", "cvc": "123"}
 TICKS = "subscription { trialCountdown(everySeconds: 1) { secondsLeft } }"
 USED = "subscription { usageChanged { key used } }"
 WEBHOOK = "/webhooks/stripe"
@@ -76,6 +84,8 @@ class Ledger:
     sign_ups: dict[str, bool] = field(default_factory=dict)
     """By address, whether they were told that their trial has begun."""
     webhooks: set[str] = field(default_factory=set)
+    purchases: set[int] = field(default_factory=set)
+    """Who was told that they have subscribed."""
 
 
 class Visitors:
@@ -105,6 +115,7 @@ class Visitors:
             for user_id, token in (first, *others):
                 group.create_task(self._use(user_id, token))
             group.create_task(self._arrive())
+            group.create_task(self._buy())
             group.create_task(self._notify())
             watching = group.create_task(self._watch(first[1]))
             try:
@@ -222,6 +233,28 @@ class Visitors:
         while not self._leaving:
             await self.sign_up()
             await asyncio.sleep(1)
+
+    async def _buy(self) -> None:
+        """Somebody new each four seconds who buys a plan: whoever is not answered sends the form of the page again."""
+
+        def judged(answer: httpx.Response) -> tuple[str, str, Any]:
+            if answer.status_code == httpx.codes.SEE_OTHER:
+                return ANSWERED, "", True
+            code = answer.json()["code"]
+            return REFUSED if code == "UNAVAILABLE" else UNTYPED, code, None
+
+        choice = {"planId": encode_id("Plan", "pro-monthly"), "successUrl": self.url, "cancelUrl": self.url}
+        own = {"Origin": self.url, "Sec-Fetch-Site": "same-origin"}
+        while not self._leaving:
+            user_id, token = await self.sign_up()
+            if token:
+                async with self.client(token) as http:
+                    page = await self.until_answered("checkout", http, BUY, {"input": choice})
+                    send = partial(http.post, urlsplit(page["startCheckout"]["url"]).path, data=CARD, headers=own)
+                    while not await self._sample("purchase", send, judged):  # ruff: ignore[async-busy-wait] -- as others
+                        await asyncio.sleep(AGAIN)
+                self.ledger.purchases.add(user_id)
+            await asyncio.sleep(4)
 
     async def _notify(self) -> None:
         """Events of the payment provider, each of which is sent until it is taken, and every fourth of them twice."""

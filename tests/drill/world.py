@@ -26,6 +26,8 @@ STOP_SECONDS = 40.0
 DRAIN_NOTICE = 5
 """What the servers are told: docs/reliability.md says why five seconds."""
 WORKER = ("-m", "worker")
+PROVIDER = "stripe.sqlite3"
+"""The file of the simulated payment provider, which all processes share."""
 
 
 @dataclass
@@ -178,7 +180,7 @@ def _environment(
         "REDIS_URL": valkey.url,
         "VECTORS_URL": weaviate.url,
         "MAIL_URL": f"smtp://127.0.0.1:{mail.book.port}?tls=none",
-        "PAYMENTS_URL": f"simulated://{folder / 'stripe.sqlite3'}",
+        "PAYMENTS_URL": f"simulated://{folder / PROVIDER}",
         "PUBLIC_URL": nginx.url,
         "TRUSTED_PROXIES": "127.0.0.1/32",
         "DRAIN_NOTICE": str(DRAIN_NOTICE),
