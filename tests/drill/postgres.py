@@ -6,6 +6,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]  # it comes without types
@@ -49,8 +50,7 @@ class RestartablePostgres:
 
     def kill(self) -> None:
         """What a crash does: the server and each process of a connection end at once, and nothing is said."""
-        for pid in self._processes():
-            os.kill(pid, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
 
     def restart(self) -> None:
         """Stop it as its operators do, cutting connections, and start it again."""
@@ -59,13 +59,11 @@ class RestartablePostgres:
 
     def pause(self) -> None:
         """Say no word more: connections stand, and nothing is answered."""
-        for pid in self._processes():
-            os.kill(pid, signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
         """Go on."""
-        for pid in self._processes():
-            os.kill(pid, signal.SIGCONT)
+        self._signal(signal.SIGCONT)
 
     def close(self) -> None:
         """End it and remove its data."""
@@ -74,6 +72,12 @@ class RestartablePostgres:
                 self.kill()
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _signal(self, number: int) -> None:
+        """To each process: those of connections and of housekeeping come and go meanwhile."""
+        for pid in self._processes():
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def _processes(self) -> list[int]:
         """The server's process and then those of its connections."""
