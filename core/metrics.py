@@ -95,6 +95,7 @@ class Metrics:
             "unreadable, refused.",
             "outcome",
         )
+        self.mail_reports.labels("bounced")
         self.webhooks = self._counter(
             "porchlight_webhooks_total",
             "Webhooks by outcome: received, repeated, parked, refused.",

@@ -33,6 +33,8 @@ class Careful(Protocol):
         ...
 
 
+UNKNOWN = "unknown"
+"""What metrics and traces call the kinds of jobs that no task does."""
 SLOTS = 10
 """Jobs that one worker does at a time."""
 LOOK_EVERY = 1.0
@@ -65,7 +67,8 @@ class Worker:
         self._wake = asyncio.Event()
         self._stopping = False
         self._running: set[asyncio.Task[None]] = set()
-        for kind in tasks:  # a counter that begins with its first dead letter would hide it from who looks for a rise
+        for kind in (*tasks, UNKNOWN):
+            # A counter that begins with its first dead letter would hide it from who looks for a rise.
             app.metrics.jobs.labels(kind, Outcome.DEAD)
 
     async def run(self) -> None:
@@ -144,7 +147,7 @@ class Worker:
 
     def _known(self, job: Job) -> str:
         """The kind of a job, of a closed set."""
-        return job.kind if job.kind in self._tasks else "unknown"
+        return job.kind if job.kind in self._tasks else UNKNOWN
 
     async def _attempt(self, job: Job) -> Outcome:
         started_at, fault = self._app.clock.now(), None

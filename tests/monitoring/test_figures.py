@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import httpx
 import psutil  # type: ignore[import-untyped]
@@ -18,7 +19,8 @@ from core.version import VERSION
 from models.billing import WebhookEvent, WebhookState
 from models.jobs import Job
 from models.schedule import ScheduleRun
-from services import audit
+from services import audit, jobs
+from services.billing.working import NOBODY_HERE
 from services.monitoring import Siblings, watching, watching_loop
 from services.monitoring.exposition import merged
 from tests.clock import ManualClock
@@ -153,7 +155,8 @@ async def test_scrape_reaches_every_process_of_a_server(programs: Programs, post
     await until(lambda: "worker is on" in worker.out, 20)
     told = f"http://127.0.0.1:{port}"
     found = await scraped(told)
-    assert values(found, "porchlight_jobs_total", "kind")["mail.send"] == 0.0
+    begun_at_0 = values(found, "porchlight_jobs_total", "kind")
+    assert (begun_at_0["mail.send"], begun_at_0["unknown"]) == (0.0, 0.0)
     async with httpx.AsyncClient(base_url=told) as client:
         assert (await client.get("/healthz")).json() == {"status": "ok"}
         assert (await client.get("/readyz")).json()["status"] == "ready"
@@ -164,7 +167,7 @@ async def test_scrape_reaches_every_process_of_a_server(programs: Programs, post
     assert await server.stop() == 0
 
 
-async def test_work_that_waits_is_told_once_for_all(porchlight: Porchlight) -> None:
+async def test_work_that_waits_is_told_once_for_all(porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch) -> None:
     """Due, retrying and dead jobs; events of the provider that are not done; what recurs. Kept for seconds."""
     app, now = porchlight.app, porchlight.clock.now()
 
@@ -184,6 +187,7 @@ async def test_work_that_waits_is_told_once_for_all(porchlight: Porchlight) -> N
         await Job.create(kind="a", dedup_key="b", due_at=None, dead_at=now, attempts=9, **far)
         for number, state in enumerate((WebhookState.RECEIVED, WebhookState.DEAD, WebhookState.DONE)):
             await WebhookEvent.create(event_id=str(number), state=state, **event)
+        await WebhookEvent.create(event_id="nobody's", state=WebhookState.PARKED, error=NOBODY_HERE, **event)
     found = await told()
     waiting = values(found, "porchlight_jobs_waiting", "state")
     assert waiting.pop("due") >= 0.0  # the worker is at its first recurring work
@@ -194,7 +198,14 @@ async def test_work_that_waits_is_told_once_for_all(porchlight: Porchlight) -> N
     with app.database.bound():
         await WebhookEvent.all().delete()
     assert values(await scraped(porchlight.url), "porchlight_inbox_age_seconds") == {"": 3600.0}
-    assert values(await told(), "porchlight_inbox_age_seconds") == {"": 0.0}
+    found = await told()
+    assert values(found, "porchlight_inbox_age_seconds") == {"": 0.0}
+    assert values(found, "porchlight_database_up") == {"": 1.0}
+    with monkeypatch.context() as patched:
+        patched.setattr(jobs, "oldest_due", AsyncMock(side_effect=OSError))
+        found = await told()
+    assert values(found, "porchlight_database_up") == {"": 0.0}
+    assert math.isnan(values(found, "porchlight_oldest_job_seconds")[""])
 
 
 async def test_answers_and_fields_are_told_as_they_were_given(porchlight: Porchlight) -> None:
