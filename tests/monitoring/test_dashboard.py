@@ -61,7 +61,7 @@ async def watched(sqlite_url: str, tmp_path: Path) -> AsyncGenerator[Porchlight]
 
 def families(text: str) -> set[str]:
     """The names of a scrape, without what is added to those of counters and histograms."""
-    return {SUFFIX.sub("", name) for name in re.findall(r"^# TYPE (\S+)", text, re.MULTILINE) if "_created" not in name}
+    return {SUFFIX.sub("", name) for name in re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)}
 
 
 def test_dashboard_is_what_its_builders_write() -> None:

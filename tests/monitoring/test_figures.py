@@ -4,6 +4,7 @@ import time
 import tomllib
 from datetime import timedelta
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from unittest.mock import AsyncMock
@@ -21,7 +22,7 @@ from models.jobs import Job
 from models.schedule import ScheduleRun
 from services import audit, jobs
 from services.billing.working import NOBODY_HERE
-from services.monitoring import Siblings, watching, watching_loop
+from services.monitoring import Siblings, own, watching, watching_loop
 from services.monitoring.exposition import merged
 from tests.clock import ManualClock
 from tests.porchlight import PASSWORD, REGISTER, Porchlight, prepared
@@ -87,7 +88,7 @@ def test_figures_of_several_processes_are_one_text() -> None:
 async def test_processes_tell_each_other_and_take_over_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lowest numbers first; who has ended, answers too late or dies while telling is missing, and nothing else."""
     monkeypatch.setattr("services.monitoring.siblings.DEADLINE", 0.2)
-    one, two, three = (Siblings(tmp_path, lambda number=number: b"%d" % number) for number in (1, 2, 3))  # type: ignore[misc]
+    one, two, three = (Siblings(tmp_path, AsyncMock(return_value=b"%d" % number)) for number in (1, 2, 3))
     for each in (one, two, three):
         await each.open()
     assert [each.number for each in (one, two, three)] == [1, 2, 3]
@@ -97,7 +98,7 @@ async def test_processes_tell_each_other_and_take_over_numbers(tmp_path: Path, m
     assert await two.ask_all() == {"2": b"2", "3": b"3"}
     (tmp_path / "1.sock").touch()  # of one that was killed
     assert await two.ask_all() == {"2": b"2", "3": b"3"}
-    again = Siblings(tmp_path, lambda: b"again")
+    again = Siblings(tmp_path, AsyncMock(return_value=b"again"))
     await again.open()
     assert again.number == 1
     assert await two.ask_all() == {"1": b"again", "2": b"2", "3": b"3"}
@@ -225,6 +226,25 @@ async def test_answers_and_fields_are_told_as_they_were_given(porchlight: Porchl
     limit = values(found, "porchlight_pool_limit", "pool")
     assert limit["database"] in database.values()
     assert values(found, "porchlight_pool_waiting", "pool").keys() == {"database", "passwords"}
+
+
+async def test_others_have_turns_while_figures_are_written(
+    settings: Settings, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The text is the same, and the loop goes on between its parts."""
+    app = prepared(settings, clock)
+    turns = []
+    for turn in (60.0, 0.0):
+        monkeypatch.setattr(import_module("services.monitoring.exposition"), "TURN", turn)
+        telling, count = asyncio.create_task(own(app)), 0
+        while not telling.done():
+            await asyncio.sleep(0)
+            count += 1
+        turns.append((count, telling.result().count(b"# TYPE ")))
+    (at_once, families), (in_turns, as_many) = turns
+    assert families == as_many > 40
+    assert in_turns == at_once + families
+    app.passwords.close()
 
 
 def test_closed_database_and_pool_tell_nothing(settings: Settings, clock: ManualClock) -> None:

@@ -140,7 +140,7 @@ async def test_share_of_traces_is_chosen_by_the_standards_names(
 
 
 async def test_collector_that_is_away_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An orderly stop gives it a moment, also one that takes what is sent and says nothing. What is not told is lost."""
+    """An orderly stop gives it a moment, also one that takes all and says nothing; what is not told is lost."""
     monkeypatch.setattr(otlp, "LAST_SECONDS", 0.2)
     asked, over = asyncio.Event(), asyncio.Event()
 
