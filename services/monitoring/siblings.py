@@ -74,7 +74,8 @@ class Siblings:
             async with asyncio.timeout(DEADLINE):
                 text = await self._read(number)
         except (OSError, TimeoutError) as error:
-            log.warning("siblings.silent", process=number, error=repr(error))
+            pid = (self._folder / f"{number}.lock").read_text(encoding="ascii")
+            log.warning("siblings.silent", process=number, pid=pid, error=repr(error))
             return b""
         return text.removesuffix(END) if text.endswith(END) else b""
 
@@ -106,4 +107,6 @@ def _taken(folder: Path) -> tuple[int, int]:
             os.close(lock)
             number += 1
         else:
+            os.truncate(lock, 0)
+            os.write(lock, b"%d" % os.getpid())  # for who has to end it
             return number, lock

@@ -1,5 +1,6 @@
 import asyncio
 import math
+import os
 import time
 import tomllib
 from datetime import timedelta
@@ -12,6 +13,7 @@ from unittest.mock import AsyncMock
 import httpx
 import psutil  # type: ignore[import-untyped]
 import pytest
+import structlog
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -104,7 +106,7 @@ async def test_processes_tell_each_other_and_take_over_numbers(tmp_path: Path, m
     assert await two.ask_all() == {"1": b"again", "2": b"2", "3": b"3"}
     await three.close()
 
-    left = asyncio.Event()
+    left, silent = asyncio.Event(), [("siblings.silent", 3, str(os.getpid()))]
 
     async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, waits: bool) -> None:
         writer.write(b"half")
@@ -116,7 +118,9 @@ async def test_processes_tell_each_other_and_take_over_numbers(tmp_path: Path, m
     for waits in (False, True):
         (tmp_path / "3.sock").unlink(missing_ok=True)
         server = await asyncio.start_unix_server(partial(half, waits=waits), tmp_path / "3.sock")
-        assert await two.ask_all() == {"1": b"again", "2": b"2"}
+        with structlog.testing.capture_logs() as lines:
+            assert await two.ask_all() == {"1": b"again", "2": b"2"}
+        assert [(line["event"], line["process"], line["pid"]) for line in lines] == silent * waits
         async with asyncio.timeout(5):
             await left.wait()
         left.clear()
