@@ -1,6 +1,7 @@
 import asyncio
 import math
 import os
+import re
 import time
 import tomllib
 from datetime import timedelta
@@ -211,6 +212,23 @@ async def test_work_that_waits_is_told_once_for_all(porchlight: Porchlight, monk
         found = await told()
     assert values(found, "porchlight_database_up") == {"": 0.0}
     assert math.isnan(values(found, "porchlight_oldest_job_seconds")[""])
+
+
+async def test_statements_of_runbooks_do_what_they_say(porchlight: Porchlight) -> None:
+    """Each is understood by the database that it is for, and a job that is taken up again is due."""
+    app, now = porchlight.app, porchlight.clock.now()
+    with app.database.bound():
+        dead = await Job.create(kind="a", dedup_key="a", payload={}, created_at=now, due_at=None, dead_at=now)
+        pages = "".join(page.read_text() for page in sorted((ROOT / "docs" / "runbooks").glob("*.md")))
+        statements = re.findall(r"`((?:SELECT|UPDATE|DELETE) [^`]+)`", pages)
+        assert len(statements) == 6
+        for statement in statements:
+            if app.database.dialect == "postgres" or "pg_" not in statement:
+                sql = statement.replace("id = …", f"id = {dead.id}").replace("ITS_PID", "0")
+                await app.database.execute(sql)
+        await dead.refresh_from_db()
+    assert dead.dead_at is None
+    assert dead.due_at is not None  # now, or later where a worker has tried already
 
 
 async def test_answers_and_fields_are_told_as_they_were_given(porchlight: Porchlight) -> None:
