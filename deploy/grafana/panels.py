@@ -33,10 +33,10 @@ def rate(name: str, by: str, among: str = "") -> str:
 ROWS: dict[str, tuple[Shown, ...]] = {
     "Objectives": (
         Shown(
-            "Availability over three days",
-            "Objective: 99.99 %. Requests that were neither 5xx nor UNAVAILABLE.",
+            "Not available, over three days",
+            "Objective: 0.01 % at most. Requests that were 5xx or UNAVAILABLE.",
             SHARE,
-            {"answered": "1 - porchlight:availability_bad:ratio_rate3d"},
+            {"not answered": "porchlight:availability_bad:ratio_rate3d"},
         ),
         Shown(
             "Budgets burn",
