@@ -36,7 +36,7 @@ class _Figures:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.database = self._gauge(
-            "porchlight_database_up", "1 where the database has told what is looked at within two seconds, else 0."
+            "porchlight_database_up", "1 where the database has answered within two seconds, else 0."
         )
         self.oldest = self._gauge("porchlight_oldest_job_seconds", "How long the longest-waiting due job has waited.")
         self.jobs = self._gauge(
@@ -93,7 +93,6 @@ class Stored:
         except Exception as error:  # ruff: ignore[blind-except] -- the other figures are told all the same
             log.warning("database.unavailable", error=str(error))
         else:
-            figures.database.set(1)
             figures.jobs.labels("dead").set(await self._dead())
         return figures
 
@@ -112,6 +111,7 @@ class Stored:
 async def _look_at_work(app: App, figures: _Figures) -> None:
     now = app.clock.now()
     figures.oldest.set(await jobs.oldest_due(app))
+    figures.database.set(1)  # also where counting all that waits takes too long
     figures.jobs.labels("due").set(await Job.filter(due_at__lte=now).count())
     figures.jobs.labels("retrying").set(await Job.filter(due_at__gt=now, lease__isnull=True, attempts__gt=0).count())
     oldest = await WebhookEvent.filter(state=WebhookState.RECEIVED).order_by("id").first()
