@@ -22,6 +22,7 @@ from core.settings import Settings
 from core.version import VERSION
 from models.billing import WebhookEvent, WebhookState
 from models.jobs import Job
+from models.mail import DeliveryStatus, MailDelivery
 from models.schedule import ScheduleRun
 from services import audit, jobs
 from services.billing.working import NOBODY_HERE
@@ -218,15 +219,19 @@ async def test_statements_of_runbooks_do_what_they_say(porchlight: Porchlight) -
     """Each is understood by the database that it is for, and a job that is taken up again is due."""
     app, now = porchlight.app, porchlight.clock.now()
     with app.database.bound():
-        dead = await Job.create(kind="a", dedup_key="a", payload={}, created_at=now, due_at=None, dead_at=now)
+        letter: dict[str, Any] = {"payload": {"delivery": "one"}, "created_at": now, "dead_at": now}
+        dead = await Job.create(kind="a", dedup_key="a", **letter)
+        for key in ("one", "two"):
+            await MailDelivery.create(key=key, letter="x", topic="x", status=DeliveryStatus.GIVEN_UP, at=now)
         pages = "".join(page.read_text() for page in sorted((ROOT / "docs" / "runbooks").glob("*.md")))
         statements = re.findall(r"`((?:SELECT|UPDATE|DELETE) [^`]+)`", pages)
-        assert len(statements) == 6
+        assert len(statements) == 7
         for statement in statements:
             if app.database.dialect == "postgres" or "pg_" not in statement:
                 sql = statement.replace("id = …", f"id = {dead.id}").replace("ITS_PID", "0")
                 await app.database.execute(sql)
         await dead.refresh_from_db()
+        assert [sent.key for sent in await MailDelivery.all()] == ["two"]
     assert dead.dead_at is None
     assert dead.due_at is not None  # now, or later where a worker has tried already
 
