@@ -74,34 +74,6 @@ def test_prometheus_reads_configuration_and_rules() -> None:
     assert said.count("SUCCESS") == 4
 
 
-def test_configuration_for_kubernetes_finds_the_pods_of_the_manifests(tmp_path: Path) -> None:
-    """It is read but for its discovery, which Debian's Prometheus does not have; pods get the jobs that rules go by."""
-    config = yaml.safe_load((FOLDER / "kubernetes.yml").read_text())
-    [scraped] = config["scrape_configs"]
-    discovery = scraped.pop("kubernetes_sd_configs")
-    config["rule_files"] = [str(file) for file in RULES]
-    file = tmp_path / "kubernetes.yml"
-    file.write_text(yaml.safe_dump(config | {"scrape_configs": [scraped | {"static_configs": [{"targets": ["a:1"]}]}]}))
-    assert promtool("check", "config", file).count("SUCCESS") == 4
-    kept, ended, server, worker, _ = scraped["relabel_configs"]
-    named = {server["regex"]: server["replacement"], worker["regex"]: worker["replacement"]}
-    jobs = {name: f"porchlight-{name}".removesuffix("-server") for name in ("server", "worker")}
-    assert named == jobs == {"server": "porchlight", "worker": "porchlight-worker"}
-    for name in jobs:
-        deployed = next(yaml.safe_load_all((ROOT / "deploy" / "kubernetes" / f"{name}.yaml").read_text()))
-        labels, [container] = (
-            deployed["spec"]["template"]["metadata"]["labels"],
-            deployed["spec"]["template"]["spec"]["containers"],
-        )
-        assert [deployed["metadata"]["namespace"]] == discovery[0]["namespaces"]["names"]
-        assert labels["app.kubernetes.io/component"] == name
-        assert all(
-            re.fullmatch(kept["regex"], f"{labels['app.kubernetes.io/name']};{port['name']}")
-            for port in container["ports"]
-        )
-    assert ended["action"] == "drop"
-
-
 def test_every_alert_fires_and_is_silent_when_it_should(tmp_path: Path) -> None:
     """Promtool plays the cases through the rules; no alert is without both kinds."""
     counts = Counter((case.alert, case.fires) for case in CASES)
