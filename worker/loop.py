@@ -96,22 +96,22 @@ class Worker:
             count += len(claimed)
         return count
 
-    async def _fill(self) -> int:
-        """Begin as many due jobs as there is room for, so that none waits for another's end; how many that was."""
+    async def _fill(self) -> bool:
+        """Begin as many due jobs as there is room for, so that none waits for another's end; whether more may be due."""
         room = SLOTS - len(self._running)
         if room < 1:
-            return 0
+            return False
         try:
             await self._schedule.enqueue()
             claimed = await jobs.claim(self._app, room)
         except Exception as error:  # ruff: ignore[blind-except] -- the worker outlives whatever ends a look
             self._report("worker.look_failed", error)
-            return 0
+            return False
         for job in claimed:
             task = asyncio.create_task(self._perform(job))
             self._running.add(task)
             task.add_done_callback(self._ended)
-        return len(claimed)
+        return len(claimed) == room
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._running.discard(task)
