@@ -144,7 +144,7 @@ async def test_scrape_reaches_every_process_of_a_server(programs: Programs, post
             found = await scraped(server.url)
         return found
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         found = await all_answer()
     assert values(found, "porchlight_processes", "state") == {"answering": 2.0, "expected": 2.0}
     assert values(found, "porchlight_build_info", "version") == {VERSION: 1.0}
@@ -157,9 +157,9 @@ async def test_scrape_reaches_every_process_of_a_server(programs: Programs, post
     async def replaced() -> bool:
         return begun != values(await all_answer(), "process_start_time_seconds", "process")
 
-    await until(replaced, 20)
+    await until(replaced, 60)
     worker = programs.run("-m", "worker", **shared)
-    await until(lambda: "worker is on" in worker.out, 20)
+    await until(lambda: "worker is on" in worker.out, 60)
     told = f"http://127.0.0.1:{port}"
     found = await scraped(told)
     begun_at_0 = values(found, "porchlight_jobs_total", "kind")
