@@ -97,7 +97,7 @@ class Worker:
         return count
 
     async def _fill(self) -> bool:
-        """Begin as many due jobs as there is room for, so that none waits for another's end; whether more may be due."""
+        """Begin as many due jobs as there is room for: none waits for another's end. Whether more may be due."""
         room = SLOTS - len(self._running)
         if room < 1:
             return False
