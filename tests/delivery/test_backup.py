@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.database.dumps import DumpError
+from adapters.database.dumps import DumpError, dump
 from core.settings import Settings, SettingsError
 from services.audit import BrokenChainError, chain
 from tests.clock import ManualClock
@@ -198,21 +198,50 @@ async def test_a_backup_is_never_overwritten(
     assert kept_beside(production) == {}
 
 
+@pytest.mark.parametrize("settings", ["embedded"], indirect=True)
+async def test_what_is_half_there_does_no_harm(settings: Settings, elsewhere: Settings, tmp_path: Path) -> None:
+    """A letter that is being written is left out; the log of another database is not played into a restored one.
+
+    What cannot be written is told in a sentence, and leaves nothing.
+    """
+    letters = tmp_path / "out box"
+    settings = replace(settings, mail_url="outbox://" + str(letters).replace(" ", "%20"))
+    letters.mkdir()
+    (letters / "one.eml").write_text("?")
+    (letters / ".two.tmp").symlink_to("gone-since")
+    folder = await back_up(settings, tmp_path / "backups")
+    assert [file.name for file in (folder / "outbox").iterdir()] == ["one.eml"]
+    there = Path(elsewhere.database_url.removeprefix("sqlite://"))
+    there.parent.mkdir()
+    log = there.with_name(f"{there.name}-wal")
+    log.write_bytes(b"?")
+    with pytest.raises(DumpError, match=f"{log} is there already: move away what begins with {there} first"):
+        await restore(elsewhere, folder)
+    log.unlink()
+    with pytest.raises(DumpError, match="was not written: .*File exists"):
+        await restore(replace(elsewhere, database_url=f"sqlite://{letters}/one.eml/new"), folder)
+    with pytest.raises(BackupError, match="was not written: .*Not a directory"):
+        await back_up(settings, letters / "one.eml")
+    nothing = tmp_path / "nothing"
+    nothing.mkdir()
+    (nothing / MANIFEST).write_text(json.dumps({**json.loads((folder / MANIFEST).read_text()), "files": {}}))
+    with pytest.raises(BackupError, match=f"{nothing} holds no database"):
+        await restore(elsewhere, nothing)
+    broken = Path(settings.database_url.removeprefix("sqlite://").partition("?")[0])
+    broken.write_bytes(b"?" * 4096)
+    with pytest.raises(DumpError, match="file is not a database"):
+        await dump(settings.database_url, nothing)
+    assert sorted(path.name for path in (tmp_path / "backups").iterdir()) == [folder.name]
+
+
 @pytest.mark.parametrize("settings", ["production"], indirect=True)
 async def test_without_the_programs_of_postgresql(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sentence says which is missing, or what it complained of; nothing is left of it."""
     with pytest.raises(DumpError, match="pg_dump ended with 1: "):
-        await back_up_of_nothing(settings, tmp_path)
+        await dump(f"{settings.database_url}_of_nobody", tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(DumpError, match="pg_dump is not on the PATH"):
         await back_up(settings, tmp_path / "backups")
     assert list((tmp_path / "backups").iterdir()) == []
-
-
-async def back_up_of_nothing(settings: Settings, tmp_path: Path) -> None:
-    """What is dumped is not to be had."""
-    from adapters.database.dumps import dump
-
-    await dump(f"{settings.database_url}_of_nobody", tmp_path)
