@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 
@@ -7,8 +8,9 @@ import yaml
 from adapters.database.database import POOL_SIZE
 from core.settings import VARIABLES, read_settings
 from server import DRAIN_SECONDS
-from tests.delivery.manifests import COMPOSE, KUBERNETES, documents, pods
+from tests.delivery.manifests import COMPOSE, KUBERNETES, ROOT, documents, pods
 from tests.test_server import PRODUCTION
+from web.uploads import AT_ONCE, MAX_UPLOAD
 from worker.loop import DEADLINE
 
 APPLICATION = "app.kubernetes.io/name"
@@ -124,6 +126,27 @@ def test_a_server_starts_serves_and_leaves_in_order() -> None:
     assert worker["terminationGracePeriodSeconds"] > DEADLINE
     port = documents()["ConfigMap", "porchlight"]["data"]["WORKER_PORT"]
     assert [str(each["containerPort"]) for each in worker["containers"][0]["ports"]] == [port]
+
+
+def test_uploads_have_room() -> None:
+    """What may arrive at one moment fits into the folder for it, for a pod that takes more is evicted; so does the body."""
+    pod = documents()["Deployment", "porchlight-server"]["spec"]["template"]["spec"]
+    room = int(pod["volumes"][0]["emptyDir"]["sizeLimit"].removesuffix("Mi"))
+    assert AT_ONCE * MAX_UPLOAD <= room << 20
+    assert room < int(pod["containers"][0]["resources"]["limits"]["ephemeral-storage"].removesuffix("Mi"))
+    told = documents()["Ingress", "porchlight"]["metadata"]["annotations"]
+    at_ingress = int(told["nginx.ingress.kubernetes.io/proxy-body-size"].removesuffix("m")) << 20
+    assert at_ingress > MAX_UPLOAD  # else the answer is not in the words of the API
+
+
+def test_what_nginx_hides_is_hidden() -> None:
+    """Paths for monitoring alone lead nowhere from outside, by either way in."""
+    (rule,) = documents()["Ingress", "porchlight"]["spec"]["rules"]
+    hidden = {
+        each["path"] for each in rule["http"]["paths"] if each["backend"]["service"]["name"] == "porchlight-nothing"
+    }
+    conf = (ROOT / "deploy/nginx/porchlight.conf").read_text(encoding="utf-8")
+    assert hidden == set(re.findall(r"location = (\S+) \{\s+return 404;", conf)) == {"/metrics", "/readyz"}
 
 
 def test_never_all_away_and_never_too_many_connections() -> None:
