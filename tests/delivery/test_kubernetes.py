@@ -70,6 +70,21 @@ def test_programs_accept_their_settings() -> None:
     assert (settings.profile, settings.jobs, settings.port) == ("production", "external", 8000)
 
 
+def test_jobs_of_a_release_are_those_of_the_page() -> None:
+    """What docs/releases.md makes of the migration's manifest: another name, image and command, the same way out."""
+    page = (ROOT / "docs/releases.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^(sed .*?)\| kubectl apply -f -$", page, re.MULTILINE | re.DOTALL)
+    made = [subprocess.run(["bash", "-ec", f"tag=1.20.3; {each}"], cwd=ROOT, capture_output=True) for each in commands]
+    jobs = [yaml.safe_load(done.stdout) for done in made]
+    assert [job["metadata"]["name"] for job in jobs] == ["porchlight-migrate-1-20-3", "porchlight-downgrade"]
+    specs = [job["spec"]["template"]["spec"]["containers"][0] for job in jobs]
+    assert {spec["image"] for spec in specs} == {"registry.example.com/porchlight:1.20.3"}
+    assert [spec["command"][3:] for spec in specs] == [["migrate"], ["downgrade", "0029"]]
+    way_out = documents()["NetworkPolicy", "porchlight-outward"]["spec"]["podSelector"]["matchLabels"]
+    assert all(way_out.items() <= job["spec"]["template"]["metadata"]["labels"].items() for job in jobs)
+    assert "kubectl run" not in page  # its pods would have no label, and so no way to the database
+
+
 def test_secrets_come_by_reference() -> None:
     """No manifest that is applied holds one; who refers to one names what the example has."""
     assert not [kind for kind, _ in documents() if kind == "Secret"]
