@@ -312,7 +312,7 @@ async def test_two_processes_serve_and_stop_together(programs: Programs, shared:
 
 
 async def test_nobody_serves_on_when_the_first_process_is_killed(programs: Programs, shared: dict[str, str]) -> None:
-    """Its processes stop in order, and their port is free for the next start. Each had its model before it was asked."""
+    """Its processes stop in order, and their port is free for a new start. Each had its model before it was asked."""
     program = await programs.serve(WORKERS="2", **shared).listening()
     found = serving(program)
 

@@ -61,7 +61,7 @@ def copy_sqlite(source: Path, destination: Path) -> None:
 
 
 def remains(place: Path) -> list[Path]:
-    """What is there of a file, with what SQLite keeps beside it: a log of another file would be played into this one."""
+    """What is there of a file and of what SQLite keeps beside it: the log of another would be played into this one."""
     beside = (place.with_name(f"{place.name}{ending}") for ending in ("", "-wal", "-journal", "-shm"))
     return [path for path in beside if path.exists()]
 
@@ -71,16 +71,20 @@ def put_back(copy: Path, place: Path) -> None:
     unfinished = place.with_name(f"{place.name}.unfinished")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        made = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        with copy.open("rb") as source, os.fdopen(made, "wb") as file:
-            shutil.copyfileobj(source, file)
-            file.flush()
-            os.fsync(made)
+        _copy_privately(copy, unfinished)
         unfinished.rename(place)
     except OSError as error:
         with suppress(OSError):
             unfinished.unlink()
         raise DumpError(f"{place} was not written: {error}.") from error
+
+
+def _copy_privately(copy: Path, place: Path) -> None:
+    made = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with copy.open("rb") as source, os.fdopen(made, "wb") as file:
+        shutil.copyfileobj(source, file)
+        file.flush()
+        os.fsync(made)
 
 
 async def _has_tables(address: PostgresServer) -> bool:
