@@ -12,7 +12,7 @@ from tortoise.migrations.operations import Operation
 
 from adapters.database import migrating
 from adapters.database.history import on_disk, pending
-from adapters.database.migrating import downgrade
+from adapters.database.migrating import downgrade, migrate
 from core.errors import Unavailable
 from core.settings import VARIABLES
 from tests.delivery.releases import THIS, VISITORS, Drill, Fleet, check_the_ledger, environment_of, next_release
@@ -97,6 +97,19 @@ def test_what_takes_away_is_seen() -> None:
     }
     assert not bears(ops.RunSQL("ALTER TABLE users DROP COLUMN name", "SELECT 1"))
     assert bears(ops.RunSQL("UPDATE users SET nickname = name", "SELECT 1"))
+
+
+async def test_an_index_that_was_made_by_hand_is_left_as_it_is(postgres_url: str) -> None:
+    """A large table is indexed before the release, without a lock; the migration goes on to what comes after it."""
+    before, after = "0027_epochs", "0028_batches_of_interactions"
+    named = "SELECT indexdef, indexrelid FROM pg_indexes JOIN pg_stat_all_indexes ON indexname = indexrelname "
+    async with opened(postgres_url) as database:
+        (made,) = await database.rows(f"{named} WHERE indexdef LIKE '%interactions%(user_id, batch)'")
+        assert (await downgrade(postgres_url, before))[-1] == after
+        await database.execute(made["indexdef"].replace("INDEX", "INDEX CONCURRENTLY"))
+        (by_hand,) = await database.rows(f"{named} WHERE indexdef = $1", [made["indexdef"]])
+        assert (await migrate(postgres_url))[0] == after
+        assert await database.rows(f"{named} WHERE indexdef = $1", [made["indexdef"]]) == [by_hand]
 
 
 async def test_a_migration_does_not_keep_everybody_waiting(
