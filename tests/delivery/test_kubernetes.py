@@ -70,19 +70,28 @@ def test_programs_accept_their_settings() -> None:
     assert (settings.profile, settings.jobs, settings.port) == ("production", "external", 8000)
 
 
-def test_jobs_of_a_release_are_those_of_the_page() -> None:
-    """What docs/releases.md makes of the migration's manifest: another name, image and command, the same way out."""
-    page = (ROOT / "docs/releases.md").read_text(encoding="utf-8")
-    commands = re.findall(r"^(sed .*?)\| kubectl apply -f -$", page, re.MULTILINE | re.DOTALL)
+def test_jobs_are_those_of_the_pages() -> None:
+    """What operators make of manifests by the pages: other names, images and commands, and the same way out."""
+    pages = [(ROOT / name).read_text(encoding="utf-8") for name in ("docs/releases.md", "docs/operations.md")]
+    commands = re.findall(r"^(sed .*?)\| kubectl apply -f -$", "\n".join(pages), re.MULTILINE | re.DOTALL)
     shell = ["env", "tag=1.20.3", "bash", "-ec"]
     jobs = [yaml.safe_load(subprocess.check_output([*shell, each], cwd=ROOT)) for each in commands]
-    assert [job["metadata"]["name"] for job in jobs] == ["porchlight-migrate-1-20-3", "porchlight-downgrade"]
-    specs = [job["spec"]["template"]["spec"]["containers"][0] for job in jobs]
-    assert {spec["image"] for spec in specs} == {"registry.example.com/porchlight:1.20.3"}
-    assert [spec["command"][3:] for spec in specs] == [["migrate"], ["downgrade", "0029"]]
+    containers = [job["spec"]["template"]["spec"]["containers"][0] for job in jobs]
+    found = {
+        job["metadata"]["name"]: (container["image"].rpartition("/")[2], container["command"][2:])
+        for job, container in zip(jobs, containers, strict=True)
+    }
+    assert found == {
+        "porchlight-migrate-1-20-3": ("porchlight:1.20.3", ["adapters.database", "migrate"]),
+        "porchlight-downgrade": ("porchlight:1.20.3", ["adapters.database", "downgrade", "0029"]),
+        "porchlight-restore": ("postgres:18.1-bookworm", []),
+        "porchlight-migrate-restored": ("porchlight:0.1.0", ["adapters.database", "migrate"]),
+        "porchlight-audit": ("porchlight:0.1.0", ["worker.audit"]),
+    }
+    assert "porchlight-20261129T021700Z.dump" in containers[2]["args"][0]
     way_out = documents()["NetworkPolicy", "porchlight-outward"]["spec"]["podSelector"]["matchLabels"]
     assert all(way_out.items() <= job["spec"]["template"]["metadata"]["labels"].items() for job in jobs)
-    assert "kubectl run" not in page  # its pods would have no label, and so no way to the database
+    assert not [page for page in pages if "kubectl run" in page]  # a pod of it has no label, and so no way out
 
 
 def test_secrets_come_by_reference() -> None:
