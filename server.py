@@ -46,6 +46,8 @@ DRAIN_SECONDS = 20
 """How long requests may go on after the signal to stop."""
 LAST_WORD_SECONDS = 1.0
 """How long connections that came in at the last moment have, to say what they want."""
+DEAF_SECONDS = 20
+"""How long one of several processes may say nothing to the first before it is replaced. Its imports take some of that."""
 LARGEST_MESSAGE = 262_144
 """Bytes of a WebSocket message."""
 COLLECTED_AFTER = (20_000, 20, 50)
@@ -195,6 +197,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "ws_ping_interval": 45.0,  # proxies cut what is silent for a minute; 10,000 pings cost as much as ticks do
         "ws_ping_timeout": 20.0,
         "timeout_graceful_shutdown": DRAIN_SECONDS,
+        "timeout_worker_healthcheck": DEAF_SECONDS,
     }
 
 
