@@ -3,11 +3,15 @@
 import asyncio
 import gc
 import os
+import signal
 import socket
 import sys
+import threading
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from functools import partial
+from multiprocessing import parent_process
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
@@ -42,10 +46,14 @@ DRAIN_SECONDS = 20
 """How long requests may go on after the signal to stop."""
 LAST_WORD_SECONDS = 1.0
 """How long connections that came in at the last moment have, to say what they want."""
+DEAF_SECONDS = 20
+"""How long one of several processes may say nothing to the first before it is replaced. Its imports take some of that."""
 LARGEST_MESSAGE = 262_144
 """Bytes of a WebSocket message."""
 COLLECTED_AFTER = (20_000, 20, 50)
 """When Python looks for cycles. With its own thresholds that is more than half the work of 10,000 open countdowns."""
+SWITCHED_AFTER = 0.0005
+"""Seconds for which a thread that computes may keep Python's lock from the loop. Python's own 5 ms would be felt."""
 
 
 SIBLINGS = "PORCHLIGHT_SIBLINGS"
@@ -104,9 +112,7 @@ class Server(uvicorn.Server):
                 listener.listen()
         await super().startup(sockets)
         print(self._screen, end="", flush=True)
-        await self._app.spaces.warm()
-        if self._app.ports.openai:  # its import would take a part of the first question's deadline
-            await self._app.ports.openai.open()
+        await warm(self._app)
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -142,15 +148,37 @@ class Server(uvicorn.Server):
             await asyncio.sleep(0.1)
 
 
+async def warm(app: App) -> None:
+    """Load what would take a part of the first question's deadline: the model, and the import of OpenAI's client."""
+    await app.spaces.warm()
+    if app.ports.openai:
+        await app.ports.openai.open()
+
+
+@asynccontextmanager
+async def warmed(app: App) -> AsyncGenerator[None, None]:
+    """One of several processes makes itself ready as it begins, before anybody asks it."""
+    await warm(app)
+    yield
+
+
+def end_with(parent: BaseProcess) -> None:
+    """Stop this process in order when the one that started it is gone: it would go on with nobody to tell it to end."""
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def create() -> ASGIApp:
     """The application of this process's environment: what each of several workers runs."""
+    if parent := parent_process():
+        threading.Thread(target=end_with, args=(parent,), daemon=True).start()
     settings = load_settings()
     configure_logging(settings.log_level, settings.log_format)
-    gc.set_threshold(*COLLECTED_AFTER)
+    tune_interpreter()
     app = assemble(settings)
     if folder := os.environ.get(SIBLINGS):
         app.siblings = Siblings(Path(folder), partial(own, app))
-    return site_of(app, heeding_signals)
+    return site_of(app, heeding_signals, warmed)
 
 
 def options(settings: Settings) -> dict[str, Any]:
@@ -169,7 +197,14 @@ def options(settings: Settings) -> dict[str, Any]:
         "ws_ping_interval": 45.0,  # proxies cut what is silent for a minute; 10,000 pings cost as much as ticks do
         "ws_ping_timeout": 20.0,
         "timeout_graceful_shutdown": DRAIN_SECONDS,
+        "timeout_worker_healthcheck": DEAF_SECONDS,
     }
+
+
+def tune_interpreter() -> None:
+    """Have Python serve many at a time: rarely looking for cycles, and not held up by threads."""
+    gc.set_threshold(*COLLECTED_AFTER)
+    sys.setswitchinterval(SWITCHED_AFTER)
 
 
 async def start_screen(app: App) -> str:
@@ -218,7 +253,7 @@ def serve(settings: Settings) -> int:
 
 async def serve_here(settings: Settings, listener: socket.socket) -> None:
     """Serve in this process."""
-    gc.set_threshold(*COLLECTED_AFTER)
+    tune_interpreter()
     app = assemble(settings)
     async with opened(app), working(app):
         await recommendations.announce(app)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from core.settings import Settings
 from engine import events, extension
@@ -27,6 +28,10 @@ pytest_plugins = [
     "tests.services.valkey",
     "tests.program",
 ]
+
+# With the values of all variables, as structlog has them by itself, a traceback takes seconds.
+_console = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+structlog.configure(processors=[*structlog.get_config()["processors"][:-1], _console])
 
 Start = Callable[..., Awaitable[Porchlight]]
 

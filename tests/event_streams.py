@@ -24,7 +24,7 @@ class Stream:
 
     async def event(self) -> tuple[str, str] | None:
         """Kind and data of the next event; None at the end."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while True:
                 block = await self._block()
                 if block is None:

@@ -117,7 +117,7 @@ class Connection:
     async def receive(self) -> dict[str, Any]:
         import json
 
-        message: dict[str, Any] = json.loads(await asyncio.wait_for(self.raw.recv(), 5))
+        message: dict[str, Any] = json.loads(await asyncio.wait_for(self.raw.recv(), 20))
         return message
 
     async def subscribe(self, query: str, operation_id: str = "1", **variables: Any) -> None:
@@ -132,7 +132,7 @@ class Connection:
 
     async def closed(self) -> tuple[int, str]:
         """Code and reason of the end of the connection."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await self.raw.wait_closed()
         assert self.raw.close_code is not None
         return self.raw.close_code, self.raw.close_reason or ""

@@ -73,7 +73,7 @@ async def test_shots_are_answered_as_they_expect(serving: Porchlight, seeded: Se
 async def test_statements_are_counted(seeded: Seeded, settings: Settings, clock: ManualClock) -> None:
     """What each operation costs; a tick costs nothing."""
     counted = await count(settings, seeded, clock)
-    assert counted == {"feed": 8, "login": 12, "register": 13, "countdown": 3, "tick": 0}
+    assert counted == {"feed": 8, "login": 11, "register": 13, "countdown": 3, "tick": 0}
 
 
 async def test_countdowns_are_followed(serving: Porchlight, seeded: Seeded, clock: ManualClock) -> None:

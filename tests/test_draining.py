@@ -16,6 +16,7 @@ from core.listening import bound_socket
 from core.settings import SettingsError, read_settings
 from tests.porchlight import NO_TLS, PASSWORD, REGISTER
 from tests.program import Program, Programs, free_port
+from tests.services.valkey import until
 
 PROTOCOL = [Subprotocol("graphql-transport-ws")]
 WHO = {"query": REGISTER, "variables": {"input": {"email": "ada@example.com", "password": PASSWORD}}}
@@ -41,12 +42,16 @@ async def test_notice_is_given_and_nothing_is_lost(programs: Programs) -> None:
         httpx.AsyncClient(base_url=program.url) as http,
         websockets.connect(address, subprotocols=PROTOCOL, proxy=None) as open_socket,
     ):
+
+        async def hashing() -> bool:
+            return 'porchlight_pool_used{pool="passwords"} 1.0' in (await http.get("/metrics")).text
+
         kept = await http.get("/readyz")
         assert (kept.status_code, "connection" in kept.headers) == (200, False)
         await open_socket.send(json.dumps({"type": "connection_init"}))
         assert json.loads(await open_socket.recv()) == {"type": "connection_ack"}
         await open_socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": WHO}))
-        await asyncio.sleep(0.05)  # it is hashing the password by now
+        await until(hashing)
         program.process.send_signal(signal.SIGTERM)
         answer, complete = json.loads(await open_socket.recv()), json.loads(await open_socket.recv())
         with pytest.raises(websockets.ConnectionClosed):

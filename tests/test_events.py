@@ -41,7 +41,7 @@ VARIABLES: dict[str, Any] = {"yes": True, "every": 7}
 async def first_of(connection: Connection, document: str) -> str:
     """The first event of a subscription as it stands on the wire."""
     await connection.subscribe(document, **VARIABLES)
-    text = str(await asyncio.wait_for(connection.raw.recv(), 5))
+    text = str(await asyncio.wait_for(connection.raw.recv(), 20))
     await connection.send(id="1", type="complete")
     return text
 
@@ -170,7 +170,7 @@ async def test_further_events_are_what_a_first_one_is(
             assert delivered == []
             await clock.run(35)
             first = await first_of(anew, document)
-            while str(await asyncio.wait_for(straight.raw.recv(), 5)) != first:
+            while str(await asyncio.wait_for(straight.raw.recv(), 20)) != first:
                 pass
             await straight.send(id="1", type="complete")
             await until(lambda: porchlight.app.countdown.subscribers == 0)

@@ -387,7 +387,7 @@ async def test_what_was_known_last_is_served_while_the_database_is_away(
         patch.setattr("services.flags.keeping.LOOK_EVERY", 0.01)
         patch.setattr("services.flags.keeping.WRITE_EVERY", 0.01)
         patch.setattr(FeatureFlag, "all", gone)
-        await asyncio.wait_for(looks.wait(), 5)
+        await asyncio.wait_for(looks.wait(), 20)
         assert (await seen(porchlight))["plain"] is True
         assert (await seen(porchlight))["open"] is False
         cold = flags.FlagKeeper(keeper.declared, OpenFeatureFlags(), porchlight.app.database, porchlight.app.bus)

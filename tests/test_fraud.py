@@ -287,7 +287,7 @@ async def test_who_waits_for_a_turn_holds_no_connection(porchlight: Porchlight) 
     assert 1 < SIGN_UPS_AT_ONCE < POOL_SIZE
     turns = porchlight.app.sign_ups = Turns()
     waiting = [asyncio.create_task(sign_up(porchlight, f"p{number}@example.com")) for number in range(2)]
-    await asyncio.wait_for(turns.wanted.wait(), 5)
+    await asyncio.wait_for(turns.wanted.wait(), 20)
     async with porchlight.app.database.transaction():
         assert not await User.exists()
     turns.release()

@@ -361,7 +361,7 @@ async def test_stop_lets_the_present_jobs_end_and_takes_no_more(app: App) -> Non
     [first] = await enqueued(app, "a")
     worker = Worker(app, {"test": slow})
     running = asyncio.create_task(worker.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await begun.wait()
         [second] = await enqueued(app, "b")
         worker.stop()
@@ -408,7 +408,7 @@ async def test_worker_that_rests_stops_at_once(app: App, monkeypatch: pytest.Mon
     running = asyncio.create_task(worker.run())
     await asyncio.sleep(0)
     worker.stop()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, 20)
 
 
 async def test_resting_worker_is_woken(app: App, monkeypatch: pytest.MonkeyPatch) -> None:

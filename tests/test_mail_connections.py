@@ -35,7 +35,7 @@ async def connect(server: SmtpServer) -> AsyncIterator[Connect]:
 
 async def until(holds: Callable[[], bool]) -> None:
     """Let the loop go on until `holds`."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not holds():  # ruff: ignore[async-busy-wait] -- the server is another party, and tells nobody
             await asyncio.sleep(0.001)
 

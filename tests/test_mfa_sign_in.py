@@ -517,7 +517,7 @@ async def test_known_numbers_of_queries(porchlight: Porchlight) -> None:
         token = await half_session(porchlight)
     assert shapes(statements) == [
         "SELECT users", "SELECT users",  # which hash to compare with, and whose it is
-        "SELECT totps", "SELECT passkeys", "SELECT recovery_codes",
+        "SELECT totps",  # and passkeys, and recovery codes, in one
         "UPDATE users", "INSERT one_time_tokens", "INSERT audit_events",
     ]  # fmt: skip
     document = "mutation($t: String!, $c: String) { completeMfa(mfaToken: $t, code: $c) { __typename } }"

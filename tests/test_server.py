@@ -311,6 +311,22 @@ async def test_two_processes_serve_and_stop_together(programs: Programs, shared:
     assert "Traceback" not in program.err
 
 
+async def test_nobody_serves_on_when_the_first_process_is_killed(programs: Programs, shared: dict[str, str]) -> None:
+    """Its processes stop in order, and their port is free for a new start. Each had its model before it was asked."""
+    program = await programs.serve(WORKERS="2", **shared).listening()
+    found = serving(program)
+
+    def ready() -> bool:
+        return all(any("numpy" in part.path for part in each.memory_maps()) for each in found)
+
+    await until(ready, 20)
+    program.process.kill()
+    await program.ended()
+    await program.deaf()
+    assert psutil.wait_procs(found, timeout=10)[1] == []
+    assert "Traceback" not in program.err
+
+
 async def ends_of_what_is_open(program: Program, token: str) -> list[tuple[int | None, str | None]]:
     """Stop a program on which sockets are open: how each of them ended."""
     address, protocol = program.url.replace("http", "ws", 1) + "/graphql", [Subprotocol("graphql-transport-ws")]

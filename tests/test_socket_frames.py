@@ -94,7 +94,7 @@ async def test_frames_may_come_in_pieces(porchlight: Porchlight) -> None:
         assert await connection.next() == TYPENAME
         assert (await connection.receive())["type"] == "complete"
         pong = await connection.raw.ping(os.urandom(125))
-        await asyncio.wait_for(pong, 5)
+        await asyncio.wait_for(pong, 20)
         await still_serves(connection)
 
 

@@ -304,7 +304,7 @@ async def test_a_review_that_fails_is_repeated(porchlight: Porchlight, monkeypat
         with porchlight.app.database.bound():
             await Session.all().update(revoked_at=porchlight.clock.now())
         await porchlight.clock.advance(timedelta(seconds=watch.REVIEW_INTERVAL))
-        await asyncio.wait_for(failed.wait(), 5)
+        await asyncio.wait_for(failed.wait(), 20)
         await settle()
         await porchlight.clock.advance(timedelta(seconds=watch.REVIEW_INTERVAL))
         assert await connection.closed() == ENDED

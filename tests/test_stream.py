@@ -269,7 +269,7 @@ async def test_a_change_that_has_begun_is_brought_to_its_end(
     given = {"input": {"email": "ada@example.com", "password": PASSWORD}}
     with capture_logs() as events:
         async with streaming(porchlight, REGISTER, variables=given):
-            await asyncio.wait_for(hashing.wait(), 5)
+            await asyncio.wait_for(hashing.wait(), 20)
         await asyncio.sleep(0.05)
         gate.set()
         with porchlight.app.database.bound():
@@ -301,7 +301,7 @@ class Deaf:
     async def rest(self) -> bytes:
         """All that comes until the server closes."""
         loop, found = asyncio.get_running_loop(), b""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while part := await loop.sock_recv(self.socket, 65_536):
                 found += part
         return found
@@ -389,6 +389,7 @@ async def test_a_server_that_stops_lets_streams_go(porchlight: Porchlight) -> No
         assert [await each.closed() for each in (anonymous, connection)] == [(1012, "The server restarts")] * 2
     answer = await asked(porchlight, **OPERATION)
     assert (answer.status_code, code_of(answer)) == (503, "UNAVAILABLE")
+    assert {outcome for transport, outcome in porchlight.app.measuring.totals if transport == "sse"} == {"OK"}
     await all_let_go(porchlight)
 
 

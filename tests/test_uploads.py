@@ -176,7 +176,7 @@ async def begun(
 
 async def status_of(reader: asyncio.StreamReader) -> int:
     """The status of the answer."""
-    return int((await asyncio.wait_for(reader.readline(), 5)).split()[1])
+    return int((await asyncio.wait_for(reader.readline(), 20)).split()[1])
 
 
 async def streamed(count: int) -> AsyncGenerator[bytes]:

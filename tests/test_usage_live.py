@@ -79,7 +79,7 @@ async def test_who_has_no_trial_has_usage_too(porchlight: Porchlight) -> None:
         coming = asyncio.ensure_future(anext(readings))
         await asyncio.sleep(0.05)
         await record(porchlight, person, quantity=4)
-        reading = await asyncio.wait_for(coming, 5)
+        reading = await asyncio.wait_for(coming, 20)
         assert (reading.used, reading.limit) == (4, 1000)
         await readings.aclose()
 
@@ -114,13 +114,13 @@ async def test_a_window_that_ends_is_a_change(porchlight: Porchlight, clock: Man
         coming = asyncio.ensure_future(anext(readings))
         await asyncio.sleep(0.05)
         await clock.advance(datetime(2026, 4, 1, tzinfo=UTC) - START)
-        first = await asyncio.wait_for(coming, 5)
+        first = await asyncio.wait_for(coming, 20)
         assert (first.meter.key, first.used, first.resets_at) == ("api-calls", 0, datetime(2026, 5, 1, tzinfo=UTC))
         assert (await anext(readings)).meter.key == "image-analysis"
         coming = asyncio.ensure_future(anext(readings))
         await asyncio.sleep(0.05)
         await clock.advance(DAY)
-        assert (await asyncio.wait_for(coming, 5)).limit == 1000
+        assert (await asyncio.wait_for(coming, 20)).limit == 1000
         await change(porchlight, person, ends_at=datetime(2026, 5, 1, tzinfo=UTC))
         assert [(await anext(readings)).limit for _ in range(2)] == [5, 100_000]
         await readings.aclose()

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from adapters.database import open_database
 from adapters.database.dumps import copy_sqlite, dump
@@ -49,13 +50,15 @@ async def back_up(settings: Settings, to: Path) -> Path:
     if done.exists():
         raise BackupError(f"{done} is there already.")
     shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True, mode=0o700)
     try:
+        unfinished.mkdir(parents=True, mode=0o700)
         await _write(settings, unfinished, now.isoformat(), max(migrations))
-    except BaseException:  # half a dump holds as much about people as a whole one
+        unfinished.rename(done)
+    except BaseException as error:  # half a dump holds as much about people as a whole one
         shutil.rmtree(unfinished, ignore_errors=True)
+        if isinstance(error, OSError):  # a full disk, a folder that is not to be had
+            raise BackupError(f"{done} was not written: {error}.") from error
         raise
-    unfinished.rename(done)
     return done
 
 
@@ -72,7 +75,7 @@ def kept_beside(settings: Settings) -> dict[str, Path]:
     """What is embedded and is no part of the database: the outbox, and what simulated payments remember."""
     kept = {}
     if settings.mail_url.startswith("outbox://"):
-        kept[OUTBOX] = Path(settings.mail_url.removeprefix("outbox://"))
+        kept[OUTBOX] = Path(unquote(settings.mail_url.removeprefix("outbox://")))
     if settings.payments_url.startswith("simulated://"):
         kept[SIMULATED] = Path(settings.payments_url.removeprefix("simulated://") or SIMULATED_FILE)
     return kept
@@ -92,7 +95,8 @@ def digest(file: Path) -> str:
 def _beside(settings: Settings, folder: Path) -> None:
     for name, source in kept_beside(settings).items():
         if source.is_dir():
-            shutil.copytree(source, folder / name)
+            unfinished = shutil.ignore_patterns(".*")  # letters that are being written are gone the moment after
+            shutil.copytree(source, folder / name, ignore=unfinished)
         elif source.is_file():
             copy_sqlite(source, folder / name)
 

@@ -5,7 +5,7 @@ import json
 import sys
 from pathlib import Path
 
-from adapters.database.dumps import load, put_back
+from adapters.database.dumps import load, put_back, remains
 from adapters.database.history import on_disk
 from adapters.database.migrating import migrate
 from core import program
@@ -19,7 +19,9 @@ from worker.backup import MANIFEST, BackupError, Manifest, digest, files_of, kep
 async def restore(settings: Settings, folder: Path) -> list[str]:
     """What there is to say after a backup was restored. Raises BackupError, DumpError, BrokenChainError."""
     manifest = checked(folder)
-    database = next(folder / name for name in manifest.files if name.startswith("database."))
+    database = next((folder / name for name in manifest.files if name.startswith("database.")), None)
+    if database is None:
+        raise BackupError(f"{folder} holds no database.")
     if (database.suffix == ".dump") == settings.database_url.startswith("sqlite"):
         raise BackupError(f"{database.name} is not a backup of such a database as DATABASE_URL names.")
     await load(settings.database_url, database)
@@ -57,7 +59,7 @@ def _beside(settings: Settings, folder: Path) -> None:
     for name, place in kept_beside(settings).items():
         for file in files_of(folder / name) if (folder / name).is_dir() else [folder / name]:
             there = place / file.relative_to(folder / name)
-            if file.is_file() and not there.exists():
+            if file.is_file() and not remains(there):
                 put_back(file, there)
 
 

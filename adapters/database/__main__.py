@@ -56,3 +56,5 @@ if __name__ == "__main__":
         sys.exit("\n".join(error.problems))
     except PorchlightError as error:
         sys.exit(error.message)
+    except LookupError as error:  # a target that names none of the migrations
+        sys.exit(str(error))

@@ -8,7 +8,7 @@ import os
 import shutil
 import sqlite3
 import subprocess  # ruff: ignore[suspicious-subprocess-import] -- PostgreSQL's own programs
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from adapters.database.addresses import PostgresServer, SqliteFile, parse
@@ -37,34 +37,54 @@ async def load(url: str, file: Path) -> None:
     """Read a file of `dump` into a database in which there is nothing. Raises DumpError when there is something."""
     address = parse(url)
     if isinstance(address, SqliteFile):
-        if address.path.exists():
-            raise DumpError(f"{address.path} is there already: move it and what begins with its name away first.")
+        if left := remains(address.path):
+            raise DumpError(f"{left[0]} is there already: move away what begins with {address.path} first.")
         await asyncio.to_thread(put_back, file, address.path)
         return
     if await _has_tables(address):
         raise DumpError(f"The database {address.database} holds tables already: name one that has been created anew.")
     options = ["--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges"]
-    await asyncio.to_thread(_run, "pg_restore", [*options, f"--dbname={address.database}", str(file)], address)
+    await asyncio.to_thread(_run, "pg_restore", [*options, "--dbname=", str(file)], address)
 
 
 def copy_sqlite(source: Path, destination: Path) -> None:
-    """Copy a SQLite file while it is in use, for its owner alone to read. Raises DumpError when it is not there."""
+    """Copy a SQLite file while it is in use, for its owner alone to read. Raises DumpError, OSError."""
     if not source.exists():
         raise DumpError(f"{source} is not there.")
     os.close(os.open(destination, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    with closing(sqlite3.connect(source)) as before, closing(sqlite3.connect(destination)) as after:
-        before.backup(after)
-        after.execute("PRAGMA journal_mode = DELETE")  # so that reading it writes nothing beside it
+    try:
+        with closing(sqlite3.connect(source)) as before, closing(sqlite3.connect(destination)) as after:
+            before.backup(after)
+            after.execute("PRAGMA journal_mode = DELETE")  # so that reading it writes nothing beside it
+    except sqlite3.Error as error:
+        raise DumpError(f"{source} was not copied: {error}.") from error
+
+
+def remains(place: Path) -> list[Path]:
+    """What is there of a file and of what SQLite keeps beside it: the log of another would be played into this one."""
+    beside = (place.with_name(f"{place.name}{ending}") for ending in ("", "-wal", "-journal", "-shm"))
+    return [path for path in beside if path.exists()]
 
 
 def put_back(copy: Path, place: Path) -> None:
-    """Put a copy in its place, for its owner alone to read."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        copy.open("rb") as source,
-        os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file,
-    ):
+    """Put a copy in its place, wholly or not at all, for its owner alone to read. Raises DumpError."""
+    unfinished = place.with_name(f"{place.name}.unfinished")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _copy_privately(copy, unfinished)
+        unfinished.rename(place)
+    except OSError as error:
+        with suppress(OSError):
+            unfinished.unlink()
+        raise DumpError(f"{place} was not written: {error}.") from error
+
+
+def _copy_privately(copy: Path, place: Path) -> None:
+    made = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with copy.open("rb") as source, os.fdopen(made, "wb") as file:
         shutil.copyfileobj(source, file)
+        file.flush()
+        os.fsync(made)
 
 
 async def _has_tables(address: PostgresServer) -> bool:

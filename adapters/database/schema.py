@@ -110,7 +110,9 @@ class _Complete(BaseSchemaEditor):
 
 
 class PostgresEditor(_Complete, BasePostgresSchemaEditor):
-    """PostgreSQL changes a table in place."""
+    """PostgreSQL changes a table in place. An index of a large table was made by hand before (docs/releases.md)."""
+
+    INDEX_CREATE_TEMPLATE = BasePostgresSchemaEditor.INDEX_CREATE_TEMPLATE.replace("INDEX", "INDEX IF NOT EXISTS")
 
     async def _alter_field(self, model: Table, old_field: Field[Any], new_field: Field[Any]) -> None:
         await super()._alter_field(model, await self._renamed(model, old_field, new_field), new_field)

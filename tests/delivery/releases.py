@@ -1,7 +1,8 @@
 """One release forward and back while people come and go: what docs/releases.md tells operators to do, done.
 
 The processes are real, on one PostgreSQL and one Valkey. Who passes requests on takes a server out of rotation before
-it is told to stop, as Kubernetes and nginx do; each request has a connection of its own.
+it is told to stop, as Kubernetes does about then; `make drill` restarts servers behind nginx, which is not told. Each
+request has a connection of its own.
 """
 
 import asyncio

@@ -1,16 +1,22 @@
 import json
+import os
 import shutil
+import subprocess
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
+from shutil import which
+from typing import Any
+from urllib.parse import quote, urlsplit
 
 import pytest
 
-from adapters.database.dumps import DumpError
+from adapters.database.dumps import DumpError, dump
 from core.settings import Settings, SettingsError
 from services.audit import BrokenChainError, chain
 from tests.clock import ManualClock
 from tests.conftest import Start
+from tests.delivery.manifests import documents
 from tests.mailbox import outbox, settled
 from tests.porchlight import LOGIN, PASSWORD, Porchlight
 from tests.program import Program
@@ -21,6 +27,8 @@ from worker.backup import MANIFEST, BackupError, back_up, kept_beside
 from worker.restore import checked, restore
 
 ME = "{ me { email } }"
+SECRET = "s3 @:/?%\\n$x"
+"""A password of everything that an address cannot hold as it is."""
 EVENTS = "SELECT count(*) AS n FROM audit_events WHERE sequence IS NOT NULL"
 
 
@@ -198,21 +206,93 @@ async def test_a_backup_is_never_overwritten(
     assert kept_beside(production) == {}
 
 
+@pytest.mark.parametrize("settings", ["embedded"], indirect=True)
+async def test_what_is_half_there_does_no_harm(settings: Settings, elsewhere: Settings, tmp_path: Path) -> None:
+    """A letter that is being written is left out; the log of another database is not played into a restored one.
+
+    What cannot be written is told in a sentence, and leaves nothing.
+    """
+    letters = tmp_path / "out box"
+    settings = replace(settings, mail_url="outbox://" + str(letters).replace(" ", "%20"))
+    letters.mkdir()
+    (letters / "one.eml").write_text("?")
+    (letters / ".two.tmp").symlink_to("gone-since")
+    folder = await back_up(settings, tmp_path / "backups")
+    assert [file.name for file in (folder / "outbox").iterdir()] == ["one.eml"]
+    there = Path(elsewhere.database_url.removeprefix("sqlite://"))
+    there.parent.mkdir()
+    log = there.with_name(f"{there.name}-wal")
+    log.write_bytes(b"?")
+    with pytest.raises(DumpError, match=f"{log} is there already: move away what begins with {there} first"):
+        await restore(elsewhere, folder)
+    log.unlink()
+    with pytest.raises(DumpError, match=r"was not written: .*File exists"):
+        await restore(replace(elsewhere, database_url=f"sqlite://{letters}/one.eml/new"), folder)
+    with pytest.raises(BackupError, match=r"was not written: .*Not a directory"):
+        await back_up(settings, letters / "one.eml")
+    nothing = tmp_path / "nothing"
+    nothing.mkdir()
+    (nothing / MANIFEST).write_text(json.dumps({**json.loads((folder / MANIFEST).read_text()), "files": {}}))
+    with pytest.raises(BackupError, match=f"{nothing} holds no database"):
+        await restore(elsewhere, nothing)
+    with pytest.raises(DumpError, match="file is not a database"):
+        await dump(f"sqlite://{nothing / MANIFEST}", nothing)
+    assert sorted(path.name for path in (tmp_path / "backups").iterdir()) == [folder.name]
+
+
+@pytest.mark.parametrize("settings", ["production"], indirect=True)
+async def test_what_kubernetes_dumps_it_restores(
+    porchlight: Porchlight, settings: Settings, elsewhere: Settings, tmp_path: Path
+) -> None:
+    """The scripts of the manifests, which tell PostgreSQL's programs the password and keep it out of their arguments.
+
+    Dumps that are older than a fortnight go only when a new one is there, and a database is never restored over.
+    """
+    await porchlight.register()
+    backing_up = documents()["CronJob", "porchlight-backup"]["spec"]["jobTemplate"]
+    old, programs = tmp_path / "porchlight-20200101T000000Z.dump", tmp_path / "programs"
+    programs.mkdir()
+    for name in ("pg_dump", "pg_restore"):
+        spy = f'#!/bin/sh\nprintf "%s %s\\n" "$PGPASSWORD" "$*" >>{tmp_path}/told\nexec {which(name)} "$@"\n'
+        (programs / name).write_text(spy)
+        (programs / name).chmod(0o700)
+
+    def ran(job: dict[str, Any], url: str) -> int:
+        (container,) = job["spec"]["template"]["spec"]["containers"]
+        (script,) = container["args"]
+        script = script.replace("/backups", str(tmp_path)).replace("00000000T000000Z", dumps()[-1][11:-5])
+        parts = urlsplit(url)
+        told = parts._replace(netloc=f"{parts.username}:{quote(SECRET, safe='')}@{parts.netloc.rpartition('@')[2]}")
+        environment = {"PATH": f"{programs}:{os.environ['PATH']}", "DATABASE_URL": told.geturl()}
+        return subprocess.run([*container["command"], script], env=environment, check=False).returncode
+
+    def dumps() -> list[str]:
+        return sorted(path.name for path in tmp_path.glob("porchlight-*"))
+
+    old.touch()
+    os.utime(old, (0, 0))
+    assert ran(backing_up, f"{settings.database_url}_of_nobody") != 0
+    assert dumps() == [old.name]
+    assert ran(backing_up, settings.database_url) == 0
+    (new,) = dumps()
+    assert (tmp_path / new).stat().st_mode & 0o077 == 0
+    restoring = documents()["Job", "porchlight-restore"]
+    assert [ran(restoring, elsewhere.database_url) == 0 for _ in range(2)] == [True, False]
+    async with opened(elsewhere.database_url) as database:
+        assert await database.rows("SELECT email FROM users") == [{"email": "ada@example.com"}]
+    told = (tmp_path / "told").read_text().splitlines()
+    assert len(told) == 5
+    assert all(line.startswith(f"{SECRET} ") and line.count("s3") == 1 for line in told)
+
+
 @pytest.mark.parametrize("settings", ["production"], indirect=True)
 async def test_without_the_programs_of_postgresql(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sentence says which is missing, or what it complained of; nothing is left of it."""
     with pytest.raises(DumpError, match="pg_dump ended with 1: "):
-        await back_up_of_nothing(settings, tmp_path)
+        await dump(f"{settings.database_url}_of_nobody", tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(DumpError, match="pg_dump is not on the PATH"):
         await back_up(settings, tmp_path / "backups")
     assert list((tmp_path / "backups").iterdir()) == []
-
-
-async def back_up_of_nothing(settings: Settings, tmp_path: Path) -> None:
-    """What is dumped is not to be had."""
-    from adapters.database.dumps import dump
-
-    await dump(f"{settings.database_url}_of_nobody", tmp_path)

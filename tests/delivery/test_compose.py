@@ -1,6 +1,7 @@
 import re
 import subprocess
 import sys
+from ipaddress import ip_address, ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from server import DRAIN_SECONDS
 from tests.delivery.image import DOCKERFILE
 from tests.delivery.manifests import COMPOSE, ROOT
 from tests.test_server import PRODUCTION
+from web.uploads import AT_ONCE, MAX_UPLOAD
 from worker.loop import DEADLINE
 
 OURS = ("migrate", "server1", "server2", "worker")
@@ -71,6 +73,7 @@ def test_what_is_named_is_there() -> None:
             else:
                 assert (awaited["condition"], name) == ("service_completed_successfully", "migrate")
     assert (COMPOSE.parent / "../nginx/porchlight.conf").is_file()
+    assert all_of["server1"]["env_file"] == [{"path": ".env", "required": False}]
 
 
 def test_our_containers_may_do_nothing_but_serve() -> None:
@@ -96,6 +99,24 @@ def test_only_nginx_is_believed() -> None:
     """The network that forwarding headers are believed from is that of these containers."""
     (network,) = yaml.safe_load(COMPOSE.read_text())["networks"]["porchlight"]["ipam"]["config"]
     assert [str(each) for each in settings_of(services()["server1"]).trusted_proxies] == [network["subnet"]]
+
+
+def test_servers_stay_where_nginx_looks_for_them() -> None:
+    """A container that is made anew has the address of the one before, for nginx asks once; nobody else is given it."""
+    (network,) = yaml.safe_load(COMPOSE.read_text())["networks"]["porchlight"]["ipam"]["config"]
+    chosen, given = ip_network(network["subnet"]), ip_network(network["ip_range"])
+    addresses = [ip_address(services()[name]["networks"]["porchlight"]["ipv4_address"]) for name in OURS[1:3]]
+    assert len(set(addresses)) == 2
+    assert all(each in chosen and each not in given for each in (*addresses, ip_address(network["gateway"])))
+
+
+def test_uploads_have_room() -> None:
+    """What may arrive at one moment fits into the folder for it, and beside that the process into its memory."""
+    server = services()["server1"]
+    (told,) = server["tmpfs"]
+    room = int(told.partition(":size=")[2].partition("m,")[0])
+    assert room << 20 >= AT_ONCE * MAX_UPLOAD
+    assert (room < 512, server["deploy"]["resources"]["limits"]["memory"]) == (True, "1G")
 
 
 def test_connections_fit() -> None:

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 
@@ -7,8 +8,9 @@ import yaml
 from adapters.database.database import POOL_SIZE
 from core.settings import VARIABLES, read_settings
 from server import DRAIN_SECONDS
-from tests.delivery.manifests import COMPOSE, KUBERNETES, documents, pods
+from tests.delivery.manifests import COMPOSE, KUBERNETES, ROOT, documents, pods
 from tests.test_server import PRODUCTION
+from web.uploads import AT_ONCE, MAX_UPLOAD
 from worker.loop import DEADLINE
 
 APPLICATION = "app.kubernetes.io/name"
@@ -29,9 +31,9 @@ def test_manifests_are_of_their_kinds() -> None:
 
 
 def test_kustomization_lists_the_files_that_are_there() -> None:
-    """All but the example of a secret and the migration, which goes before the rest; the version stands once."""
+    """All but the example of a secret, the migration, which goes before the rest, and the restore; one version."""
     asked = yaml.safe_load((KUBERNETES / "kustomization.yaml").read_text())
-    apart = {"kustomization.yaml", "secret.example.yaml", "migrate.yaml"}
+    apart = {"kustomization.yaml", "secret.example.yaml", "migrate.yaml", "restore.yaml"}
     assert sorted(asked["resources"]) == sorted(
         file.name for file in KUBERNETES.glob("*.yaml") if file.name not in apart
     )
@@ -66,6 +68,30 @@ def test_programs_accept_their_settings() -> None:
     urls = {"DATABASE_URL": "postgres://db.example.com/porchlight", "REDIS_URL": "rediss://redis.example.com"}
     settings = read_settings(plain | filled | urls | PRODUCTION)
     assert (settings.profile, settings.jobs, settings.port) == ("production", "external", 8000)
+
+
+def test_jobs_are_those_of_the_pages() -> None:
+    """What operators make of manifests by the pages: other names, images and commands, and the same way out."""
+    pages = [(ROOT / name).read_text(encoding="utf-8") for name in ("docs/releases.md", "docs/operations.md")]
+    commands = re.findall(r"^(sed .*?)\| kubectl apply -f -$", "\n".join(pages), re.MULTILINE | re.DOTALL)
+    shell = ["env", "tag=1.20.3", "bash", "-ec"]
+    jobs = [yaml.safe_load(subprocess.check_output([*shell, each], cwd=ROOT)) for each in commands]
+    containers = [job["spec"]["template"]["spec"]["containers"][0] for job in jobs]
+    found = {
+        job["metadata"]["name"]: (container["image"].rpartition("/")[2], container["command"][2:])
+        for job, container in zip(jobs, containers, strict=True)
+    }
+    assert found == {
+        "porchlight-migrate-1-20-3": ("porchlight:1.20.3", ["adapters.database", "migrate"]),
+        "porchlight-downgrade": ("porchlight:1.20.3", ["adapters.database", "downgrade", "0029"]),
+        "porchlight-restore": ("postgres:18.1-bookworm", []),
+        "porchlight-migrate-restored": ("porchlight:0.1.0", ["adapters.database", "migrate"]),
+        "porchlight-audit": ("porchlight:0.1.0", ["worker.audit"]),
+    }
+    assert "porchlight-20261129T021700Z.dump" in containers[2]["args"][0]
+    way_out = documents()["NetworkPolicy", "porchlight-outward"]["spec"]["podSelector"]["matchLabels"]
+    assert all(way_out.items() <= job["spec"]["template"]["metadata"]["labels"].items() for job in jobs)
+    assert not [page for page in pages if "kubectl run" in page]  # a pod of it has no label, and so no way out
 
 
 def test_secrets_come_by_reference() -> None:
@@ -124,6 +150,27 @@ def test_a_server_starts_serves_and_leaves_in_order() -> None:
     assert worker["terminationGracePeriodSeconds"] > DEADLINE
     port = documents()["ConfigMap", "porchlight"]["data"]["WORKER_PORT"]
     assert [str(each["containerPort"]) for each in worker["containers"][0]["ports"]] == [port]
+
+
+def test_uploads_have_room() -> None:
+    """What may arrive at one moment fits into the folder for it: a pod that takes more is evicted."""
+    pod = documents()["Deployment", "porchlight-server"]["spec"]["template"]["spec"]
+    room = int(pod["volumes"][0]["emptyDir"]["sizeLimit"].removesuffix("Mi"))
+    assert room << 20 >= AT_ONCE * MAX_UPLOAD
+    assert room < int(pod["containers"][0]["resources"]["limits"]["ephemeral-storage"].removesuffix("Mi"))
+    told = documents()["Ingress", "porchlight"]["metadata"]["annotations"]
+    at_ingress = int(told["nginx.ingress.kubernetes.io/proxy-body-size"].removesuffix("m")) << 20
+    assert at_ingress > MAX_UPLOAD  # else the answer is not in the words of the API
+
+
+def test_what_nginx_hides_is_hidden() -> None:
+    """Paths for monitoring alone lead nowhere from outside, by either way in."""
+    (rule,) = documents()["Ingress", "porchlight"]["spec"]["rules"]
+    hidden = {
+        each["path"] for each in rule["http"]["paths"] if each["backend"]["service"]["name"] == "porchlight-nothing"
+    }
+    conf = (ROOT / "deploy/nginx/porchlight.conf").read_text(encoding="utf-8")
+    assert hidden == set(re.findall(r"location = (\S+) \{\s+return 404;", conf)) == {"/metrics", "/readyz"}
 
 
 def test_never_all_away_and_never_too_many_connections() -> None:

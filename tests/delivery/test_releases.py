@@ -12,7 +12,7 @@ from tortoise.migrations.operations import Operation
 
 from adapters.database import migrating
 from adapters.database.history import on_disk, pending
-from adapters.database.migrating import downgrade
+from adapters.database.migrating import downgrade, migrate
 from core.errors import Unavailable
 from core.settings import VARIABLES
 from tests.delivery.releases import THIS, VISITORS, Drill, Fleet, check_the_ledger, environment_of, next_release
@@ -61,8 +61,10 @@ async def test_one_release_forward_and_back(empty_postgres_url: str, redis_url: 
 def bears(operation: Operation) -> bool:
     """Whether code that knows nothing of an operation goes on as before, with rows that it writes without it."""
     match operation:
-        case ops.CreateModel() | ops.AddIndex() | ops.RemoveIndex() | ops.RunSQL() | ops.RunPython():
+        case ops.CreateModel() | ops.AddIndex() | ops.RemoveIndex() | ops.RunPython():
             return True
+        case ops.RunSQL(sql=str() as statement):
+            return statement.lstrip().upper().startswith(("UPDATE ", "INSERT "))
         case ops.AddField(field=Field() as added):
             return bool(added.null or added.has_db_default())
         case _:
@@ -90,9 +92,24 @@ def test_what_takes_away_is_seen() -> None:
     }
     assert found == {
         "0007_email_code": ["AlterField"],
-        "0024_profile": ["AlterField"] * 3 + ["RemoveField"] * 3,
+        "0024_profile": ["AlterField"] * 3 + ["RunSQL"] + ["RemoveField"] * 3,
         "0029_taste": [],
     }
+    assert not bears(ops.RunSQL("ALTER TABLE users DROP COLUMN name", "SELECT 1"))
+    assert bears(ops.RunSQL("UPDATE users SET nickname = name", "SELECT 1"))
+
+
+async def test_an_index_that_was_made_by_hand_is_left_as_it_is(postgres_url: str) -> None:
+    """A large table is indexed before the release, without a lock; the migration goes on to what comes after it."""
+    before, after = "0027_epochs", "0028_batches_of_interactions"
+    named = "SELECT indexdef, indexrelid FROM pg_indexes JOIN pg_stat_all_indexes ON indexname = indexrelname "
+    async with opened(postgres_url) as database:
+        (made,) = await database.rows(f"{named} WHERE indexdef LIKE '%interactions%(user_id, batch)'")
+        assert (await downgrade(postgres_url, before))[-1] == after
+        await database.execute(made["indexdef"].replace("INDEX", "INDEX CONCURRENTLY"))
+        (by_hand,) = await database.rows(f"{named} WHERE indexdef = $1", [made["indexdef"]])
+        assert (await migrate(postgres_url))[0] == after
+        assert await database.rows(f"{named} WHERE indexdef = $1", [made["indexdef"]]) == [by_hand]
 
 
 async def test_a_migration_does_not_keep_everybody_waiting(
@@ -110,10 +127,12 @@ async def test_a_migration_does_not_keep_everybody_waiting(
         assert await pending(postgres_url) == []
     assert await downgrade(postgres_url, on_disk("migrations")[-2]) == [newest]
     outer = {name: value for name, value in os.environ.items() if name not in VARIABLES}
-    command = [sys.executable, "-m", "adapters.database", "migrate"]
     gone = {**outer, "DATABASE_URL": f"{postgres_url}_of_nobody"}
-    done = await asyncio.to_thread(subprocess.run, command, env=gone, cwd=THIS.tree, check=False)
-    assert (done.returncode, capfd.readouterr().err) == (
-        1,
-        "The database is busy or out of reach. Try again shortly.\n",
-    )
+    problems = {
+        ("migrate",): "The database is busy or out of reach. Try again shortly.\n",
+        ("downgrade", "0000"): "0000 names 0 migrations, not one.\n",
+    }
+    for arguments, problem in problems.items():
+        command = [sys.executable, "-m", "adapters.database", *arguments]
+        done = await asyncio.to_thread(subprocess.run, command, env=gone, cwd=THIS.tree, check=False)
+        assert (done.returncode, capfd.readouterr().err) == (1, problem)

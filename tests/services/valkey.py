@@ -36,7 +36,7 @@ class RestartableValkey:
         self._server.terminate()
 
 
-async def until(holds: Callable[[], Awaitable[bool] | bool], within: float = 5.0) -> None:
+async def until(holds: Callable[[], Awaitable[bool] | bool], within: float = 20.0) -> None:
     """Return once `holds` answers True: what another process does has no event to wait for."""
     async with asyncio.timeout(within):
         while not (await held if isinstance(held := holds(), Awaitable) else held):  # ruff: ignore[async-busy-wait] -- as said
