@@ -3,7 +3,18 @@
 What is counted as it happens stands here. What is looked at when somebody asks is in `services/monitoring`.
 """
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, Histogram, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
+
+disable_created_metrics()  # type: ignore[no-untyped-call]
+"""A sixth of a scrape, which nothing looks at."""
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 FIELD_SECONDS = (0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -95,6 +106,7 @@ class Metrics:
             "unreadable, refused.",
             "outcome",
         )
+        self.mail_reports.labels("bounced")
         self.webhooks = self._counter(
             "porchlight_webhooks_total",
             "Webhooks by outcome: received, repeated, parked, refused.",

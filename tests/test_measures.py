@@ -223,6 +223,6 @@ def test_targets() -> None:
         "satisfaction": ("AT_LEAST", 4.5),
         "latency_p95": ("AT_MOST", 500.0),
         "error_rate": ("AT_MOST", 0.001),
-        "availability": ("AT_LEAST", 0.999),
+        "availability": ("AT_LEAST", 0.9999),
         "socket_availability": ("AT_LEAST", 0.999),
     }

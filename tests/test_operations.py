@@ -174,17 +174,13 @@ async def test_nothing_that_a_client_chooses_becomes_a_label(porchlight: Porchli
     after = await samples(porchlight)
     assert after.keys() == before.keys() | {
         "porchlight_operations_total",
-        "porchlight_operations_created",
         "porchlight_errors_total",
-        "porchlight_errors_created",
         "porchlight_operation_seconds_bucket",
         "porchlight_operation_seconds_count",
         "porchlight_operation_seconds_sum",
-        "porchlight_operation_seconds_created",
         "porchlight_field_seconds_bucket",
         "porchlight_field_seconds_count",
         "porchlight_field_seconds_sum",
-        "porchlight_field_seconds_created",
     }
     assert after["porchlight_operations_total"].keys() == {("ok", "http"), ("refused", "http"), ("ok", "websocket")}
 

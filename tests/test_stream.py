@@ -389,6 +389,7 @@ async def test_a_server_that_stops_lets_streams_go(porchlight: Porchlight) -> No
         assert [await each.closed() for each in (anonymous, connection)] == [(1012, "The server restarts")] * 2
     answer = await asked(porchlight, **OPERATION)
     assert (answer.status_code, code_of(answer)) == (503, "UNAVAILABLE")
+    assert {outcome for transport, outcome in porchlight.app.measuring.totals if transport == "sse"} == {"OK"}
     await all_let_go(porchlight)
 
 

@@ -13,6 +13,8 @@ from core.settings import Settings
 
 SECONDS = 2.5
 """How long the server may take; engines wait three."""
+LONGEST = 2_000
+"""Bytes of an answer that are shown: which part is lost stands in it."""
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # ruff: ignore[hardcoded-bind-all-interfaces] -- compared, not bound
 
 
@@ -23,11 +25,12 @@ def main(settings: Settings) -> int:
     try:
         with closing(http.client.HTTPConnection(host, settings.port, timeout=SECONDS)) as connection:
             connection.request("GET", path)
-            status = connection.getresponse().status
+            answer = connection.getresponse()
+            status, text = answer.status, answer.read(LONGEST).decode(errors="replace")
     except (OSError, http.client.HTTPException) as error:
         sys.stderr.write(f"Nobody answers as HTTP at {host}:{settings.port}: {error}\n")
         return 1
-    sys.stdout.write(f"{path} answers {status}.\n")
+    sys.stdout.write(f"{path} answers {status}: {text}\n")
     return 0 if status == HTTPStatus.OK else 1
 
 

@@ -62,7 +62,8 @@ class Streams:
             raise
         except Exception as error:  # ruff: ignore[blind-except] -- counted as an opening that failed, and told
             message, extensions = failure(error)
-            self._runtime.measure(Transport.STREAM, [extensions["code"]])
+            if not self._runtime.app.draining:  # then it is sent elsewhere, as a socket is, and counted there
+                self._runtime.measure(Transport.STREAM, [extensions["code"]])
             unavailable = extensions["code"] == "UNAVAILABLE"
             status = HTTPStatus.SERVICE_UNAVAILABLE if unavailable else HTTPStatus.INTERNAL_SERVER_ERROR
             await errors_answer(status, message, extensions, media_type)(scope, receive, send)

@@ -33,6 +33,8 @@ class Careful(Protocol):
         ...
 
 
+UNKNOWN = "unknown"
+"""What metrics and traces call the kinds of jobs that no task does."""
 SLOTS = 10
 """Jobs that one worker does at a time."""
 LOOK_EVERY = 1.0
@@ -65,7 +67,8 @@ class Worker:
         self._wake = asyncio.Event()
         self._stopping = False
         self._running: set[asyncio.Task[None]] = set()
-        for kind in tasks:  # a counter that begins with its first dead letter would hide it from who looks for a rise
+        for kind in (*tasks, UNKNOWN):
+            # A counter that begins with its first dead letter would hide it from who looks for a rise.
             app.metrics.jobs.labels(kind, Outcome.DEAD)
 
     async def run(self) -> None:
@@ -93,22 +96,22 @@ class Worker:
             count += len(claimed)
         return count
 
-    async def _fill(self) -> int:
-        """Begin as many due jobs as there is room for, so that none waits for another's end; how many that was."""
+    async def _fill(self) -> bool:
+        """Begin as many due jobs as there is room for: none waits for another's end. Whether more may be due."""
         room = SLOTS - len(self._running)
         if room < 1:
-            return 0
+            return False
         try:
             await self._schedule.enqueue()
             claimed = await jobs.claim(self._app, room)
         except Exception as error:  # ruff: ignore[blind-except] -- the worker outlives whatever ends a look
             self._report("worker.look_failed", error)
-            return 0
+            return False
         for job in claimed:
             task = asyncio.create_task(self._perform(job))
             self._running.add(task)
             task.add_done_callback(self._ended)
-        return len(claimed)
+        return len(claimed) == room
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._running.discard(task)
@@ -144,7 +147,7 @@ class Worker:
 
     def _known(self, job: Job) -> str:
         """The kind of a job, of a closed set."""
-        return job.kind if job.kind in self._tasks else "unknown"
+        return job.kind if job.kind in self._tasks else UNKNOWN
 
     async def _attempt(self, job: Job) -> Outcome:
         started_at, fault = self._app.clock.now(), None

@@ -13,6 +13,9 @@ from adapters.limits.port import Allowance, Counted
 
 Script = Callable[..., Awaitable[Any]]
 
+KNOWN_FOR = 60.0
+"""Seconds for which a fault is told. Where nobody was limited for longer, nobody knows whether Redis is back."""
+
 log = structlog.get_logger(__name__)
 
 # One atomic step, on the server's clock in microseconds. The list holds the tries that counted, the newest first.
@@ -113,7 +116,7 @@ class RedisLimits:
 
     @property
     def degraded(self) -> bool:
-        return self._degraded
+        return self._degraded and time.monotonic() < self._retry_at + KNOWN_FOR
 
     async def hit(self, key: str, *, limit: int, window: float) -> float:
         wait_here = await self._here.hit(key, limit=limit, window=window)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from opentelemetry import context as contexts
@@ -102,11 +103,19 @@ class OtlpTracing:
         return carrier.get("traceparent")
 
     async def close(self) -> None:
-        telling = asyncio.ensure_future(asyncio.to_thread(self._provider.force_flush))
-        await asyncio.wait([telling], timeout=LAST_SECONDS)  # the SDK's own bound is not kept
+        loop, told = asyncio.get_running_loop(), asyncio.Event()
+
+        def tell() -> None:
+            self._provider.shutdown()
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(told.set)
+
+        # The SDK's own bounds are not kept. A thread of the loop's would be waited for when the loop ends.
+        Thread(target=tell, name="last-traces", daemon=True).start()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_SECONDS):
+                await told.wait()
         self._exporter.shutdown()  # type: ignore[no-untyped-call]  # who would try for longer gives up
-        await telling
-        await asyncio.to_thread(self._provider.shutdown)
 
     @contextmanager
     def _begun(

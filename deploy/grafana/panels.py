@@ -33,10 +33,10 @@ def rate(name: str, by: str, among: str = "") -> str:
 ROWS: dict[str, tuple[Shown, ...]] = {
     "Objectives": (
         Shown(
-            "Availability over three days",
-            "Objective: 99.99 %. Requests that were neither 5xx nor UNAVAILABLE.",
+            "Not available, over three days",
+            "Objective: 0.01 % at most. Requests that were 5xx or UNAVAILABLE.",
             SHARE,
-            {"answered": "1 - porchlight:availability_bad:ratio_rate3d"},
+            {"not answered": "porchlight:availability_bad:ratio_rate3d"},
         ),
         Shown(
             "Budgets burn",
@@ -195,7 +195,7 @@ ROWS: dict[str, tuple[Shown, ...]] = {
     "Outside": (
         Shown(
             "Vendors left alone",
-            "1 while nobody asks them, 0.5 while one call tries.",
+            "Above 0 while a vendor has failed and not answered since; 0.5 where the next call tries again.",
             PLAIN,
             {"{{vendor}}": f"max by (vendor) (porchlight_breaker{{{HERE}}})"},
         ),
@@ -203,7 +203,10 @@ ROWS: dict[str, tuple[Shown, ...]] = {
             "Degraded ports",
             "1 while they serve with less than they should.",
             PLAIN,
-            {"{{port}}": f"max by (port) (porchlight_degraded{{{HERE}}})"},
+            {
+                "{{port}}": f"max by (port) (porchlight_degraded{{{HERE}}})",
+                "database": f"1 - min(porchlight_database_up{{{HERE}}})",
+            },
         ),
         Shown(
             "Messages of the bus that were lost",

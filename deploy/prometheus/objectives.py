@@ -20,8 +20,9 @@ FAST = (("1h", "5m", 14.4), ("6h", "30m", 6.0))
 SLOW = (("1d", "2h", 3.0), ("3d", "6h", 1.0))
 FEWEST = 10
 """Bad answers within the long window, below which nobody is called: with few requests, one is a high share."""
-REQUESTS = 'transport!="ws"'
-SOCKETS = 'transport="ws"'
+REQUESTS = 'transport=~"http|rest"'
+SOCKETS = 'transport=~"ws|sse"'
+"""As the figures have them (services/analytics/figures/answers.py)."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ OBJECTIVES = (
     Objective(
         key="sockets",
         budget=0.001,
-        title="99.9 % of openings and operations over sockets are answered",
+        title="99.9 % of openings and operations over sockets and event streams are answered",
         bad=_answers("UNAVAILABLE|FAILED", SOCKETS),
         all=f"porchlight_answers_total{{{SOCKETS}}}",
         runbook="sockets",

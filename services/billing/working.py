@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 LADDER = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 120, 240, 480))
 """How long an event waits after each failure; after one more than these it is given up."""
 LONGEST_ERROR = 500
+NOBODY_HERE = "Its customer is nobody here."
+"""Why an event is parked that is about somebody who has deleted their account, or of an account that is shared."""
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +68,7 @@ async def look(app: App, kind: str, object_id: str) -> WebhookState:
 
 async def settle(app: App, events: Sequence[WebhookEvent], state: WebhookState) -> None:
     """Events that have been looked into; what they hold is forgotten, for it may name people."""
-    error = "Its customer is nobody here." if state is WebhookState.PARKED else None
+    error = NOBODY_HERE if state is WebhookState.PARKED else None
     held = WebhookEvent.filter(id__in=[event.id for event in events], state=WebhookState.RECEIVED)
     await held.update(state=state, error=error, payload=None)
     if state is WebhookState.PARKED:

@@ -66,7 +66,7 @@ class Present(Collector):
             vendors["openai"] = STATES[app.ports.openai.breaker.state]
         yield _by(
             "porchlight_breaker",
-            "Whether a vendor is left alone because it keeps failing: 0 no, 1 yes, 0.5 while one call tries again.",
+            "Whether a vendor has failed and not answered since: 0 no, 1 yes, 0.5 where the next call tries again.",
             "vendor",
             vendors,
         )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
     from pathlib import Path
 
 DEADLINE = 1.0
@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 class Siblings:
     """One process among them. `folder` is theirs alone; `tell` gives the figures of this one."""
 
-    def __init__(self, folder: Path, tell: Callable[[], bytes]) -> None:
+    def __init__(self, folder: Path, tell: Callable[[], Awaitable[bytes]]) -> None:
         self._folder = folder
         self._tell = tell
         self._lock = -1
@@ -62,11 +62,11 @@ class Siblings:
             self._server = None
 
     async def ask_all(self) -> dict[str, bytes]:
-        """The figures of all processes that answer, by their numbers: those of this one at once."""
+        """The figures of all processes that answer, by their numbers."""
         numbers = sorted(int(path.stem) for path in self._folder.glob("*.sock"))
         others = [number for number in numbers if number != self.number]
-        told = await asyncio.gather(*map(self._ask, others))
-        found = {self.number: self._tell()} | {number: text for number, text in zip(others, told, strict=True) if text}
+        mine, *told = await asyncio.gather(self._tell(), *map(self._ask, others))
+        found = {self.number: mine} | {number: text for number, text in zip(others, told, strict=True) if text}
         return {str(number): found[number] for number in sorted(found)}
 
     async def _ask(self, number: int) -> bytes:
@@ -74,7 +74,8 @@ class Siblings:
             async with asyncio.timeout(DEADLINE):
                 text = await self._read(number)
         except (OSError, TimeoutError) as error:
-            log.warning("siblings.silent", process=number, error=repr(error))
+            pid = (self._folder / f"{number}.lock").read_text(encoding="ascii")
+            log.warning("siblings.silent", process=number, pid=pid, error=repr(error))
             return b""
         return text.removesuffix(END) if text.endswith(END) else b""
 
@@ -87,7 +88,7 @@ class Siblings:
 
     async def _answer(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
-            writer.write(self._tell() + END)
+            writer.write(await self._tell() + END)
             await writer.drain()
         writer.close()
 
@@ -106,4 +107,6 @@ def _taken(folder: Path) -> tuple[int, int]:
             os.close(lock)
             number += 1
         else:
+            os.truncate(lock, 0)
+            os.write(lock, b"%d" % os.getpid())  # for who has to end it
             return number, lock

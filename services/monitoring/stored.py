@@ -15,6 +15,7 @@ from tortoise.functions import Count
 from models.billing import WebhookEvent, WebhookState
 from models.jobs import Job
 from services import jobs, schedule
+from services.billing.working import NOBODY_HERE
 from services.monitoring.readiness import DEADLINE
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 KEPT = 5.0
 """Real seconds for which an answer stands: asking often asks the database no oftener."""
-DEAD_KEPT = 60.0
-"""The same for dead letters, which are counted among all jobs of a week."""
+DEAD_KEPT = 600.0
+"""The same for dead letters, which are counted among all jobs of a week: no index leads to them."""
 WAITING = (WebhookState.RECEIVED, WebhookState.PARKED, WebhookState.DEAD)
 
 log = structlog.get_logger(__name__)
@@ -34,6 +35,9 @@ class _Figures:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.database = self._gauge(
+            "porchlight_database_up", "1 where the database has answered within two seconds, else 0."
+        )
         self.oldest = self._gauge("porchlight_oldest_job_seconds", "How long the longest-waiting due job has waited.")
         self.jobs = self._gauge(
             "porchlight_jobs_waiting",
@@ -41,7 +45,9 @@ class _Figures:
             "state",
         )
         self.inbox = self._gauge(
-            "porchlight_inbox_events", "Events of the payment provider that are not done, by state.", "state"
+            "porchlight_inbox_events",
+            "Events of the payment provider that are not done, by state, without those about customers of nobody here.",
+            "state",
         )
         self.inbox_age = self._gauge(
             "porchlight_inbox_age_seconds", "How long the longest-waiting event of the payment provider has waited."
@@ -105,12 +111,14 @@ class Stored:
 async def _look_at_work(app: App, figures: _Figures) -> None:
     now = app.clock.now()
     figures.oldest.set(await jobs.oldest_due(app))
+    figures.database.set(1)  # also where counting all that waits takes too long
     figures.jobs.labels("due").set(await Job.filter(due_at__lte=now).count())
     figures.jobs.labels("retrying").set(await Job.filter(due_at__gt=now, lease__isnull=True, attempts__gt=0).count())
     oldest = await WebhookEvent.filter(state=WebhookState.RECEIVED).order_by("id").first()
     figures.inbox_age.set((now - oldest.received_at).total_seconds() if oldest else 0.0)
-    counting = WebhookEvent.filter(state__in=WAITING).annotate(count=Count("id")).group_by("state")
-    counts = {row["state"]: row["count"] for row in await counting.values("state", "count")}
+    waiting = WebhookEvent.filter(state__in=WAITING, error__not=NOBODY_HERE)
+    counting = waiting.annotate(count=Count("id")).group_by("state").values("state", "count")
+    counts = {row["state"]: row["count"] for row in await counting}
     for state in WAITING:
         figures.inbox.labels(state.lower()).set(counts.get(state, 0))
 

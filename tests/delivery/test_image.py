@@ -159,5 +159,10 @@ async def test_health_of_a_server(
     assert await asyncio.to_thread(health.main, Settings(port=port)) == 1
     said = capsys.readouterr()
     answers = [line for line in said.out.splitlines() if " answers " in line]
-    assert answers == ["/healthz answers 200.", "/readyz answers 200.", "/readyz answers 503."]
+    assert [line.partition(": ")[0] for line in answers] == [
+        "/healthz answers 200",
+        "/readyz answers 200",
+        "/readyz answers 503",
+    ]
+    assert '"database":"ok"' in answers[1]
     assert said.err.startswith(f"Nobody answers as HTTP at 127.0.0.1:{port}: ")

@@ -58,26 +58,29 @@ def timed(slow: float, minutes: int) -> Series:
 
 
 def burning(alert: str, bad: str, *, fast: float, slow: float, transport: str = "http") -> list[Case]:
-    """Of 10,000 answers a minute: what burns fast within two hours, what burns slowly within two days, and less."""
+    """Of 10,000 answers a minute: what burns fast within two hours, what burns slowly within two days, and less.
+
+    `fast` and `slow` are how many bad ones the shorter pair of windows bears; the longer pair bears less.
+    """
     steps = 2 * DAY // 30
     good = {length: answers("OK", growing(10_000, length), transport) for length in (120, steps)}
     cases = [
         Case(
             f"{alert}Fast",
-            fires=each > fast,
+            fires=each > fast / 14.4 * 6,
             series=good[120] | answers(bad, growing(each, 120), transport),
             minute=120,
         )
-        for each in (fast * 1.2, fast * 0.4)
+        for each in (fast * 1.2, fast * 0.5, fast * 0.4)
     ]
     return cases + [
         Case(
             f"{alert}Slowly",
-            fires=each > slow,
+            fires=each > slow / 3,
             series=good[steps] | answers(bad, growing(each, steps), transport),
             minute=2 * DAY,
         )
-        for each in (slow * 1.2, slow * 0.2)
+        for each in (slow * 1.2, slow * 0.5, slow * 0.2)
     ]
 
 
@@ -88,6 +91,13 @@ CASES = [
     *burning("AvailabilityBurns", "FAILED", fast=14.4, slow=3),
     *burning("ErrorsBurns", "INTERNAL", fast=144, slow=30),
     *burning("SocketsBurns", "UNAVAILABLE", fast=144, slow=30, transport="ws"),
+    Case(
+        "AvailabilityBurnsFast",
+        fires=False,
+        series=answers("OK", growing(1000, 120)) | answers("UNAVAILABLE", growing(1000, 120), "sse"),
+        minute=120,
+        why="Streams are an objective of their own.",
+    ),
     *both("LatencyBurnsFast", timed(800, 120), timed(200, 120), 120),
     *both("LatencyBurnsSlowly", timed(200, DAY // 15), timed(40, DAY // 15), 2 * DAY),
     Case(
@@ -157,8 +167,22 @@ CASES = [
     *both(
         "PoolExhausted",
         {f'porchlight_pool_waiting{{pool="database",{SERVER}}}': flat(7)},
-        {f'porchlight_pool_waiting{{pool="database",{SERVER}}}': "7 0 7 7 0 7 7 0 7 7 7 0x20"},
+        {f'porchlight_pool_waiting{{pool="database",{SERVER}}}': "7 7 0 7 7 0 7 7 7 0 7 7 7"},
         10,
+    ),
+    Case(
+        "PoolExhausted",
+        fires=False,
+        series={f'porchlight_pool_waiting{{pool="database",{SERVER}}}': "_x8 7x20"},
+        minute=10,
+        why="One scrape of a server that has just started is not five minutes.",
+    ),
+    Case(
+        "PoolExhausted",
+        fires=True,
+        series={f'porchlight_pool_waiting{{pool="database",{SERVER}}}': "7 7 7 _ 7 7 7 _ 7 7 7"},
+        minute=10,
+        why="A scrape that found nobody has not seen it over.",
     ),
     *both(
         "FilesRunOut",
@@ -167,7 +191,7 @@ CASES = [
     ),
     *both(
         "MemoryHigh",
-        {f"process_resident_memory_bytes{{{SERVER}}}": flat(3e9)},
+        {f"process_resident_memory_bytes{{{SERVER}}}": flat(9e8)},
         {f"process_resident_memory_bytes{{{SERVER}}}": flat(4e8)},
     ),
     *both("JobsWait", {"porchlight_oldest_job_seconds": growing(60)}, {"porchlight_oldest_job_seconds": "400x3 0x60"}),
@@ -198,7 +222,7 @@ CASES = [
     *both("InboxWaits", {"porchlight_inbox_age_seconds": growing(60)}, {"porchlight_inbox_age_seconds": flat(800)}),
     *both(
         "InboxDead",
-        {'porchlight_inbox_events{state="dead"}': flat(1)},
+        {'porchlight_inbox_events{state="dead"}': flat(1), 'porchlight_inbox_events{state="parked"}': flat(0)},
         {'porchlight_inbox_events{state="dead"}': flat(0), 'porchlight_inbox_events{state="received"}': flat(9)},
     ),
     *both(
@@ -221,8 +245,8 @@ CASES = [
     ),
     *both(
         "VendorLeftAlone",
-        {'porchlight_breaker{vendor="openai"}': flat(1)},
-        {'porchlight_breaker{vendor="openai"}': "1x5 0.5 1x5 0x60"},
+        {'porchlight_breaker{vendor="openai"}': "1 1 0.5 1 1 0.5 1 1 0.5 1 1 0.5 1 1 0.5 1x20"},
+        {'porchlight_breaker{vendor="openai"}': "1x5 0 1x5 0x60"},
     ),
     *both(
         "RedisLost",
@@ -241,11 +265,26 @@ CASES = [
         "MailFails",
         {
             'porchlight_mail_total{outcome="SENT"}': growing(5, 120),
-            'porchlight_mail_total{outcome="BOUNCED"}': growing(2, 120),
+            'porchlight_mail_reports_total{outcome="bounced"}': growing(2, 120),
         },
-        {'porchlight_mail_total{outcome="SENT"}': "0x60 1x60", 'porchlight_mail_total{outcome="BOUNCED"}': "0x60 3x60"},
+        {
+            'porchlight_mail_total{outcome="SENT"}': "0x60 1x60",
+            'porchlight_mail_reports_total{outcome="bounced"}': "0x60 3x60",
+        },
         90,
     ),
+    Case(
+        "MailFails",
+        fires=True,
+        series={
+            'porchlight_mail_total{outcome="GIVEN_UP"}': growing(1, 120),
+            'porchlight_mail_total{outcome="UNWANTED"}': growing(20, 120),
+            'porchlight_mail_reports_total{outcome="bounced"}': flat(0, 120),
+        },
+        minute=90,
+        why="What nobody wanted does not hide what could not be sent.",
+    ),
+    *both("DatabaseLost", {"porchlight_database_up": flat(0)}, {"porchlight_database_up": "1 0 1x60"}),
     *both(
         "ModelsDear", {"porchlight_model_dollars_total": growing(2)}, {"porchlight_model_dollars_total": growing(0.1)}
     ),

@@ -19,17 +19,22 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from deploy.grafana import dashboard
 from deploy.grafana.panels import ROWS
+from models.mail import DeliveryStatus
 from services.monitoring import Siblings, own
 from tests.clock import ManualClock
 from tests.monitoring.test_alerts import FOLDER, RULES
 from tests.porchlight import Porchlight, running, settings_for
-from tests.program import free_port
+from tests.program import ROOT, free_port
 from tests.services.valkey import until
 
 NAME = re.compile(r"\b(?:porchlight|process|python)_\w+")
 RECORDED = re.compile(r"\bporchlight:[\w:]+")
 SUFFIX = re.compile(r"_(?:bucket|count|sum|total)$")
 MATCHED = re.compile(r"\b((?:porchlight|process)_\w+)\{([^}]*)\}")
+OURS = re.compile(r"\bporchlight_\w+")
+JOBS = {("job", "porchlight.*"), ("le", "0.5")}
+LETTERS_END = {str(status) for status in (DeliveryStatus.SENT, DeliveryStatus.REJECTED, DeliveryStatus.GIVEN_UP)}
+"""How `services.notifications.sending` says that letters end; bounces are reports."""
 OF_THE_TARGET = {"job", "instance", "process"}
 
 
@@ -61,7 +66,7 @@ async def watched(sqlite_url: str, tmp_path: Path) -> AsyncGenerator[Porchlight]
 
 def families(text: str) -> set[str]:
     """The names of a scrape, without what is added to those of counters and histograms."""
-    return {SUFFIX.sub("", name) for name in re.findall(r"^# TYPE (\S+)", text, re.MULTILINE) if "_created" not in name}
+    return {SUFFIX.sub("", name) for name in re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)}
 
 
 def test_dashboard_is_what_its_builders_write() -> None:
@@ -84,13 +89,30 @@ async def test_what_is_asked_for_is_told_and_what_is_told_is_shown(sqlite_url: s
     asked = [*expressions(), *(rule["expr"] for rule in rules())]
     names = {SUFFIX.sub("", name) for expression in asked for name in NAME.findall(expression)}
     assert names - told == set()
-    assert {name for name in told if name.startswith("porchlight_")} - names == set()
+    ours = {name for name in told if name.startswith("porchlight_")}
+    assert ours - names == set()
     recorded = {rule["record"] for rule in rules() if "record" in rule}
     assert {name for expression in asked for name in RECORDED.findall(expression)} <= recorded
     for name, matchers in (found for expression in asked for found in MATCHED.findall(expression)):
         labels = set(re.findall(r"(\w+)=", matchers)) - OF_THE_TARGET - {"le"}
         lines = [line for line in text.splitlines() if line.startswith(f"{name}{{")]
         assert not labels or not lines or all(f'{label}="' in lines[0] for label in labels), (name, labels)
+    for name, matchers in (found for rule in rules() for found in MATCHED.findall(rule["expr"])):
+        for label, wanted in set(re.findall(r'(\w+)=~?"([^"]+)"', matchers)) - JOBS:
+            known = set(re.findall(rf'^{name}{{.*?\b{label}="([^"]+)".*}}', text, re.MULTILINE))
+            known |= LETTERS_END if name == "porchlight_mail_total" else set()
+            assert set(wanted.split("|")) <= known, (name, label)
+    page = (ROOT / "docs" / "monitoring.md").read_text()
+    assert {SUFFIX.sub("", name) for name in OURS.findall(page)} == ours
+
+
+def test_runbooks_name_panels_that_are_there() -> None:
+    """Each that a page sends its reader to."""
+    shown = {each.title for panels in ROWS.values() for each in panels}
+    for page in (ROOT / "docs" / "runbooks").glob("*.md"):
+        text = " ".join(page.read_text().split())
+        for several in re.findall(r"[Pp]anels? (\*[^*]+\*(?:(?:,| and) \*[^*]+\*)*)", text):
+            assert set(re.findall(r"\*([^*]+)\*", several)) <= shown, page.name
 
 
 async def test_prometheus_reads_a_server_and_answers_every_question(sqlite_url: str, tmp_path: Path) -> None:

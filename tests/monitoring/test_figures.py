@@ -1,15 +1,20 @@
 import asyncio
 import math
+import os
+import re
 import time
 import tomllib
 from datetime import timedelta
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import httpx
 import psutil  # type: ignore[import-untyped]
 import pytest
+import structlog
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -17,9 +22,11 @@ from core.settings import Settings
 from core.version import VERSION
 from models.billing import WebhookEvent, WebhookState
 from models.jobs import Job
+from models.mail import DeliveryStatus, MailDelivery
 from models.schedule import ScheduleRun
-from services import audit
-from services.monitoring import Siblings, watching, watching_loop
+from services import audit, jobs
+from services.billing.working import NOBODY_HERE
+from services.monitoring import Siblings, own, watching, watching_loop
 from services.monitoring.exposition import merged
 from tests.clock import ManualClock
 from tests.porchlight import PASSWORD, REGISTER, Porchlight, prepared
@@ -85,7 +92,7 @@ def test_figures_of_several_processes_are_one_text() -> None:
 async def test_processes_tell_each_other_and_take_over_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lowest numbers first; who has ended, answers too late or dies while telling is missing, and nothing else."""
     monkeypatch.setattr("services.monitoring.siblings.DEADLINE", 0.2)
-    one, two, three = (Siblings(tmp_path, lambda number=number: b"%d" % number) for number in (1, 2, 3))  # type: ignore[misc]
+    one, two, three = (Siblings(tmp_path, AsyncMock(return_value=b"%d" % number)) for number in (1, 2, 3))
     for each in (one, two, three):
         await each.open()
     assert [each.number for each in (one, two, three)] == [1, 2, 3]
@@ -95,13 +102,13 @@ async def test_processes_tell_each_other_and_take_over_numbers(tmp_path: Path, m
     assert await two.ask_all() == {"2": b"2", "3": b"3"}
     (tmp_path / "1.sock").touch()  # of one that was killed
     assert await two.ask_all() == {"2": b"2", "3": b"3"}
-    again = Siblings(tmp_path, lambda: b"again")
+    again = Siblings(tmp_path, AsyncMock(return_value=b"again"))
     await again.open()
     assert again.number == 1
     assert await two.ask_all() == {"1": b"again", "2": b"2", "3": b"3"}
     await three.close()
 
-    left = asyncio.Event()
+    left, silent = asyncio.Event(), [("siblings.silent", 3, str(os.getpid()))]
 
     async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, waits: bool) -> None:
         writer.write(b"half")
@@ -113,7 +120,9 @@ async def test_processes_tell_each_other_and_take_over_numbers(tmp_path: Path, m
     for waits in (False, True):
         (tmp_path / "3.sock").unlink(missing_ok=True)
         server = await asyncio.start_unix_server(partial(half, waits=waits), tmp_path / "3.sock")
-        assert await two.ask_all() == {"1": b"again", "2": b"2"}
+        with structlog.testing.capture_logs() as lines:
+            assert await two.ask_all() == {"1": b"again", "2": b"2"}
+        assert [(line["event"], line["process"], line["pid"]) for line in lines] == silent * waits
         async with asyncio.timeout(5):
             await left.wait()
         left.clear()
@@ -135,7 +144,7 @@ async def test_scrape_reaches_every_process_of_a_server(programs: Programs, post
             found = await scraped(server.url)
         return found
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         found = await all_answer()
     assert values(found, "porchlight_processes", "state") == {"answering": 2.0, "expected": 2.0}
     assert values(found, "porchlight_build_info", "version") == {VERSION: 1.0}
@@ -148,12 +157,13 @@ async def test_scrape_reaches_every_process_of_a_server(programs: Programs, post
     async def replaced() -> bool:
         return begun != values(await all_answer(), "process_start_time_seconds", "process")
 
-    await until(replaced, 20)
+    await until(replaced, 60)
     worker = programs.run("-m", "worker", **shared)
-    await until(lambda: "worker is on" in worker.out, 20)
+    await until(lambda: "worker is on" in worker.out, 60)
     told = f"http://127.0.0.1:{port}"
     found = await scraped(told)
-    assert values(found, "porchlight_jobs_total", "kind")["mail.send"] == 0.0
+    begun_at_0 = values(found, "porchlight_jobs_total", "kind")
+    assert (begun_at_0["mail.send"], begun_at_0["unknown"]) == (0.0, 0.0)
     async with httpx.AsyncClient(base_url=told) as client:
         assert (await client.get("/healthz")).json() == {"status": "ok"}
         assert (await client.get("/readyz")).json()["status"] == "ready"
@@ -164,7 +174,7 @@ async def test_scrape_reaches_every_process_of_a_server(programs: Programs, post
     assert await server.stop() == 0
 
 
-async def test_work_that_waits_is_told_once_for_all(porchlight: Porchlight) -> None:
+async def test_work_that_waits_is_told_once_for_all(porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch) -> None:
     """Due, retrying and dead jobs; events of the provider that are not done; what recurs. Kept for seconds."""
     app, now = porchlight.app, porchlight.clock.now()
 
@@ -184,6 +194,7 @@ async def test_work_that_waits_is_told_once_for_all(porchlight: Porchlight) -> N
         await Job.create(kind="a", dedup_key="b", due_at=None, dead_at=now, attempts=9, **far)
         for number, state in enumerate((WebhookState.RECEIVED, WebhookState.DEAD, WebhookState.DONE)):
             await WebhookEvent.create(event_id=str(number), state=state, **event)
+        await WebhookEvent.create(event_id="nobody's", state=WebhookState.PARKED, error=NOBODY_HERE, **event)
     found = await told()
     waiting = values(found, "porchlight_jobs_waiting", "state")
     assert waiting.pop("due") >= 0.0  # the worker is at its first recurring work
@@ -194,7 +205,35 @@ async def test_work_that_waits_is_told_once_for_all(porchlight: Porchlight) -> N
     with app.database.bound():
         await WebhookEvent.all().delete()
     assert values(await scraped(porchlight.url), "porchlight_inbox_age_seconds") == {"": 3600.0}
-    assert values(await told(), "porchlight_inbox_age_seconds") == {"": 0.0}
+    found = await told()
+    assert values(found, "porchlight_inbox_age_seconds") == {"": 0.0}
+    assert values(found, "porchlight_database_up") == {"": 1.0}
+    with monkeypatch.context() as patched:
+        patched.setattr(jobs, "oldest_due", AsyncMock(side_effect=OSError))
+        found = await told()
+    assert values(found, "porchlight_database_up") == {"": 0.0}
+    assert math.isnan(values(found, "porchlight_oldest_job_seconds")[""])
+
+
+async def test_statements_of_runbooks_do_what_they_say(porchlight: Porchlight) -> None:
+    """Each is understood by the database that it is for, and a job that is taken up again is due."""
+    app, now = porchlight.app, porchlight.clock.now()
+    with app.database.bound():
+        letter: dict[str, Any] = {"payload": {"delivery": "one"}, "created_at": now, "dead_at": now}
+        dead = await Job.create(kind="a", dedup_key="a", **letter)
+        for key in ("one", "two"):
+            await MailDelivery.create(key=key, letter="x", topic="x", status=DeliveryStatus.GIVEN_UP, at=now)
+        pages = "".join(page.read_text() for page in sorted((ROOT / "docs" / "runbooks").glob("*.md")))
+        statements = re.findall(r"`((?:SELECT|UPDATE|DELETE) [^`]+)`", pages)
+        assert len(statements) == 7
+        for statement in statements:
+            if app.database.dialect == "postgres" or "pg_" not in statement:
+                sql = statement.replace("id = …", f"id = {dead.id}").replace("ITS_PID", "0")
+                await app.database.execute(sql)
+        await dead.refresh_from_db()
+        assert [sent.key for sent in await MailDelivery.all()] == ["two"]
+    assert dead.dead_at is None
+    assert dead.due_at is not None  # now, or later where a worker has tried already
 
 
 async def test_answers_and_fields_are_told_as_they_were_given(porchlight: Porchlight) -> None:
@@ -214,6 +253,25 @@ async def test_answers_and_fields_are_told_as_they_were_given(porchlight: Porchl
     limit = values(found, "porchlight_pool_limit", "pool")
     assert limit["database"] in database.values()
     assert values(found, "porchlight_pool_waiting", "pool").keys() == {"database", "passwords"}
+
+
+async def test_others_have_turns_while_figures_are_written(
+    settings: Settings, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The text is the same, and the loop goes on between its parts."""
+    app = prepared(settings, clock)
+    turns = []
+    for turn in (60.0, 0.0):
+        monkeypatch.setattr(import_module("services.monitoring.exposition"), "TURN", turn)
+        telling, count = asyncio.create_task(own(app)), 0
+        while not telling.done():
+            await asyncio.sleep(0)
+            count += 1
+        turns.append((count, telling.result().count(b"# TYPE ")))
+    (at_once, families), (in_turns, as_many) = turns
+    assert families == as_many > 40
+    assert in_turns == at_once + families
+    app.passwords.close()
 
 
 def test_closed_database_and_pool_tell_nothing(settings: Settings, clock: ManualClock) -> None:

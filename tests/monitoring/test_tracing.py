@@ -140,14 +140,25 @@ async def test_share_of_traces_is_chosen_by_the_standards_names(
 
 
 async def test_collector_that_is_away_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An orderly stop gives it a moment, and what could not be told is lost."""
+    """An orderly stop gives it a moment, also one that takes all and says nothing; what is not told is lost."""
     monkeypatch.setattr(otlp, "LAST_SECONDS", 0.2)
-    tracing = open_tracing("http://127.0.0.1:9", headers="", service="x", sampler="always_on", ratio=1.0)
-    assert tracing is not None
-    with tracing.request("asked", []):
-        pass
-    async with asyncio.timeout(3):
-        await tracing.close()
+    asked, over = asyncio.Event(), asyncio.Event()
+
+    async def silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await over.wait()
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        for port in (9, server.sockets[0].getsockname()[1]):
+            tracing = open_tracing(f"http://127.0.0.1:{port}", headers="", service="x", sampler="always_on", ratio=1.0)
+            assert tracing is not None
+            with tracing.request("asked", []):
+                pass
+            async with asyncio.timeout(2):
+                await tracing.close()
+        assert asked.is_set()
+        over.set()
 
 
 async def test_faults_fail_their_spans_and_untold_traces_bind_nothing(collector: Collector) -> None:

@@ -98,7 +98,7 @@ AVAILABILITY = Measure(
     name="Requests that were answered",
     kind=Kind.SHARE,
     comparison=Comparison.AT_LEAST,
-    target=0.999,
+    target=0.9999,
     gather=partial(shares, transports=ASKED, outcomes=frozenset(AnswerOutcome) - ABSENT),
     settles=LATE,
 )
