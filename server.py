@@ -47,7 +47,7 @@ DRAIN_SECONDS = 20
 LAST_WORD_SECONDS = 1.0
 """How long connections that came in at the last moment have, to say what they want."""
 DEAF_SECONDS = 20
-"""How long one of several processes may say nothing to the first before it is replaced: its imports take some."""
+"""How long one of several processes may be silent before the first one replaces it. Its imports take some of that."""
 LARGEST_MESSAGE = 262_144
 """Bytes of a WebSocket message."""
 COLLECTED_AFTER = (20_000, 20, 50)

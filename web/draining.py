@@ -16,22 +16,30 @@ RETRY_AFTER = [(b"retry-after", b"1"), (b"content-length", b"0")]
 
 
 STOPPED_BY = (signal.SIGTERM, signal.SIGINT)
+LEAVING_SECONDS = 0.5
+"""How long what is open has, to leave by itself."""
 
 
 @asynccontextmanager
 async def heeding_signals(app: App) -> AsyncGenerator[None, None]:
     """Let the app know when its process is told to stop, under a server that tells only when nothing is open any more.
 
-    The server's own handlers, which stand before the application opens, do what they did besides.
+    The server's own handlers, which stand before the application opens, do what they did besides, once sockets had time
+    to bring to an end what is under way: the server cuts them off. A second signal waits for nothing.
     """
     loop = asyncio.get_running_loop()
     known = STOPPED_BY if threading.current_thread() is threading.main_thread() else ()
     theirs = {number: handler for number in known if callable(handler := signal.getsignal(number))}
 
     def stop(number: int, frame: FrameType | None) -> None:
+        goes_on = theirs[signal.Signals(number)]
+        if app.draining:
+            goes_on(number, frame)
+            return
         app.draining = True
         loop.call_soon_threadsafe(app.stopping.set)
-        theirs[signal.Signals(number)](number, frame)
+        # Not as SIGINT: after Ctrl-C the first process sends SIGTERM, too, and a server would take this for impatience.
+        loop.call_soon_threadsafe(loop.call_later, LEAVING_SECONDS, goes_on, signal.SIGTERM, None)
 
     for number in theirs:
         signal.signal(number, stop)
