@@ -1,0 +1,88 @@
+"""What servers under test do once and not in each test: each of thousands of tests starts one."""
+
+import gc
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import pytest
+from tortoise.apps import Apps
+from tortoise.models import MetaInfo
+
+from adapters.database import Database
+from models import ScheduleRun
+from services import app, schedule
+from tests.clock import START
+from worker.schedule import SCHEDULE
+
+BUILT = ("basetable", "basequery", "basequery_all_fields", "filters")
+"""What Tortoise makes of a model for one dialect."""
+
+
+async def begin(url: str) -> None:
+    """Let the schedule of a migrated database have begun at START: its first jobs have long been done."""
+    database = Database(url)
+    await database.open()
+    try:
+        with database.bound():
+            await ScheduleRun.bulk_create(
+                ScheduleRun(
+                    kind=each.kind, every=int(each.every.total_seconds()), slot_at=schedule.slot_of(START, each.every)
+                )
+                for each in SCHEDULE
+            )
+    finally:
+        await database.close()
+
+
+def read_once(patch: pytest.MonkeyPatch) -> None:
+    """Each file of declarations that an app reads at its start is read once: nobody changes what it says."""
+    for name in ("read_catalogue", "read_flags", "read_intents", "read_prices"):
+        patch.setattr(app, name, _kept(getattr(app, name)))
+    patch.setattr(app, "read_rules", cache(app.read_rules))
+
+
+def _kept(read: Callable[..., Any]) -> Callable[..., Any]:
+    found: list[Any] = []
+
+    def reading(**told: Any) -> Any:
+        if not found:
+            found.append(read(**told))
+        return found[0]
+
+    return reading
+
+
+def built_once(patch: pytest.MonkeyPatch) -> None:
+    """Tortoise makes its queries and filters once for a dialect and a set of models, whatever connects afterwards."""
+    kept: dict[Any, list[tuple[MetaInfo, dict[str, Any]]]] = {}
+    build = Apps._build_initial_querysets
+
+    def building(apps: Apps) -> None:
+        metas = [model._meta for models in apps.apps.values() for model in models.values()]
+        key = (metas[0].db.query_class, *(meta._model for meta in metas))
+        if key not in kept:
+            for meta in metas:
+                meta.filters = dict(meta.filters)  # it is changed in place, and may be the other dialect's
+            build(apps)
+            kept[key] = [(meta, {name: getattr(meta, name) for name in BUILT}) for meta in metas]
+        for meta, built in kept[key]:
+            for name, value in built.items():
+                setattr(meta, name, value)
+
+    patch.setattr(Apps, "_build_initial_querysets", building)
+
+
+@contextmanager
+def looked_through_once() -> Generator[None]:
+    """Python's look for cycles passes over what there is now: it took a tenth of the time that tests take."""
+    thresholds = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
