@@ -32,7 +32,7 @@ async def _over(send: Callable[[str], Awaitable[Answer]], documents: dict[str, s
 
 
 async def test_no_document_costs_much(attacker: Attacker) -> None:
-    """Each is refused by POST, by GET as far as an address goes, in parts, in a stream: soon, with its code, no more."""
+    """Each is refused by POST, by GET as far as an address goes, in parts, in a stream: soon, by its code, no more."""
     texts = {name: document for name, (document, _) in DOCUMENTS.items()}
     codes = {name: code for name, (_, code) in DOCUMENTS.items()}
 
