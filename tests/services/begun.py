@@ -3,6 +3,8 @@
 import gc
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from copy import copy
+from itertools import product
 from typing import Any
 
 import pytest
@@ -15,8 +17,10 @@ from services import app, schedule
 from tests.clock import START
 from worker.schedule import SCHEDULE
 
-BUILT = ("basetable", "basequery", "basequery_all_fields", "filters")
-"""What Tortoise makes of a model for one dialect."""
+CHANGED = ("filters", "db_native_fields", "db_default_fields", "db_complex_fields")
+"""What Tortoise makes of a model for one dialect, in a dictionary and lists that it fills again for the next one."""
+BUILT = ("basetable", "basequery", "basequery_all_fields", *CHANGED)
+"""All of what it makes of a model for one dialect."""
 
 
 async def begin(url: str) -> None:
@@ -63,8 +67,8 @@ def built_once(patch: pytest.MonkeyPatch) -> None:
         metas = [model._meta for models in apps.apps.values() for model in models.values()]
         key = (metas[0].db.query_class, *(meta._model for meta in metas))
         if key not in kept:
-            for meta in metas:
-                meta.filters = dict(meta.filters)  # it is changed in place, and may be the other dialect's
+            for meta, name in product(metas, CHANGED):
+                setattr(meta, name, copy(getattr(meta, name)))
             build(apps)
             kept[key] = [(meta, {name: getattr(meta, name) for name in BUILT}) for meta in metas]
         for meta, built in kept[key]:
