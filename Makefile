@@ -13,7 +13,8 @@ ARGS =
 PYTHON ?=
 
 # The interpreter of .venv finds its own modules; settings meant for another one would lead it astray.
-unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH
+# Each program that tests start would compile all of ours again, if none might keep what it has compiled.
+unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONDONTWRITEBYTECODE
 
 # An address is data: it is not expanded by make, reaches the program through the environment, and is never taken
 # from a variable that the shell had set before, because mail programs use EMAIL too.

@@ -19,6 +19,7 @@ from services.recommendations import candidates
 from tests.clock import ManualClock
 from tests.executors import executor_of
 from tests.porchlight import Porchlight, running, settings_for
+from tests.services.begun import built_once, looked_through_once, read_once
 
 pytest_plugins = [
     "tests.services.postgres",
@@ -97,6 +98,15 @@ def compiled_at_once() -> Generator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(extension, "THRESHOLD", 1)
         patch.setattr(events, "THRESHOLD", 1)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)  # ruff: ignore[pytest-fixture-autouse] -- whatever starts an app
+def made_once() -> Generator[None]:
+    """What is the same for all servers of a process is made once."""
+    with pytest.MonkeyPatch.context() as patch, looked_through_once():
+        read_once(patch)
+        built_once(patch)
         yield
 
 

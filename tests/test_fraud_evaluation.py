@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 
 from core.clock import SystemClock
 from core.emails import parse_email
-from models import Job
 from models.fraud import FraudAssessment, FraudIdentifier
-from services import pruning
 from services.app import App
 from services.devices import Description
 from services.fraud.crowd import DAY, HOUR, NEAR, OPERATOR_MEMORY, Crowd, Earlier, Passing
@@ -27,7 +25,6 @@ from services.fraud.signals import SIGNALS, Family
 from services.fraud.ties import AFTER_END, BEFORE_END
 from services.sessions import Client
 from tests.porchlight import Porchlight
-from tests.services.valkey import until
 
 RULES = read_rules()
 COUNTS = [field.name for field in fields(Features) if field.type == "int" and field.name != "listed"]
@@ -194,8 +191,6 @@ async def test_one_statement_sees_what_there_is(porchlight: Porchlight) -> None:
     """Counted by the database or read and counted here: the features are those of looking at every row."""
     app, draw = porchlight.app, random.Random(7)  # ruff: ignore[suspicious-non-cryptographic-random-usage] -- the same each time
     with app.database.bound():
-        pruned = Job.filter(kind=pruning.FRAUD, done_at__isnull=False)
-        await until(pruned.exists)  # it would take old rows from under this test
         for number in range(150):
             await happened(app, draw, number)
         for _ in range(40):

@@ -15,7 +15,7 @@ import web.requests
 from core.settings import Settings
 from engine.trusted import hash_of
 from tests.conftest import Start
-from tests.porchlight import PASSWORD, REGISTER, Porchlight, settings_for
+from tests.porchlight import REGISTER, Porchlight, settings_for
 from tests.services.valkey import until
 from web.requests import MAX_BODY
 
@@ -495,37 +495,6 @@ async def test_without_a_list_no_origin_is_allowed(porchlight: Porchlight) -> No
     """Nothing is reflected."""
     answer = await porchlight.http.post("/graphql", json=TYPENAME, headers={"origin": "https://evil.example"})
     assert not [name for name in answer.headers if name.startswith("access-control")]
-
-
-SUGGESTING = {
-    "{ mee { id } }": "field",
-    '{ node(idd: "x") { id } }': "argument",
-    "mutation { register(input: {emial: 1}) { __typename } }": "input field",
-    "{ node(id: 1) { email } }": "fragment",
-    "{ me }": "selection",
-}
-
-
-async def test_suggestions_help_developers(porchlight: Porchlight) -> None:
-    """Fields and arguments are suggested, and the schema describes itself, while introspection is open."""
-    for document in SUGGESTING:
-        messages = [error["message"] for error in (await porchlight.post(document)).json()["errors"]]
-        assert any("Did you mean" in message for message in messages), document
-    assert (await porchlight.ask("{ __schema { queryType { name } } }"))["__schema"]["queryType"]["name"] == "Query"
-
-
-async def test_nothing_is_suggested_when_introspection_is_off(start: Start) -> None:
-    """Neither fields nor arguments nor types; `__typename` still answers."""
-    porchlight = await start(graphiql="off")
-    for document in SUGGESTING:
-        messages = [error["message"] for error in (await porchlight.post(document)).json()["errors"]]
-        assert not any("Did you mean" in message for message in messages), document
-    variables = {"input": {"emial": "a@example.com", "email": "a@example.com", "password": PASSWORD}}
-    answer = (await porchlight.post(REGISTER, variables)).json()["errors"][0]
-    assert (answer["extensions"]["code"], "Did you mean" in answer["message"]) == ("BAD_USER_INPUT", False)
-    for document in ("{ __schema { queryType { name } } }", '{ __type(name: "User") { name } }'):
-        assert set(await porchlight.codes(document)) == {"GRAPHQL_VALIDATION_FAILED"}
-    assert await porchlight.ask("{ __typename me { __typename } }") == {"__typename": "Query", "me": None}
 
 
 SECRET_INPUT: dict[str, Any] = {

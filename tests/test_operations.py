@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from prometheus_client.parser import text_string_to_metric_families
 
 from core.logging import Unfailing, json_line, printable, redact
-from services import keys
+from services import jobs, keys
 from tests.clock import ManualClock
 from tests.conftest import Start
 from tests.porchlight import SECRET, Porchlight, running, settings_for
@@ -156,6 +156,8 @@ async def test_nothing_that_a_client_chooses_becomes_a_label(porchlight: Porchli
     """Neither names nor paths nor headers: the number of series is ours to decide."""
     registry = porchlight.app.metrics.registry
     recurring = {"kind": SCHEDULE[0].kind, "outcome": "done"}
+    await porchlight.clock.advance(SCHEDULE[0].every)
+    await jobs.wake(porchlight.app)
     await until(lambda: registry.get_sample_value("porchlight_jobs_total", recurring) == 1)
     before = await samples(porchlight)
     for number in range(3):

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from adapters.database import deleting
 from core.errors import Unavailable
 from core.settings import Settings
-from models import Device, Job, OneTimeToken, Purpose, Role, Session, User
+from models import Device, Job, OneTimeToken, Purpose, Role, ScheduleRun, Session, User
 from services import jobs, pruning
 from services.app import App, open_app
 from tests.clock import START, ManualClock
@@ -66,12 +66,13 @@ async def test_slots_that_nobody_saw_are_made_up_for_once(app: App, clock: Manua
 
 
 async def test_eight_workers_enqueue_one(settings: Settings, clock: ManualClock) -> None:
-    """At the same moment, each over a connection of its own."""
+    """At the same moment, each over a connection of its own, when none has ever run."""
 
     async def enqueue(other: App) -> None:
         with other.database.bound():
             await Schedule(other, SCHEDULE).enqueue()
 
+    await ScheduleRun.all().delete()
     async with AsyncExitStack() as stack:
         others = [await stack.enter_async_context(open_app(settings, clock=clock)) for _ in range(8)]
         await asyncio.gather(*(enqueue(other) for other in others))

@@ -44,9 +44,10 @@ JOBS = """
 
 @pytest.fixture
 async def app(settings: Settings, clock: ManualClock) -> AsyncGenerator[App]:
-    """An application without a server or a worker, whose database the test uses."""
+    """An application without a server or a worker, whose database the test uses. Nothing has ever been scheduled."""
     async with open_app(settings, clock=clock) as app:
         with app.database.bound():
+            await ScheduleRun.all().delete()
             yield app
 
 

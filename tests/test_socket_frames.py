@@ -1,6 +1,7 @@
 """Bytes that are no WebSocket, messages that cannot be read, clients that send too many: each harms itself alone."""
 
 import asyncio
+import logging
 import os
 import time
 from datetime import timedelta
@@ -55,7 +56,9 @@ MALFORMED: dict[str, tuple[bytes, int]] = {
 }
 
 
-async def test_frames_that_are_none_end_their_own_socket(porchlight: Porchlight) -> None:
+async def test_frames_that_are_none_end_their_own_socket(
+    porchlight: Porchlight, caplog: pytest.LogCaptureFixture
+) -> None:
     """By the code of RFC 6455 for it, and never by 1006, without a line of error; others tick on."""
     person = await porchlight.register()
     found = {}
@@ -71,6 +74,7 @@ async def test_frames_that_are_none_end_their_own_socket(porchlight: Porchlight)
             assert (await other.next())["data"]["trialCountdown"]["secondsLeft"] == 14 * 86_400 - 1
     assert found == {name: code for name, (_, code) in MALFORMED.items()}
     assert [event for event in events if event["log_level"] in {"warning", "error"}] == []
+    assert [line for line in caplog.records if line.levelno >= logging.WARNING] == []
     await all_let_go(porchlight)
 
 

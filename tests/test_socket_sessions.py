@@ -12,7 +12,6 @@ import pytest
 from starlette.websockets import WebSocket
 from structlog.testing import capture_logs
 
-from core.passwords import Passwords
 from models import Session, User
 from models.accounts import Role
 from services import sessions
@@ -22,6 +21,7 @@ from tests.clock import settle
 from tests.conftest import Start
 from tests.porchlight import PASSWORD, REGISTER, Connection, Person, Porchlight
 from tests.services.valkey import until
+from tests.slow_hashes import SlowHashes
 from tests.test_sockets import COUNTDOWN, all_let_go, still_serves
 from web import watch
 from web.sockets.connection import Socket
@@ -382,22 +382,14 @@ async def test_a_change_that_does_not_end_does_not_keep_a_socket(
 ) -> None:
     """The end of the session waits for its answer only so long; the change itself is not broken off."""
     monkeypatch.setattr("web.sockets.connection.CLOSE_TIMEOUT", 0.1)
-    gate, hashing = asyncio.Event(), asyncio.Event()
-    hash_of = Passwords.hash
-
-    async def slow(self: Passwords, password: str) -> str:
-        hashing.set()
-        await gate.wait()
-        return await hash_of(self, password)
-
     person = await porchlight.register()
-    monkeypatch.setattr(Passwords, "hash", slow)
+    hashing = SlowHashes(monkeypatch)
     async with porchlight.connect(token=person.access_token) as connection:
         await connection.subscribe(REGISTER, input={"email": "grace@example.com", "password": PASSWORD})
-        await hashing.wait()
+        await hashing.begun.wait()
         await porchlight.ask("mutation { logout }", token=person.access_token)
         assert await connection.closed() == ENDED
-    gate.set()
+    hashing.gate.set()
     with porchlight.app.database.bound():
         await until(lambda: User.filter(email="grace@example.com").exists())
 

@@ -10,11 +10,11 @@ import websockets
 from structlog.testing import capture_logs
 from websockets.typing import Origin, Subprotocol
 
-from core.passwords import Passwords
 from models import Session, Trial, User
 from tests.conftest import Start
 from tests.porchlight import LOGIN, PASSWORD, REGISTER, Connection, Porchlight
 from tests.services.valkey import until
+from tests.slow_hashes import SlowHashes
 
 COUNTDOWN = "subscription { trialCountdown { secondsLeft version } }"
 PROTOCOL = Subprotocol("graphql-transport-ws")
@@ -336,29 +336,21 @@ async def test_a_change_that_has_begun_is_brought_to_its_end(
     porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The client completes it, or is gone: the account is there all the same, whole."""
-    gate, hashing = asyncio.Event(), asyncio.Event()
-    hash_of = Passwords.hash
-
-    async def slow(self: Passwords, password: str) -> str:
-        hashing.set()
-        await gate.wait()
-        return await hash_of(self, password)
-
-    monkeypatch.setattr(Passwords, "hash", slow)
+    hashing = SlowHashes(monkeypatch)
     for number, leave in enumerate(("complete", "abort")):
-        gate.clear()
-        hashing.clear()
+        hashing.gate.clear()
+        hashing.begun.clear()
         async with porchlight.connect() as connection:
             await connection.subscribe(REGISTER, input={"email": f"ada{number}@example.com", "password": PASSWORD})
             async with asyncio.timeout(5):
-                await hashing.wait()
+                await hashing.begun.wait()
             if leave == "abort":
                 connection.raw.transport.abort()
                 await asyncio.sleep(0.05)
             else:
                 await connection.send(id="1", type="complete")
                 await still_serves(connection)
-            gate.set()
+            hashing.gate.set()
             with porchlight.app.database.bound():
                 await until(Trial.filter(user__email=f"ada{number}@example.com").exists)
             if leave == "complete":

@@ -14,7 +14,6 @@ from structlog.testing import capture_logs
 import web.stream
 import web.streams
 from core.errors import Unavailable
-from core.passwords import Passwords
 from models import Session, User
 from models.accounts import Role
 from models.measuring import AnswerOutcome
@@ -23,6 +22,7 @@ from tests.clock import ManualClock
 from tests.event_streams import EVENTS, streaming
 from tests.porchlight import LOGIN, PASSWORD, REGISTER, Person, Porchlight
 from tests.services.valkey import until
+from tests.slow_hashes import SlowHashes
 from web import watch
 from web.watch import ENDED, RESTARTING
 
@@ -257,21 +257,13 @@ async def test_a_change_that_has_begun_is_brought_to_its_end(
     porchlight: Porchlight, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The client is gone: the account is there all the same."""
-    gate, hashing = asyncio.Event(), asyncio.Event()
-    hash_of = Passwords.hash
-
-    async def slow(self: Passwords, password: str) -> str:
-        hashing.set()
-        await gate.wait()
-        return await hash_of(self, password)
-
-    monkeypatch.setattr(Passwords, "hash", slow)
+    hashing = SlowHashes(monkeypatch)
     given = {"input": {"email": "ada@example.com", "password": PASSWORD}}
     with capture_logs() as events:
         async with streaming(porchlight, REGISTER, variables=given):
-            await asyncio.wait_for(hashing.wait(), 20)
+            await asyncio.wait_for(hashing.begun.wait(), 20)
         await asyncio.sleep(0.05)
-        gate.set()
+        hashing.gate.set()
         with porchlight.app.database.bound():
             await until(User.filter(email="ada@example.com").exists)
         await all_let_go(porchlight)

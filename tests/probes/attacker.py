@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -107,6 +107,13 @@ class Attacker:
         )
         answer = await self.porchlight.http.send(request)
         return Answer(answer.status_code, answer.text, answer.headers)
+
+    async def stream(self, body: Any) -> Answer:
+        """A GraphQL request whose answers are events: the first of them, unless no stream was opened."""
+        headers = {**JSON, "Accept": "text/event-stream"}
+        answer = await self.http("POST", "/graphql/stream", headers, json.dumps(body))
+        event = answer.text.partition("data: ")[2].partition("\n")[0]
+        return replace(answer, text=event or answer.text)
 
     async def raw(self, request: bytes, *, within: float = 10.0) -> bytes:
         """What the server says to these bytes until it ends the connection."""

@@ -32,7 +32,7 @@ async def _over(send: Callable[[str], Awaitable[Answer]], documents: dict[str, s
 
 
 async def test_no_document_costs_much(attacker: Attacker) -> None:
-    """Each is refused by POST, by GET as far as an address goes, and in parts: soon, with its code, and no more."""
+    """Each is refused by POST, by GET as far as an address goes, in parts, in a stream: soon, by its code, no more."""
     texts = {name: document for name, (document, _) in DOCUMENTS.items()}
     codes = {name: code for name, (_, code) in DOCUMENTS.items()}
 
@@ -45,10 +45,14 @@ async def test_no_document_costs_much(attacker: Attacker) -> None:
     async def in_parts(document: str) -> Answer:
         return await attacker.multipart({"query": document})
 
-    found = {send.__name__: await _over(send, texts) for send in (by_post, in_parts, by_get)}
+    async def in_a_stream(document: str) -> Answer:
+        return await attacker.stream({"query": document})
+
+    found = {send.__name__: await _over(send, texts) for send in (by_post, in_parts, by_get, in_a_stream)}
     assert found["by_post"] == codes
     assert found["in_parts"] == codes
     assert found["by_get"] == codes
+    assert found["in_a_stream"] == codes
 
 
 async def test_no_document_harms_a_socket(attacker: Attacker) -> None:

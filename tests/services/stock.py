@@ -10,11 +10,13 @@ from adapters.database.migrating import migrate
 from services import recommendations
 from services.app import opened
 from tests.porchlight import prepared, settings_for
+from tests.services.begun import begin
 from tests.services.postgres import PostgresServer, finished, name_of
 
 
 async def stock(database_url: str, folder: Path) -> None:
     """Bring the catalogue into a migrated database, as the program's job does."""
+    await begin(database_url)
     app = prepared(settings_for(database_url, "", f"outbox://{folder / 'outbox'}"))
     async with opened(app):
         await recommendations.prepare(app, {})
