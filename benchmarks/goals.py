@@ -86,7 +86,9 @@ def _storm(found: Storm | None) -> Goal:
     name, asked = "a storm of sign-ins: p99 of other queries, to quiet", f"< {storm.GOAL:g} times"
     if found is None:
         return Goal(name, asked, "", "", None)
-    spread = f"p99 {found.quiet_p99:.0f} to {found.storm_p99:.0f} ms, {found.signed_in:.0f} sign in a second"
+    spread = (
+        f"{min(found.ratios):.2f} to {max(found.ratios):.2f}, p99 {found.quiet_p99:.1f} to {found.storm_p99:.1f} ms"
+    )
     return Goal(name, asked, f"{found.ratio:.2f} times", spread, found.ratio < storm.GOAL)
 
 

@@ -174,7 +174,7 @@ def test_goals_are_met_missed_or_not_measured() -> None:
     resolved = Ratio(31.0, 30.0, 33.0)
     flat = Filled("Porchlight", [Held(0, 300_000_000, 1), Held(50, 310_000_000, 1), Held(100, 310_000_100, 1)])
     hurried = Hurried(10_000, 9_950.0, 300.0, 900.0, 0, 0.5, 20.0, None)
-    measured = Measured(resolved, compared(), [flat], hurried, Storm(1.0, 10.0, 2.0, 35.0, 9.0, 5.0, 1.5, 0))
+    measured = Measured(resolved, compared(), [flat], hurried, Storm(1.0, 10.0, 2.0, 35.0, 9.0, 5.0, 1.5, 0, (3.5,)))
     assert [goal.met for goal in goals(measured)] == [True, False, True, True, True, False, True]
     late = dataclasses.replace(hurried, rate=9_000.0)
     growing = dataclasses.replace(flat, held=[*flat.held, Held(200, 400_000_000, 1)])
