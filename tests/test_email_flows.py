@@ -387,7 +387,7 @@ async def test_what_links_cost(porchlight: Porchlight) -> None:
         with porchlight.counting_queries() as statements:
             await porchlight.ask(ask.format(name, more), {"t": token})
         counts[name] = len([statement for statement in statements if statement.split()[0] in KINDS])
-    assert counts == {"verifyEmail": 10, "completeMagicLink": 15, "resetPassword": 15}
+    assert counts == {"verifyEmail": 10, "completeMagicLink": 14, "resetPassword": 15}
 
 
 async def test_one_confirmation_that_comes_twice_at_once(porchlight: Porchlight) -> None:
