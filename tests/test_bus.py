@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from adapters.bus import Bus, MemoryBus, RedisBus, open_bus
 from adapters.bus.memory import BACKLOG
+from adapters.bus.redis import APART
 from tests.services.valkey import RestartableValkey, until
 
 PATIENCE = 5.0  # a busy machine must not look like a lost Redis
@@ -368,7 +369,23 @@ async def test_who_hears_well_is_told_of_what_was_lost(restartable_valkey: Resta
         for _ in range(2):  # as of two processes; what has not been read again when it closes is not read at all
             await one._redis.publish("porchlight:bus:bus.lost", "0123456789abcdef:")
         await until(lambda: two._resyncing is not None)
+        assert two._resyncing
+        assert two._resyncing.when() - asyncio.get_running_loop().time() > APART / 2  # not again and again
     assert heard.count("resync") == 1
+
+
+async def test_what_a_caller_who_left_was_telling_counts_as_lost(redis_url: str, channel: str) -> None:
+    """Nobody knows whether it has arrived: the others read again."""
+    async with process(redis_url, cool_down=0.05) as one, process(redis_url, cool_down=0.05) as two:
+        heard: list[str] = []
+        two.subscribe(channel, heard.append, resync=lambda: heard.append("resync"))
+        telling = asyncio.create_task(one.publish(channel, "perhaps"))
+        await asyncio.sleep(0)
+        telling.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await telling
+        assert one.dropped == 1
+        await until(lambda: "resync" in heard)
 
 
 async def test_silent_redis_is_noticed(restartable_valkey: RestartableValkey, channel: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from adapters.mail import MailRejected
+from adapters.openai import NotAsked
 from core.errors import NotFound, Unavailable
 from core.settings import Settings
 from models import Job
@@ -232,6 +233,20 @@ async def test_what_nobody_foresaw_dies_sooner(app: App, clock: ManualClock) -> 
             assert await Worker(app, {"test": raising(RuntimeError("a fault"))}).drain() == 1
             await clock.advance(jobs.backoff(attempt))
     assert ((await stored(job))["dead_at"], clock.now() - START) == (clock.now() - jobs.backoff(10), 1023 * 5 * SECOND)
+
+
+@pytest.mark.parametrize("waited", [Unavailable("The mail is down."), NotAsked(), TimeoutError()])
+async def test_who_had_to_wait_is_forgiven_one_fault(app: App, clock: ManualClock, waited: Exception) -> None:
+    """What goes wrong when somebody is there again after hours does not undo the waiting; twice in a row it does."""
+    [job] = await enqueued(app, "a")
+    with capture_logs():
+        for attempt in range(1, jobs.UNFORESEEN_ATTEMPTS + 3):
+            is_waiting = attempt <= jobs.UNFORESEEN_ATTEMPTS
+            assert (await stored(job))["dead_at"] is None
+            await Worker(app, {"test": raising(waited if is_waiting else RuntimeError("a fault"))}).drain()
+            await clock.advance(jobs.backoff(attempt))
+    row = await stored(job)
+    assert (row["attempts"], row["dead_at"] is not None) == (jobs.UNFORESEEN_ATTEMPTS + 2, True)
 
 
 @pytest.mark.parametrize("error", [NotFound(), MailRejected(550, "No such user")])

@@ -51,6 +51,13 @@ class UnknownKindError(Exception):
     """No task does this kind of job. A newer worker may, so it is tried again and dies in the end, visibly."""
 
 
+def _most_attempts(job: Job, error: Exception) -> int:
+    """How often a job that has failed so is tried. Who had to wait before is forgiven one fault that nobody foresaw."""
+    passing: tuple[type[Exception], ...] = (Unavailable, *Unavailable.__subclasses__(), UnknownKindError, TimeoutError)
+    has_waited = (job.last_error or "").startswith(tuple(f"{kind.__name__}:" for kind in passing))
+    return jobs.MAX_ATTEMPTS if isinstance(error, passing) or has_waited else jobs.UNFORESEEN_ATTEMPTS
+
+
 class Worker:
     """Runs jobs until it is told to stop, those of its schedule too. A job may take `deadline` seconds."""
 
@@ -144,7 +151,8 @@ class Worker:
             return None
         kind = self._known(job)
         self._app.metrics.jobs.labels(kind, outcome).inc()
-        self._app.metrics.job_seconds.labels(kind).observe(time.perf_counter() - begun)
+        if outcome is not Outcome.LOST:
+            self._app.metrics.job_seconds.labels(kind).observe(time.perf_counter() - begun)
         return outcome
 
     def _known(self, job: Job) -> str:
@@ -156,11 +164,12 @@ class Worker:
         left = (job.due_at - started_at).total_seconds() if job.due_at else 0.0
         if left <= 0:  # this process, or the database, stood still since the job was taken: another worker may be at it
             return Outcome.LOST
+        bound = min(self._deadline, left * PART)
         try:
-            async with asyncio.timeout(min(self._deadline, left * PART)):
+            async with asyncio.timeout(bound):
                 await self._task(job)(self._app, job.payload)
         except Exception as error:  # ruff: ignore[blind-except] -- a job may fail in any way
-            fault, outcome = error, await self._failed(job, error)
+            fault, outcome = error, await self._failed(job, error, bound)
         else:
             outcome = await jobs.finish(self._app, job)
             log.info("job.ended", outcome=outcome, attempts=job.attempts)
@@ -175,13 +184,12 @@ class Worker:
             raise UnknownKindError(job.kind)
         return self._tasks[job.kind]
 
-    async def _failed(self, job: Job, error: Exception) -> Outcome:
+    async def _failed(self, job: Job, error: Exception, bound: float) -> Outcome:
         """Try again what may succeed later, and what nobody foresaw; give up what never will."""
         hopeless = isinstance(error, PorchlightError) and not isinstance(error, Unavailable)
         expected = isinstance(error, Unavailable | UnknownKindError)
-        most = jobs.MAX_ATTEMPTS if expected else jobs.UNFORESEEN_ATTEMPTS
-        retry = not hopeless and job.attempts < most
-        reason = f"{type(error).__name__}: {str(error) or f'more than {self._deadline:g} s'}"
+        retry = not hopeless and job.attempts < _most_attempts(job, error)
+        reason = f"{type(error).__name__}: {str(error) or f'more than {bound:.3g} s'}"
         task = self._tasks.get(job.kind)
         if isinstance(task, Careful) and not retry:
             await task.given_up(self._app, job.payload)  # before the job rests: who dies in between is asked again

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from redis.asyncio.client import PubSub
 
 PREFIX = "porchlight:bus:"
+APART = 10.0
+"""Seconds between two times at which listeners read again because others have lost messages."""
 LOST = "bus.lost"
 """The channel on which a process says that the others may have missed something of it."""
 WIRE = re.compile(r"([0-9a-f]{16}):(.*)", re.DOTALL)  # who published, what
@@ -57,6 +59,7 @@ class RedisBus:
         self._reader: asyncio.Task[None] | None = None
         self._confessing: asyncio.Task[None] | None = None
         self._resyncing: asyncio.TimerHandle | None = None
+        self._resynced_at = -APART
         self._hears = asyncio.Event()
         self._missed = False
         self._tells = True
@@ -102,16 +105,22 @@ class RedisBus:
             async with asyncio.timeout(self._deadline):
                 await self._redis.publish(PREFIX + channel, f"{self._me}:{message}")
         except self._faults as fault:
-            self._cannot_tell(fault)
+            self._retry_at = time.monotonic() + self._cool_down
+            self._cannot_tell(repr(fault))
+            self._lose()
+        except asyncio.CancelledError:  # who was to tell is gone: nobody knows whether it has arrived
+            self._lose()
+            raise
         else:
             self._can_tell()
 
-    def _cannot_tell(self, fault: Exception) -> None:
-        self._unpublished += 1
-        self._retry_at = time.monotonic() + self._cool_down
+    def _cannot_tell(self, fault: str) -> None:
         if self._tells:
             self._tells = False
-            log.warning("bus.cannot_tell", fault=repr(fault))
+            log.warning("bus.cannot_tell", fault=fault)
+
+    def _lose(self) -> None:
+        self._unpublished += 1
         if self._confessing is None or self._confessing.done():
             self._confessing = asyncio.create_task(self._confess())
 
@@ -172,11 +181,13 @@ class RedisBus:
             return
         if channel != LOST:
             self._local.tell(channel, message)
-        elif self._resyncing is None:  # many say so after one loss
-            self._resyncing = asyncio.get_running_loop().call_later(self._cool_down, self._resync)
+        elif self._resyncing is None:  # many say so after one loss, and not all should read at the same moment
+            wait = max(self._cool_down * (1 + self._jitter()), self._resynced_at + APART - time.monotonic())
+            self._resyncing = asyncio.get_running_loop().call_later(wait, self._resync)
 
     def _resync(self) -> None:
         self._resyncing = None
+        self._resynced_at = time.monotonic()
         self._local.resync()
 
     def _can_hear(self) -> None:

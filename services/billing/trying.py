@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 async def again(app: App, kind: str, payload: dict[str, Any], subject: str, error: Exception) -> None:
     """Write the job of the next try, in the place of one that has failed; after 30 days say loudly that it is over.
 
-    `subject` tells this work from others of its kind. Each step is a job of its own, with ten attempts against a
+    `subject` tells this work from others of its kind. Each step is a job of its own, with sixteen attempts against a
     worker's death. Done twice, it is done once.
     """
     now, step = app.clock.now(), payload.get("step", 0)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
     from pathlib import Path
 
-DEADLINE = 1.0
+DEADLINE = 3.0
 """Seconds that another process has to tell its figures. One that does not is missing, and is counted as such."""
 END = b"# EOF\n"
 """What a process closes its figures with: those of one that died in the middle are not to be used."""

@@ -171,6 +171,7 @@ def test_a_frontend_of_another_origin_takes_the_tour(project: Project, site: Sit
     script = (project.folder / "bundles" / "browser" / "tour.mjs").read_text(encoding="utf-8")
     page.goto(site.shop)
     page.add_script_tag(content=script, type="module")
+    page.wait_for_function("() => globalThis.TOUR")  # a module runs when it likes
     email = f"shop.{name}@example.com"
     told = [name, site.graphql, PICTURE, email]
     seen = page.evaluate("([name, url, image, email]) => TOUR.run(name, url, image, email)", told)

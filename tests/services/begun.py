@@ -46,14 +46,14 @@ def read_once(patch: pytest.MonkeyPatch) -> None:
 
 
 def _kept(read: Callable[..., Any]) -> Callable[..., Any]:
-    found: list[Any] = []
+    found: list[tuple[dict[str, Any], Any]] = []
 
     def reading(*path: Any, **told: Any) -> Any:
         if path:  # a file of a test
             return read(*path, **told)
-        if not found:
-            found.append(read(**told))
-        return found[0]
+        if not found or found[0][0] != told:
+            found[:] = [(told, read(**told))]
+        return found[0][1]
 
     return reading
 
