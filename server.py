@@ -50,7 +50,7 @@ DEAF_SECONDS = 20
 """How long one of several processes may be silent before the first one replaces it. Its imports take some of that."""
 LARGEST_MESSAGE = 262_144
 """Bytes of a WebSocket message."""
-COLLECTED_AFTER = (20_000, 20, 50)
+COLLECTED_AFTER = (5_000, 80, 50)
 """When Python looks for cycles. With its own thresholds that is more than half the work of 10,000 open countdowns."""
 SWITCHED_AFTER = 0.0005
 """Seconds for which a thread that computes may keep Python's lock from the loop. Python's own 5 ms would be felt."""

@@ -2,14 +2,15 @@
 
 import asyncio
 import base64
+import math
 import os
 import secrets
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
 import structlog
@@ -29,8 +30,8 @@ USUAL = 0.05
 """Seconds that a hash takes, as long as none was measured."""
 REMEMBERED = 0.1
 """The weight of the latest hash in how long they take."""
-LONGEST = 10.0
-"""Seconds after which whoever was refused is asked back at the latest."""
+SOONEST, LONGEST = 1.0, 10.0
+"""Seconds after which whoever was refused is asked back at the earliest and at the latest."""
 NICER = 10
 """How much hashing stands back for everything else that wants a processor: about a tenth of its share."""
 NICEST = 19
@@ -73,11 +74,16 @@ class Pool:
         self._asked_back = 0.0
         """When the last one that was refused is asked back."""
 
-    @contextmanager
-    def place(self) -> Generator[Place]:
-        """Room for as long as the context lasts. Raises Unavailable when the pool is full."""
+    @asynccontextmanager
+    async def place(self) -> AsyncGenerator[Place]:
+        """Room for as long as the context lasts. Raises Unavailable when the pool is full.
+
+        Who is refused is told whole seconds, since clients count in these, and is told so once the rest has passed.
+        """
         if self.pending >= self.room:
-            raise Unavailable("Too many sign-ins at once. Try again shortly.", retry_after=self._back_in())
+            rest, whole = math.modf(self._back_in())
+            await asyncio.sleep(rest)
+            raise Unavailable("Too many sign-ins at once. Try again shortly.", retry_after=whole)
         self.pending += 1
         place = Place(self)
         try:
@@ -87,7 +93,7 @@ class Pool:
 
     async def run(self, work: Callable[..., T], *arguments: Any) -> T:
         """What `work` gives, done in a thread. Raises Unavailable when the pool is full."""
-        with self.place() as place:
+        async with self.place() as place:
             return await place.run(work, *arguments)
 
     def timed(self, work: Callable[..., T], *arguments: Any) -> T:
@@ -108,10 +114,10 @@ class Pool:
         A crowd that is sent away together would otherwise come back together, be refused together, and have everybody
         else wait each time. More than can be served in LONGEST are spread over that.
         """
-        now = time.monotonic()
-        self._asked_back = max(self._asked_back, now) + self._seconds / self._count
+        now, step = time.monotonic(), self._seconds / self._count
+        self._asked_back = max(self._asked_back, now + SOONEST) + step
         if self._asked_back > now + LONGEST:
-            self._asked_back = now + self._seconds / self._count
+            self._asked_back = now + SOONEST + step
         return self._asked_back - now
 
 
@@ -128,7 +134,7 @@ class Passwords:
         """The PHC string of a password, in its normalised form. Raises Unavailable when the pool is full."""
         return await self._hashing.run(self._hasher.hash, normalised(password))
 
-    def place(self) -> AbstractContextManager[Place]:
+    def place(self) -> AbstractAsyncContextManager[Place]:
         """Room for one to be hashed, for as long as the context lasts: who is refused costs no more than this.
 
         Hold it across what is our own alone, never while a client or a vendor may take their time. Raises Unavailable

@@ -68,7 +68,7 @@ async def sign_in(
 
     Raises ChallengeRequired, Unavailable.
     """
-    with app.passwords.place() as place:
+    async with app.passwords.place() as place:
         address = email_key(email)
         user_id, password_hash = await _account_at(email)
         token = device.device_token if device else None
@@ -105,7 +105,7 @@ async def confirm(app: App, user: User, password: str, client: Client) -> bool:
     nothing. A failure is written to the audit log at once: call it before a transaction begins. Raises Unavailable.
     """
     own = {_confirmation_key(user.id): CONFIRMATION}
-    with app.passwords.place() as place:
+    async with app.passwords.place() as place:
         guess = await _counted(app, own)
         genuine = await app.passwords.verify(password, user.password_hash if guess.may_look else None, place)
         if genuine:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Generator, Mapping
 from threading import Event
 from typing import Any
-from unittest.mock import Mock
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 import structlog
@@ -13,7 +13,7 @@ import structlog
 from adapters.limits import Allowance
 from core import passwords
 from core.errors import Unavailable
-from core.passwords import LONGEST, QUEUE_PER_WORKER, REMEMBERED, USUAL, Pool
+from core.passwords import LONGEST, QUEUE_PER_WORKER, REMEMBERED, SOONEST, USUAL, Pool
 from services import attempts
 from services.sessions import Client
 from tests.porchlight import Porchlight
@@ -76,7 +76,7 @@ async def test_who_comes_together_gets_the_places_there_are(
     with porchlight.counting_queries() as statements:
         guesses = [asyncio.ensure_future(sign_in(porchlight, number)) for number in range(ROOM + 30)]
         await until(lambda: len(counted) == ROOM)
-        refused = [guess.exception() for guess in guesses[ROOM:]]
+        refused = await asyncio.gather(*guesses[ROOM:], return_exceptions=True)
         assert (len(statements), porchlight_pool.pending) == (ROOM, ROOM)
     assert [type(refusal) for refusal in refused] == [Unavailable] * 30
     gate.opened.set()
@@ -116,30 +116,34 @@ async def test_a_place_is_given_back_whatever_happens(
     await until(lambda: porchlight_pool.pending == 0)
 
 
-def refusal(pool: Pool) -> float:
-    """What somebody is told for whom there is no room."""
-    with pytest.raises(Unavailable) as refused, pool.place():
-        pytest.fail("There is no room.")
-    return refused.value.retry_after
+async def test_a_crowd_is_not_asked_back_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each when one more can be served, as fast as hashes have been of late; more than can be are spread evenly.
 
-
-def test_a_crowd_is_not_asked_back_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each when one more can be served, as fast as hashes have been of late; more than can be are spread evenly."""
-    clock = Mock()
-    clock.monotonic.return_value = 0.0
+    They are told whole seconds, and wait for the rest before they are told.
+    """
+    clock, loop = Mock(), Mock(sleep=AsyncMock())
     monkeypatch.setattr(passwords, "time", clock)
+    monkeypatch.setattr(passwords, "asyncio", loop)
     pool = Pool(2, "hashes")
     pool.room, step = 0, USUAL / 2
-    assert [refusal(pool) for _ in range(3)] == pytest.approx([step, 2 * step, 3 * step])
-    clock.monotonic.return_value = 2 * step
-    assert refusal(pool) == pytest.approx(2 * step)
-    clock.monotonic.return_value = 60.0
-    assert refusal(pool) == pytest.approx(step)
+
+    async def told(at: float) -> float:
+        clock.monotonic.return_value = at
+        with pytest.raises(Unavailable) as refused:
+            async with pool.place():
+                pytest.fail("There is no room.")
+        rest, whole = loop.sleep.await_args.args[0], refused.value.retry_after
+        assert (rest < 1, whole) == (True, int(whole))
+        return float(rest + whole)
+
+    assert [await told(0.0) for _ in range(3)] == pytest.approx([SOONEST + place * step for place in (1, 2, 3)])
+    assert await told(2 * step) == pytest.approx(SOONEST + 2 * step)
+    assert await told(60.0) == pytest.approx(SOONEST + step)
     pool.timed(lambda: clock.configure_mock(**{"monotonic.return_value": 61.0}))
     step = (USUAL + REMEMBERED * (1 - USUAL)) / 2
-    told = [refusal(pool) for _ in range(1000)]
-    assert min(told) == pytest.approx(step)
-    assert max(told) <= LONGEST
-    by_second = Counter(int(seconds) for seconds in told if seconds < int(LONGEST))
-    assert max(by_second.values()) <= 1.2 * 1000 / LONGEST
+    all_told = [await told(61.0) for _ in range(1000)]
+    assert min(all_told) == pytest.approx(SOONEST + step)
+    assert max(all_told) <= LONGEST
+    by_second = Counter(int(seconds) for seconds in all_told if seconds < int(LONGEST))
+    assert max(by_second.values()) <= 1.2 * 1000 / (LONGEST - SOONEST)
     pool.close()
