@@ -259,7 +259,7 @@ def test_any_text_is_an_address_or_is_refused(text: str) -> None:
 
 
 async def test_a_full_pool_sheds_load(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond the queue the answer is UNAVAILABLE at once, and places come back when hashes end."""
+    """Beyond the queue the answer is UNAVAILABLE within a second, and places come back when hashes end."""
     passwords = Passwords(memory=8, time=1, parallelism=1, pool=1)
     gate = Event()
     monkeypatch.setattr(passwords, "_verify", lambda *_: gate.wait(10))
