@@ -2,14 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from signal import SIGKILL, SIGTERM
 from typing import Any
 
 import httpx
-import pytest
 
 from models import Event, Role, Session, User
 from tests.porchlight import PASSWORD, REGISTER, SECRET
@@ -27,16 +25,6 @@ mutation Set($key: String!, $killed: Boolean!) {
 }
 """
 SWITCH, MEASURED = "plan-change-preview", "onboarding-checklist"
-
-
-@pytest.fixture
-def programs(tmp_path: Path) -> Iterator[Programs]:
-    """Programs in an empty folder, all of which end with the test."""
-    folder = tmp_path / "elsewhere"
-    folder.mkdir()
-    programs = Programs(folder)
-    yield programs
-    programs.end()
 
 
 def environment(database_url: str, redis_url: str) -> dict[str, str]:

@@ -195,7 +195,7 @@ class TestChangedTables:
             + "        constraints = [UniqueConstraint(('item',), 'one_part', \"id > 5\")]\n"
         )
         if empty_database_url.startswith("sqlite"):
-            with pytest.raises(NotImplementedError, match="Partial unique indexes"):  # what Tortoise raises for SQLite
+            with pytest.raises(NotImplementedError, match="Partial unique indexes"):  # Tortoise makes none on SQLite
                 await history.up(empty_database_url)
         else:
             await history.up(empty_database_url)
